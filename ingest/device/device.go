@@ -1,0 +1,84 @@
+// Package device knows which devices there are, what they measure, where they
+// stand, and whether they are who they say.
+package device
+
+import (
+	"context"
+	"time"
+
+	"tianhai/farm"
+	"tianhai/ingest"
+)
+
+// A Channel of a model maps a member of the payload to a quantity.
+type Channel struct {
+	Key      string     `json:"key" yaml:"key"`           // the device's own name
+	Quantity string     `json:"quantity" yaml:"quantity"` // farm.Quantity.ID
+	Slope    float64    `json:"slope,omitempty" yaml:"slope"`
+	Offset   float64    `json:"offset,omitempty" yaml:"offset"`
+	Limits   farm.Range `json:"limits,omitzero" yaml:"limits"`
+}
+
+// A Model is a kind of device.
+type Model struct {
+	ID       string        `json:"id"`
+	Name     farm.Text     `json:"name"`
+	Format   string        `json:"format"` // of its payloads: "json"
+	Interval time.Duration `json:"interval"`
+	Channels []Channel     `json:"channels"`
+	Commands []string      `json:"commands,omitempty"` // names it obeys
+}
+
+// A Device is one registered device.
+type Device struct {
+	ID         string    `json:"id"`
+	Tenant     string    `json:"tenant"`
+	Model      string    `json:"model"`
+	Name       farm.Text `json:"name"`
+	SecretHash []byte    `json:"-"`
+	Created    time.Time `json:"created"`
+	Online     bool      `json:"online"`
+	StatusAt   time.Time `json:"status_at,omitzero"` // when Online last changed
+}
+
+// An Installation says where a device stands from a time on.
+type Installation struct {
+	Device string    `json:"device"`
+	Site   string    `json:"site"`
+	From   time.Time `json:"from"`
+}
+
+// CommandState is how far a command has come.
+type CommandState string
+
+// The states of a command.
+const (
+	Sent    CommandState = "sent"
+	Done    CommandState = "done"
+	Failed  CommandState = "failed"
+	Expired CommandState = "expired"
+)
+
+// A CommandRecord is the audit of one command.
+type CommandRecord struct {
+	ingest.Command
+	Tenant  string       `json:"tenant"`
+	Account string       `json:"account"` // who asked
+	State   CommandState `json:"state"`
+	Error   string       `json:"error,omitempty"`
+	Created time.Time    `json:"created"`
+	Settled time.Time    `json:"settled,omitzero"`
+}
+
+// Directory is what the registry keeps in the records database.
+type Directory interface {
+	Models(ctx context.Context) ([]Model, error)
+	Device(ctx context.Context, id string) (Device, error) // farm.ErrNotFound
+	// Installations returns the device's history, oldest first, with the place
+	// each site is at.
+	Installations(ctx context.Context, device string) ([]ingest.Installation, error)
+	SetOnline(ctx context.Context, device string, online bool, at time.Time) error
+	// SettleCommand records a device's answer; farm.ErrNotFound when the device
+	// was never sent this command, and nothing when it is settled already.
+	SettleCommand(ctx context.Context, device string, res ingest.CommandResult, at time.Time) error
+}

@@ -1,0 +1,136 @@
+// Package trace ties a batch to the place it grew in, what was done to it, and
+// what the sensors of that place said meanwhile.
+//
+// Records are appended, never edited. Every operation and every closed batch
+// becomes a Record: exact bytes, a salt, and a receipt from the transparency
+// log. What a consumer is shown is read from those bytes and from nowhere else.
+package trace
+
+import (
+	"context"
+	"time"
+
+	"tianhai/farm"
+)
+
+// ProductKind groups products that share stages.
+type ProductKind string
+
+// The kinds of product.
+const (
+	Tea       ProductKind = "tea"
+	Vegetable ProductKind = "vegetable"
+	Fruit     ProductKind = "fruit"
+	Livestock ProductKind = "livestock"
+	Aquatic   ProductKind = "aquatic"
+)
+
+// A Product is what a batch is a batch of.
+type Product struct {
+	ID   string      `json:"id"`
+	Kind ProductKind `json:"kind"`
+	Name farm.Text   `json:"name"`
+	GTIN string      `json:"gtin,omitempty"` // only a number the holder was given by GS1
+}
+
+// An Operation is one thing done on a site, such as spraying or a harvest.
+type Operation struct {
+	ID       string    `json:"id"` // ULID, minted by the client when it saves
+	Tenant   string    `json:"tenant"`
+	Site     string    `json:"site"`
+	Kind     string    `json:"kind"`               // "spray"; the name on screen is i18n key operation.{kind}
+	At       time.Time `json:"at"`                 // by the client's clock
+	Recorded time.Time `json:"recorded"`           // by the server's
+	Person   string    `json:"person"`             // account; never public
+	Items    []Item    `json:"items,omitempty"`    // what, how much
+	Corrects string    `json:"corrects,omitempty"` // the operation this one replaces; both stay
+}
+
+// An Item is one detail of an operation.
+type Item struct {
+	Key   string `json:"key"`   // "product", "dose"; on screen i18n key item.{key}
+	Value string `json:"value"` // as written
+	Unit  string `json:"unit,omitempty"`
+}
+
+// A Batch is an amount of one product with one history.
+type Batch struct {
+	ID       string    `json:"id"`   // ULID; the in-batch (入库批次)
+	Code     string    `json:"code"` // the out-batch or trace code (出库批次, 追溯码); empty until closed
+	Tenant   string    `json:"tenant"`
+	Site     string    `json:"site"`
+	Product  string    `json:"product"`
+	Lot      string    `json:"lot"` // the producer's own number
+	Quantity float64   `json:"quantity"`
+	Unit     string    `json:"unit"`  // UCUM: "kg"
+	Began    time.Time `json:"began"` // sown, stocked, or last harvest: start of the growing time
+	Harvest  time.Time `json:"harvest"`
+	Opened   time.Time `json:"opened"`
+	Closed   time.Time `json:"closed,omitzero"`
+}
+
+// The kinds of Record.
+const (
+	OperationRecord = "operation"
+	BatchRecord     = "batch"
+)
+
+// A Record is one statement, fixed for ever.
+type Record struct {
+	ID      string // ULID
+	Tenant  string
+	Kind    string
+	Subject string // ID of the operation or batch
+	Code    string // trace code, for a batch
+	Body    []byte // JSON; these bytes, not their meaning, are what is sealed
+	Salt    []byte // 16 random bytes, so that a guessable body cannot be found from its hash
+	At      time.Time
+	Index   int64  // leaf index in the log; -1 until sealed
+	Receipt string // c2sp.org/tlog-proof@v1; empty until sealed
+}
+
+// Store keeps trace data in the records database.
+type Store interface {
+	Tenant(ctx context.Context, id string) (farm.Tenant, error)
+	Site(ctx context.Context, id string) (farm.Site, error)
+	Product(ctx context.Context, id string) (Product, error)
+	Batch(ctx context.Context, id string) (Batch, error)
+	// Operations returns those of a site with from ≤ At < to, oldest first,
+	// with corrected ones.
+	Operations(ctx context.Context, site string, from, to time.Time) ([]Operation, error)
+}
+
+// Journal appends trace data. Each method writes everything or nothing.
+type Journal interface {
+	// AddOperation stores the operation and its record. The same operation again
+	// is nothing new; another one under its ID is farm.ErrConflict.
+	AddOperation(ctx context.Context, op Operation, rec Record) error
+	AddBatch(ctx context.Context, b Batch) error
+	// CloseBatch stores the closed batch and its record; farm.ErrConflict when
+	// it is closed already or the code is taken.
+	CloseBatch(ctx context.Context, b Batch, rec Record) error
+}
+
+// Outbox holds records between the database and the log.
+type Outbox interface {
+	// Unsealed returns records without a receipt, oldest first.
+	Unsealed(ctx context.Context, limit int) ([]Record, error)
+	// Sealed stores a record's place in the log and its receipt.
+	Sealed(ctx context.Context, id string, index int64, receipt string) error
+	// RecordByCode returns a closed batch's record; farm.ErrNotFound.
+	RecordByCode(ctx context.Context, code string) (Record, error)
+}
+
+// Evidence is what the sensors of a site say about a period.
+type Evidence interface {
+	Summaries(ctx context.Context, tenant, site string, from, to time.Time) ([]farm.Summary, error)
+}
+
+// Log is the transparency log.
+type Log interface {
+	// Append adds a leaf and returns its index once the log has it on disk.
+	Append(ctx context.Context, leaf []byte) (int64, error)
+	// Receipt returns a c2sp.org/tlog-proof@v1 for the leaf at index, waiting
+	// until a checkpoint that covers it is published.
+	Receipt(ctx context.Context, index int64) (string, error)
+}
