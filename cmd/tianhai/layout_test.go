@@ -1,0 +1,109 @@
+package main_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layout lists, per package, every package of ours that it may import. A new
+// package or a new edge is a design decision, and is made here first.
+var layout = map[string]string{
+	"farm":                 "",
+	"i18n":                 "",
+	"ingest":               "farm",
+	"ingest/broker":        "farm ingest",
+	"ingest/mqtt":          "farm ingest",
+	"ingest/device":        "farm ingest",
+	"ingest/journal":       "farm ingest",
+	"ingest/decode":        "farm ingest",
+	"ingest/qc":            "farm ingest",
+	"ingest/influx":        "farm ingest",
+	"monitor/alert":        "farm ingest",
+	"monitor/alert/notify": "farm i18n monitor/alert",
+	"trace":                "farm",
+	"trace/ledger":         "",
+	"trace/label":          "",
+	"api":                  "farm i18n ingest ingest/device monitor/alert trace trace/label api/auth",
+	"api/auth":             "farm",
+	"dashboards/consumer":  "farm i18n trace trace/label trace/ledger",
+	"dashboards/web":       "i18n",
+	"firmware-sim":         "firmware-sim/fleet",
+	"firmware-sim/fleet":   "",
+	"cmd/internal/store":   "farm ingest ingest/device monitor/alert trace api/auth",
+	"cmd/tianhai":          "*",
+}
+
+// homes names the only packages that may import a third-party module, so that
+// each can be replaced in one place.
+var homes = map[string]string{
+	"github.com/eclipse/paho.mqtt.golang": "ingest/mqtt firmware-sim/fleet",
+	"github.com/mochi-mqtt/server":        "ingest/broker",
+	"github.com/nats-io/":                 "ingest/journal",
+	"github.com/influxdata/":              "ingest/influx",
+	"github.com/gin-gonic/gin":            "api",
+	"github.com/jackc/pgx":                "cmd/internal/store",
+	"modernc.org/sqlite":                  "cmd/internal/store",
+	"github.com/uptrace/bun":              "cmd/internal/store",
+	"github.com/pressly/goose":            "cmd/internal/store",
+	"github.com/skip2/go-qrcode":          "trace/label",
+	"github.com/transparency-dev/":        "trace/ledger",
+	"golang.org/x/mod/sumdb":              "trace/ledger",
+	"github.com/alecthomas/kong":          "cmd/tianhai firmware-sim",
+	"github.com/goccy/go-yaml":            "cmd/tianhai monitor/alert firmware-sim/fleet",
+	"github.com/prometheus/client_golang": "ingest cmd/tianhai",
+	"github.com/caarlos0/env":             "cmd/tianhai",
+	"github.com/gofrs/flock":              "cmd/tianhai",
+	"github.com/compose-spec/compose-go":  "",
+	"github.com/chromedp/chromedp":        "",
+	"github.com/oklog/ulid":               "cmd/tianhai cmd/internal/store trace monitor/alert api",
+	"golang.org/x/crypto":                 "api/auth",
+	"golang.org/x/sync":                   "ingest ingest/broker ingest/mqtt ingest/journal cmd/tianhai firmware-sim/fleet monitor/alert trace",
+	"cloud.google.com/":                   "",
+}
+
+// TestLayout holds the map above against what the code imports.
+func TestLayout(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.ImportPath}}{{range .Imports}} {{.}}{{end}}", "./...")
+	cmd.Dir = filepath.Join("..", "..")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		pkgs := strings.Fields(line)
+		importer := strings.TrimPrefix(pkgs[0], "tianhai/")
+		seen[importer] = true
+		allowed, known := layout[importer]
+		if !known {
+			t.Errorf("package %s is not in the layout", importer)
+			continue
+		}
+		for _, p := range pkgs[1:] {
+			checkImport(t, importer, allowed, p)
+		}
+	}
+	for p := range layout {
+		if !seen[p] {
+			t.Errorf("the layout names %s, which does not exist", p)
+		}
+	}
+}
+
+func checkImport(t *testing.T, importer, allowed, imported string) {
+	t.Helper()
+	if own, ok := strings.CutPrefix(imported, "tianhai/"); ok {
+		if allowed != "*" && !slices.Contains(strings.Fields(allowed), own) {
+			t.Errorf("%s imports %s, which the layout does not allow", importer, own)
+		}
+		return
+	}
+	for prefix, where := range homes {
+		if strings.HasPrefix(imported, prefix) && !slices.Contains(strings.Fields(where), importer) {
+			t.Errorf("%s imports %s, whose home is %q", importer, imported, where)
+		}
+	}
+}
