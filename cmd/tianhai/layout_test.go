@@ -54,7 +54,6 @@ var homes = map[string]string{
 	"github.com/alecthomas/kong":          "cmd/tianhai firmware-sim",
 	"github.com/goccy/go-yaml":            "cmd/tianhai monitor/alert firmware-sim/fleet",
 	"github.com/prometheus/client_golang": "ingest cmd/tianhai",
-	"github.com/caarlos0/env":             "cmd/tianhai",
 	"github.com/gofrs/flock":              "cmd/tianhai",
 	"github.com/compose-spec/compose-go":  "",
 	"github.com/chromedp/chromedp":        "",

@@ -1,0 +1,336 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// config is the whole configuration. Every field has a usable zero value; the
+// embedded part runs wherever the URL of an outside one is empty. The
+// environment variable of a key is TIANHAI_ and its path in capitals:
+// journal.max_bytes is TIANHAI_JOURNAL_MAX_BYTES.
+type config struct {
+	Data     string         `yaml:"data"` // directory of all state; default "data"
+	HTTP     httpConfig     `yaml:"http"`
+	MQTT     mqttConfig     `yaml:"mqtt"`
+	Journal  journalConfig  `yaml:"journal"`
+	Influx   influxConfig   `yaml:"influx"`
+	Database databaseConfig `yaml:"database"`
+	Ledger   ledgerConfig   `yaml:"ledger"`
+	Alerts   alertsConfig   `yaml:"alerts"`
+	Log      logConfig      `yaml:"log"`
+}
+
+type httpConfig struct {
+	Addr      string `yaml:"addr"`       // default ":8080"
+	PublicURL string `yaml:"public_url"` // what codes and labels point at; default http://localhost and the port
+}
+
+type mqttConfig struct {
+	Addr         string `yaml:"addr"`     // of the embedded broker; default ":1883"
+	TLSAddr      string `yaml:"tls_addr"` // of the embedded broker with TLS; none by default
+	CertFile     string `yaml:"cert_file"`
+	KeyFile      string `yaml:"key_file"`
+	URL          string `yaml:"url"`       // of an outside broker: tcp://host:1883 or tls://host:8883
+	ClientID     string `yaml:"client_id"` // at the outside broker; default "tianhai"
+	Username     string `yaml:"username"`
+	Password     secret `yaml:"password"`
+	PasswordFile string `yaml:"password_file"`
+	CAFile       string `yaml:"ca_file"`      // PEM; the system's roots when empty
+	SharedGroup  string `yaml:"shared_group"` // subscribe as $share/{group}/…, for several servers at one broker
+}
+
+type journalConfig struct {
+	URL        string   `yaml:"url"`        // of an outside NATS server; may hold no password, use creds_file
+	CredsFile  string   `yaml:"creds_file"` // NATS credentials
+	Partitions int      `yaml:"partitions"` // default 4; fixed once the journal exists
+	MaxBytes   int64    `yaml:"max_bytes"`  // default 4 GiB
+	Sync       duration `yaml:"sync"`       // how often files are forced to disk; default 1s
+	SyncAlways bool     `yaml:"sync_always"`
+}
+
+type influxConfig struct {
+	Addr      string `yaml:"addr"` // of the embedded server; loopback; default "127.0.0.1:8086"
+	URL       string `yaml:"url"`  // of an outside InfluxDB
+	Token     secret `yaml:"token"`
+	TokenFile string `yaml:"token_file"`
+	Org       string `yaml:"org"`
+	Bucket    string `yaml:"bucket"` // default "tianhai"
+}
+
+type databaseConfig struct {
+	URL     secret `yaml:"url"` // postgres://…; SQLite in the data directory when empty
+	URLFile string `yaml:"url_file"`
+}
+
+type ledgerConfig struct {
+	Origin string `yaml:"origin"` // the log's name in checkpoints; fixed once the log exists; default "tianhai.local/log"
+}
+
+type alertsConfig struct {
+	Rules   string        `yaml:"rules"` // file; the built-in rules when empty
+	Webhook webhookConfig `yaml:"webhook"`
+}
+
+type webhookConfig struct {
+	URL        secret `yaml:"url"` // such addresses often hold a key
+	URLFile    string `yaml:"url_file"`
+	Secret     secret `yaml:"secret"` // signs the body
+	SecretFile string `yaml:"secret_file"`
+}
+
+type logConfig struct {
+	Level string `yaml:"level"` // debug, info (default), warn, error
+	JSON  bool   `yaml:"json"`
+}
+
+// A secret is never printed.
+type secret string
+
+func (s secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "<secret>"
+}
+
+// GoString keeps %#v from printing it either.
+func (s secret) GoString() string { return s.String() }
+
+// MarshalYAML keeps it out of configurations that are written out.
+func (s secret) MarshalYAML() (any, error) { return s.String(), nil }
+
+// A duration is written as Go writes it: 500ms, 90s, 2h30m.
+type duration time.Duration
+
+// UnmarshalYAML says where a bad duration stands, which the library does not.
+func (d *duration) UnmarshalYAML(n ast.Node) error {
+	v, err := time.ParseDuration(n.GetToken().Value)
+	if err != nil {
+		return &yaml.SyntaxError{Message: fmt.Sprintf("%q is not a duration such as 500ms, 90s or 2h30m", n.GetToken().Value), Token: n.GetToken()}
+	}
+	*d = duration(v)
+	return nil
+}
+
+const envPrefix = "TIANHAI_"
+
+// loadConfig reads the file, which may be "" for none, then the environment,
+// then secrets kept in files of their own. Whatever it does not understand is an
+// error that names the key.
+func loadConfig(file string, environ []string) (config, error) {
+	var c config
+	if file != "" {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			return c, fmt.Errorf("read configuration: %w", err)
+		}
+		if err := parseConfig(raw, &c); err != nil {
+			return c, fmt.Errorf("configuration %s: %w", file, err)
+		}
+	}
+	if err := applyEnviron(&c, environ); err != nil {
+		return c, err
+	}
+	if err := readSecretFiles(reflect.ValueOf(&c).Elem(), ""); err != nil {
+		return c, err
+	}
+	c.setDefaults()
+	return c, c.check()
+}
+
+func parseConfig(raw []byte, c *config) error {
+	err := yaml.UnmarshalWithOptions(raw, c, yaml.Strict())
+	if err == nil {
+		return nil
+	}
+	var at yaml.Error
+	if !errors.As(err, &at) || at.GetToken() == nil {
+		return err
+	}
+	pos := at.GetToken().Position
+	return fmt.Errorf("line %d: %s: %s", pos.Line, keyAt(raw, pos.Line, pos.Column), at.GetMessage())
+}
+
+// keyAt returns the path of the key that stands at, or holds what stands at, a
+// position of a YAML document.
+func keyAt(raw []byte, line, column int) string {
+	file, err := parser.ParseBytes(raw, 0)
+	if err != nil || len(file.Docs) == 0 {
+		return "syntax"
+	}
+	f := &keyFinder{line: line, column: column}
+	ast.Walk(f, file.Docs[0])
+	return strings.TrimPrefix(f.path, "$.")
+}
+
+type keyFinder struct {
+	line, column int
+	path         string
+}
+
+func (f *keyFinder) Visit(n ast.Node) ast.Visitor {
+	if n == nil {
+		return nil
+	}
+	if pos := n.GetToken().Position; pos.Line == f.line && pos.Column <= f.column && len(n.GetPath()) > len(f.path) {
+		f.path = n.GetPath()
+	}
+	return f
+}
+
+// environKeys maps every environment variable that is read to its field.
+func environKeys(c *config) map[string]reflect.Value {
+	keys := map[string]reflect.Value{}
+	var walk func(v reflect.Value, path string)
+	walk = func(v reflect.Value, path string) {
+		for i := range v.NumField() {
+			key := v.Type().Field(i).Tag.Get("yaml")
+			if f := v.Field(i); f.Kind() == reflect.Struct {
+				walk(f, path+key+"_")
+			} else {
+				keys[envPrefix+strings.ToUpper(path+key)] = f
+			}
+		}
+	}
+	walk(reflect.ValueOf(c).Elem(), "")
+	return keys
+}
+
+func applyEnviron(c *config, environ []string) error {
+	keys := environKeys(c)
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(name, envPrefix) {
+			continue
+		}
+		field, known := keys[name]
+		switch {
+		case !known:
+			return fmt.Errorf("environment: %s is no setting of tianhai", name)
+		case field.Kind() == reflect.String:
+			field.SetString(value)
+		default:
+			if err := yaml.Unmarshal([]byte(value), field.Addr().Interface()); err != nil {
+				return fmt.Errorf("environment: %s: %q is not a %s", name, value, field.Type())
+			}
+		}
+	}
+	return nil
+}
+
+// readSecretFiles fills every X that is empty from the file that X_file names.
+func readSecretFiles(v reflect.Value, path string) error {
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		key := path + field.Tag.Get("yaml")
+		if field.Type.Kind() == reflect.Struct {
+			if err := readSecretFiles(v.Field(i), key+"."); err != nil {
+				return err
+			}
+			continue
+		}
+		if field.Type != reflect.TypeFor[secret]() {
+			continue
+		}
+		from := v.FieldByName(field.Name + "File")
+		if !from.IsValid() || from.String() == "" {
+			continue
+		}
+		if v.Field(i).String() != "" {
+			return fmt.Errorf("%s and %s_file are both set; set one", key, key)
+		}
+		raw, err := os.ReadFile(from.String())
+		if err != nil {
+			return fmt.Errorf("%s_file: %w", key, err)
+		}
+		v.Field(i).SetString(strings.TrimSpace(string(raw)))
+	}
+	return nil
+}
+
+func (c *config) setDefaults() {
+	for field, value := range map[*string]string{
+		&c.Data:          "data",
+		&c.HTTP.Addr:     ":8080",
+		&c.MQTT.Addr:     ":1883",
+		&c.MQTT.ClientID: "tianhai",
+		&c.Influx.Addr:   "127.0.0.1:8086",
+		&c.Influx.Bucket: "tianhai",
+		&c.Ledger.Origin: "tianhai.local/log",
+		&c.Log.Level:     "info",
+	} {
+		if *field == "" {
+			*field = value
+		}
+	}
+}
+
+// check reports the first value that cannot work, by its key.
+func (c *config) check() error {
+	for key, addr := range map[string]string{"http.addr": c.HTTP.Addr, "mqtt.addr": c.MQTT.Addr, "mqtt.tls_addr": c.MQTT.TLSAddr, "influx.addr": c.Influx.Addr} {
+		if addr == "" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("%s: %q is not host:port, such as 127.0.0.1:8080 or :8080", key, addr)
+		}
+	}
+	for _, u := range []struct {
+		key, value string
+		schemes    []string
+	}{
+		{"http.public_url", c.HTTP.PublicURL, []string{"http", "https"}},
+		{"mqtt.url", c.MQTT.URL, []string{"tcp", "tls", "ssl", "mqtt", "mqtts", "ws", "wss"}},
+		{"journal.url", c.Journal.URL, []string{"nats", "tls"}},
+		{"influx.url", c.Influx.URL, []string{"http", "https"}},
+		{"database.url", string(c.Database.URL), []string{"postgres", "postgresql"}},
+		{"alerts.webhook.url", string(c.Alerts.Webhook.URL), []string{"http", "https"}},
+	} {
+		if err := checkURL(u.value, u.schemes); err != nil {
+			return fmt.Errorf("%s: %w", u.key, err)
+		}
+	}
+	if c.MQTT.TLSAddr != "" && (c.MQTT.CertFile == "" || c.MQTT.KeyFile == "") {
+		return errors.New("mqtt.tls_addr needs mqtt.cert_file and mqtt.key_file")
+	}
+	if c.Journal.Partitions < 0 || c.Journal.Partitions > 64 {
+		return fmt.Errorf("journal.partitions: %d is not 1 to 64", c.Journal.Partitions)
+	}
+	if c.Journal.MaxBytes < 0 || c.Journal.MaxBytes > 0 && c.Journal.MaxBytes < 16<<20 {
+		return fmt.Errorf("journal.max_bytes: %d is less than 16 MiB", c.Journal.MaxBytes)
+	}
+	if c.Journal.Sync < 0 {
+		return fmt.Errorf("journal.sync: %v is negative", time.Duration(c.Journal.Sync))
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		return fmt.Errorf("log.level: %q is not debug, info, warn or error", c.Log.Level)
+	}
+	return nil
+}
+
+// checkURL does not repeat the value, which may hold a password.
+func checkURL(value string, schemes []string) error {
+	if value == "" {
+		return nil
+	}
+	u, err := url.Parse(value)
+	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" {
+		return fmt.Errorf("not a URL that begins with %s://", strings.Join(schemes, ":// or "))
+	}
+	return nil
+}
+
+func (c *config) path(name string) string { return filepath.Join(c.Data, name) }
