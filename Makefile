@@ -1,0 +1,49 @@
+# Go 1.26 and Node 20 are all that is needed beforehand.
+LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOFILES = $(shell git ls-files '*.go')
+
+.PHONY: demo test build web lint fmt fuzz bench screenshots testdeps clean
+
+demo: build ## build everything and run it with simulated farms
+	./bin/tianhai demo
+
+build: web ## bin/tianhai, static, with the web faces inside
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/tianhai ./cmd/tianhai
+
+web: dashboards/web/dist/.built
+
+dashboards/web/dist/.built: dashboards/web/node_modules/.package-lock.json $(shell git ls-files dashboards/web i18n/*.json)
+	cd dashboards/web && npm run build
+	touch $@
+
+dashboards/web/node_modules/.package-lock.json: dashboards/web/package-lock.json
+	cd dashboards/web && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+test: testdeps web ## everything
+	@test -z "$$(gofmt -l $(GOFILES))" || { gofmt -l $(GOFILES); echo 'not formatted: run make fmt'; exit 1; }
+	cd dashboards/web && npm run typecheck && npm test && npm run budget
+	go vet ./...
+	$(LINT) run
+	go test -race -shuffle=on -timeout 25m ./...
+
+testdeps: ## install what the tests need beyond Go and Node, or say what is missing
+	@scripts/testdeps
+
+lint:
+	$(LINT) run
+
+fmt:
+	$(LINT) fmt
+
+fuzz: ## ten seconds for every fuzz test
+	scripts/fuzz 10s
+
+bench: build ## throughput against Mosquitto on this machine; prints a table
+	go test -run '^$$' -bench . -benchtime 1x ./cmd/tianhai
+
+screenshots: build ## docs/screenshots from a running demo
+	go test -run TestScreenshots -count=1 ./cmd/tianhai -screenshots ../../docs/screenshots
+
+clean:
+	rm -rf bin dashboards/web/dist/* dashboards/web/node_modules
