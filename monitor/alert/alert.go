@@ -25,12 +25,20 @@ const (
 // State is where an alert stands.
 type State string
 
-// The states. An inactive alert is not stored.
+// The states. Inactive is a pending alert whose condition passed before it
+// fired: nobody was told, and a store may forget it.
 const (
 	Inactive State = "inactive"
 	Pending  State = "pending" // the condition holds, but not yet for long enough
 	Firing   State = "firing"
 	Resolved State = "resolved"
+)
+
+// Why an alert ended, where it was not that its condition passed.
+const (
+	RuleRemoved   = "rule_removed"   // the rule is no longer in force, or now watches something else
+	DeviceRemoved = "device_removed" // the device is no longer watched
+	DeviceMoved   = "device_moved"   // the device now stands on another site
 )
 
 // A Rule is one condition under which somebody must be told. Exactly one of
@@ -40,7 +48,7 @@ type Rule struct {
 	Title     farm.Text       `json:"title" yaml:"title"`
 	Severity  Severity        `json:"severity" yaml:"severity"`
 	SiteKinds []farm.SiteKind `json:"site_kinds,omitempty" yaml:"site_kinds"` // empty: all
-	Quantity  string          `json:"quantity" yaml:"quantity"`               // farm.Quantity.ID
+	Quantity  string          `json:"quantity,omitempty" yaml:"quantity"`     // farm.Quantity.ID; with NoDataFor, empty means any
 	Above     *float64        `json:"above,omitempty" yaml:"above"`           // fires when value > Above
 	Below     *float64        `json:"below,omitempty" yaml:"below"`           // fires when value < Below
 	// Clear is the value at which a firing alert resolves; it lies on the good
@@ -52,7 +60,7 @@ type Rule struct {
 
 // An Alert is one rule's state for one device.
 type Alert struct {
-	ID       string    `json:"id"` // ULID, new for each episode
+	ID       string    `json:"id"` // ULID, the same whenever the same episode is worked out again
 	Rule     string    `json:"rule"`
 	Title    farm.Text `json:"title"`
 	Severity Severity  `json:"severity"`
@@ -67,12 +75,13 @@ type Alert struct {
 	Began    time.Time `json:"began"`           // when the condition began to hold
 	Fired    time.Time `json:"fired,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`
+	Reason   string    `json:"reason,omitempty"` // why it ended; empty when the condition passed
 }
 
 // A Notice is one message about an alert to one channel.
 type Notice struct {
 	ID       string // ULID; receivers may use it to drop repeats
-	Alert    Alert
+	Alert    Alert  // as it was at the change that is told of
 	Channel  string
 	Attempts int
 	Next     time.Time // not before
@@ -80,7 +89,8 @@ type Notice struct {
 
 // Store keeps alerts and notices in the records database.
 type Store interface {
-	// SaveAlert writes the alert's state and the notices it calls for, all or none.
+	// SaveAlert writes the alert's state and the notices it calls for, all or
+	// none. A notice whose ID is known already is left as it is.
 	SaveAlert(ctx context.Context, a Alert, notices []Notice) error
 	// OpenAlerts returns every alert that is pending or firing.
 	OpenAlerts(ctx context.Context) ([]Alert, error)
@@ -88,6 +98,7 @@ type Store interface {
 	DueNotices(ctx context.Context, now time.Time, limit int) ([]Notice, error)
 	// NoticeSent marks a notice as delivered at a time.
 	NoticeSent(ctx context.Context, id string, at time.Time) error
-	// NoticeFailed stores the reason and the time of the next attempt.
+	// NoticeFailed counts an attempt and stores the reason and the time of the
+	// next one. The zero time means never: the notice is not due again.
 	NoticeFailed(ctx context.Context, id, reason string, next time.Time) error
 }
