@@ -1,0 +1,248 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tianhai/ingest"
+)
+
+const (
+	// A batch ends at whichever comes first: so many frames, so many bytes of
+	// payload, or so long after its first frame.
+	maxBatch      = 1000
+	maxBatchBytes = 8 << 20
+	linger        = 20 * time.Millisecond
+
+	// maxAckPending is more than can be on its way to one reader.
+	maxAckPending = 10 * maxBatch
+	// redeliverAfter is out of the way: redelivery is the business of session,
+	// which starts again at the cursor, so that order is kept.
+	redeliverAfter = 24 * time.Hour
+
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 10 * time.Second
+)
+
+var errSession = errors.New("delivery interrupted")
+
+// Consume hands the frames of a partition to handle, in the order in which they
+// were kept, in batches of up to 1,000 frames, until ctx is done; it then
+// returns nil. Any other return is an error in the arguments.
+//
+// The reader's cursor moves on only after handle has returned nil. When handle
+// returns an error, the same batch is handed to it again after a pause that
+// grows to ten seconds; nothing is skipped and nothing overtakes. After a crash,
+// frames since the last cursor are handed out again. A handle that needs hours
+// is no trouble.
+//
+// There must be at most one Consume for each reader and partition at a time, in
+// all processes. Payloads are handle's to keep.
+func (j *Journal) Consume(ctx context.Context, reader string, partition int, handle func(context.Context, []ingest.Frame) error) error {
+	if reader != Store && reader != Watch || partition < 0 || partition >= j.partitions {
+		return fmt.Errorf("consume: no reader %q of partition %d", reader, partition)
+	}
+	var pause backoff
+	for {
+		progress, err := j.session(ctx, cursor(reader, partition), handle)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if progress {
+			pause = 0
+		}
+		j.opt.Logger.WarnContext(ctx, "journal reader starts again at its cursor",
+			"reader", reader, "partition", partition, "error", err)
+		if !pause.wait(ctx) {
+			return nil
+		}
+	}
+}
+
+// session reads from the cursor on for as long as every message arrives exactly
+// in turn. It reports whether it moved the cursor.
+func (j *Journal) session(ctx context.Context, name string, handle func(context.Context, []ingest.Frame) error) (progress bool, err error) {
+	cons, err := j.js.Consumer(ctx, frames, name)
+	if err != nil {
+		return false, fmt.Errorf("look up reader: %w", err)
+	}
+	// Whatever an earlier session was handed and did not finish comes again
+	// first, and the server counts its deliveries from 1.
+	if _, err := j.js.ResetConsumer(ctx, frames, name); err != nil {
+		return false, fmt.Errorf("return to cursor: %w", err)
+	}
+	// A lost connection may have lost deliveries with it.
+	lost := j.nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	defer j.nc.RemoveStatusListener(lost)
+
+	ctx, stop := context.WithCancelCause(ctx)
+	in := make(chan jetstream.Msg, maxBatch)
+	delivery, err := cons.Consume(func(m jetstream.Msg) {
+		select {
+		case in <- m:
+		case <-ctx.Done():
+		}
+	},
+		jetstream.PullMaxMessagesWithBytesLimit(maxBatch, maxBatchBytes),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { stop(err) }))
+	if err != nil {
+		stop(nil)
+		return false, fmt.Errorf("start delivery: %w", err)
+	}
+	defer func() {
+		stop(nil)
+		delivery.Stop()
+		<-delivery.Closed()
+	}()
+
+	t := turn{in: in, lost: lost}
+	for {
+		batch, last, err := j.gather(ctx, &t)
+		if err != nil {
+			return progress, err
+		}
+		if err := j.deliver(ctx, name, batch, handle); err != nil {
+			return progress, err
+		}
+		if err := last.Ack(); err != nil {
+			return progress, fmt.Errorf("move cursor: %w", err)
+		}
+		progress = true
+	}
+}
+
+// turn is what a session must watch to see that messages come in turn.
+type turn struct {
+	in        <-chan jetstream.Msg
+	lost      <-chan nats.Status
+	delivered uint64 // the server's count of deliveries in this session
+	seq       uint64 // the last frame's
+}
+
+// gather waits for a message and takes what else comes within the bounds of a
+// batch. last is the message to acknowledge. The batch is empty where nothing
+// but unreadable envelopes came.
+func (j *Journal) gather(ctx context.Context, t *turn) (batch []ingest.Frame, last jetstream.Msg, err error) {
+	var timeout <-chan time.Time
+	for size := 0; len(batch) < maxBatch && size < maxBatchBytes; {
+		var m jetstream.Msg
+		select {
+		case m = <-t.in:
+		case <-timeout:
+			return batch, last, nil
+		case <-t.lost:
+			return nil, nil, fmt.Errorf("connection lost: %w", errSession)
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		}
+		f, fresh, err := j.unwrap(ctx, t, m)
+		if err != nil {
+			return nil, nil, err
+		}
+		if fresh {
+			last = m
+		}
+		if f != nil {
+			batch = append(batch, *f)
+			size += len(f.Payload)
+		}
+		if timeout == nil && last != nil {
+			timer := time.NewTimer(linger)
+			defer timer.Stop()
+			timeout = timer.C
+		}
+	}
+	return batch, last, nil
+}
+
+// unwrap checks that m comes in turn and returns its frame. A repeat is not
+// fresh; an unreadable envelope is set aside and has no frame.
+func (j *Journal) unwrap(ctx context.Context, t *turn, m jetstream.Msg) (f *ingest.Frame, fresh bool, err error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return nil, false, fmt.Errorf("read delivery: %w", err)
+	}
+	if meta.Sequence.Consumer != t.delivered+1 {
+		return nil, false, fmt.Errorf("delivery %d follows %d: %w", meta.Sequence.Consumer, t.delivered, errSession)
+	}
+	t.delivered = meta.Sequence.Consumer
+	if meta.Sequence.Stream <= t.seq {
+		return nil, false, nil
+	}
+	t.seq = meta.Sequence.Stream
+	frame, err := decodeFrame(m.Data())
+	frame.Device, frame.Seq = deviceOf(m.Subject()), meta.Sequence.Stream
+	if err != nil {
+		frame.Received, frame.Payload = meta.Timestamp.UTC(), m.Data()
+		return nil, true, j.Quarantine(ctx, frame, err.Error())
+	}
+	return &frame, true, nil
+}
+
+// deliver hands a batch to handle until it is taken or ctx is done.
+func (j *Journal) deliver(ctx context.Context, name string, batch []ingest.Frame, handle func(context.Context, []ingest.Frame) error) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	var pause backoff
+	for {
+		err := handle(ctx, batch)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		j.opt.Logger.WarnContext(ctx, "journal batch not taken, will be handed out again",
+			"reader", name, "first", batch[0].Seq, "frames", len(batch), "error", err)
+		if !pause.wait(ctx) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// A backoff is a pause that doubles from minBackoff to maxBackoff, with jitter.
+type backoff time.Duration
+
+// wait reports false when ctx was done first.
+func (b *backoff) wait(ctx context.Context) bool {
+	*b = min(max(2**b, backoff(minBackoff)), backoff(maxBackoff))
+	timer := time.NewTimer(time.Duration(*b/2 + rand.N(*b/2)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Lag returns for each reader how many frames it has not yet passed.
+func (j *Journal) Lag(ctx context.Context) (map[string]uint64, error) {
+	lag := make(map[string]uint64, 2)
+	for _, reader := range []string{Store, Watch} {
+		for p := range j.partitions {
+			info, err := j.reader(ctx, cursor(reader, p))
+			if err != nil {
+				return nil, err
+			}
+			lag[reader] += info.NumPending + uint64(info.NumAckPending)
+		}
+	}
+	return lag, nil
+}
+
+func (j *Journal) reader(ctx context.Context, name string) (*jetstream.ConsumerInfo, error) {
+	cons, err := j.js.Consumer(ctx, frames, name)
+	if err != nil {
+		return nil, fmt.Errorf("look up reader %s: %w", strconv.Quote(name), err)
+	}
+	return cons.CachedInfo(), nil // fetched by the look-up
+}

@@ -1,0 +1,12 @@
+package journal
+
+// Opened for the external tests of the stored format.
+var (
+	EncodeFrame       = encodeFrame
+	DecodeFrame       = decodeFrame
+	EncodeQuarantined = encodeQuarantined
+	DecodeQuarantined = decodeQuarantined
+	Token             = token
+	DeviceOf          = deviceOf
+	PartitionOf       = partition
+)

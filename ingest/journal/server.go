@@ -1,0 +1,136 @@
+package journal
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const (
+	startTimeout = 30 * time.Second
+	// probeSize is the room that must be on the disk before a journal that ran
+	// out of it is opened again: one block of JetStream's files.
+	probeSize = 8 << 20
+)
+
+// An embedded server listens nowhere and keeps its streams in a directory.
+//
+// JetStream does not write to a stream again after a write to its file failed,
+// as on a full disk. The embedded server is therefore started anew when there is
+// room again; the client's connection finds the new one through InProcessConn.
+type embedded struct {
+	opt *Options
+	mu  sync.Mutex // guards srv, and is held while it is exchanged
+	srv *server.Server
+}
+
+func startEmbedded(opt *Options) (*embedded, error) {
+	if err := os.MkdirAll(opt.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	e := &embedded{opt: opt}
+	return e, e.start()
+}
+
+// start is called with mu held or before e is shared.
+func (e *embedded) start() error {
+	srv, err := server.NewServer(&server.Options{
+		ServerName:             "tianhai",
+		DontListen:             true,
+		NoSigs:                 true,
+		DisableJetStreamBanner: true,
+		MaxPayload:             maxMessage,
+		JetStream:              true,
+		StoreDir:               e.opt.Dir,
+		// Room for both streams; what is really on the disk decides in the end.
+		JetStreamMaxStore:  e.opt.MaxBytes + e.opt.MaxQuarantineBytes + 64<<20,
+		JetStreamMaxMemory: 64 << 20,
+		SyncInterval:       e.opt.Sync,
+		SyncAlways:         e.opt.SyncAlways,
+	})
+	if err != nil {
+		return err
+	}
+	log := &serverLog{log: e.opt.Logger}
+	srv.SetLoggerV2(log, false, false, false)
+	srv.Start()
+	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
+		srv.Shutdown()
+		srv.WaitForShutdown()
+		return fmt.Errorf("not ready: %s", log.why())
+	}
+	e.srv = srv
+	return nil
+}
+
+// InProcessConn connects to the server of the moment; nats.Conn calls it.
+func (e *embedded) InProcessConn() (net.Conn, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.srv.InProcessConn()
+}
+
+// restart exchanges the server, provided that the disk has room.
+func (e *embedded) restart() error {
+	if err := probe(e.opt.Dir); err != nil {
+		return fmt.Errorf("probe disk: %w", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.srv.Shutdown()
+	e.srv.WaitForShutdown()
+	return e.start()
+}
+
+func (e *embedded) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.srv != nil {
+		e.srv.Shutdown()
+		e.srv.WaitForShutdown()
+	}
+}
+
+// probe writes and removes a file in dir.
+func probe(dir string) (err error) {
+	name := filepath.Join(dir, "probe.tmp")
+	defer os.Remove(name)
+	return os.WriteFile(name, make([]byte, probeSize), 0o600)
+}
+
+// serverLog passes on what an operator must see.
+type serverLog struct {
+	log   *slog.Logger
+	mu    sync.Mutex // guards fatal
+	fatal string     // why Start gave up
+}
+
+func (l *serverLog) Noticef(string, ...any) {}
+func (l *serverLog) Debugf(string, ...any)  {}
+func (l *serverLog) Tracef(string, ...any)  {}
+
+func (l *serverLog) Warnf(format string, v ...any) {
+	l.log.Warn("journal server", "text", fmt.Sprintf(format, v...))
+}
+
+func (l *serverLog) Errorf(format string, v ...any) {
+	l.log.Error("journal server", "text", fmt.Sprintf(format, v...))
+}
+
+func (l *serverLog) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fatal = fmt.Sprintf(format, v...)
+}
+
+func (l *serverLog) why() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return or(l.fatal, "no answer")
+}
