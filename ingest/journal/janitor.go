@@ -43,11 +43,10 @@ func (j *Journal) Run(ctx context.Context) error {
 }
 
 func (j *Journal) tidy(ctx context.Context) error {
-	if j.broken.Load() && j.srv != nil {
+	if j.writable() != nil {
 		if err := j.srv.restart(); err != nil {
 			return fmt.Errorf("reopen journal: %w", err)
 		}
-		j.broken.Store(false)
 		j.opt.Logger.InfoContext(ctx, "journal writes again")
 	}
 	stream, err := j.js.Stream(ctx, frames)
@@ -106,6 +105,9 @@ type Stats struct {
 // Stats returns the journal's figures. An error means that the journal does not
 // answer, and that frames are being refused.
 func (j *Journal) Stats(ctx context.Context) (Stats, error) {
+	if err := j.writable(); err != nil {
+		return Stats{}, err
+	}
 	up, err := j.js.Stream(ctx, frames)
 	if err != nil {
 		return Stats{}, fmt.Errorf("look up frames: %w", err)
@@ -117,9 +119,6 @@ func (j *Journal) Stats(ctx context.Context) (Stats, error) {
 	lag, err := j.Lag(ctx)
 	if err != nil {
 		return Stats{}, err
-	}
-	if j.broken.Load() {
-		return Stats{}, fmt.Errorf("journal cannot write its files")
 	}
 	state, asideState := up.CachedInfo().State, aside.CachedInfo().State
 	return Stats{

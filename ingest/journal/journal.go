@@ -123,7 +123,6 @@ type Journal struct {
 	js         jetstream.JetStream
 	refused    atomic.Uint64
 	crowded    chan struct{} // holds a token after a refusal for want of room
-	broken     atomic.Bool   // a stream's file could not be written
 }
 
 // Open opens the journal, creating it if needed, and recovers what an earlier
@@ -307,6 +306,9 @@ func (j *Journal) Append(ctx context.Context, f ingest.Frame) error {
 	if f.Device == "" {
 		return fmt.Errorf("append frame without device: %w", ingest.ErrRefused)
 	}
+	if err := j.writable(); err != nil {
+		return j.busy(err)
+	}
 	future, err := j.js.PublishMsgAsync(&nats.Msg{
 		Subject: frameSubject + strconv.Itoa(partition(f.Device, j.partitions)) + "." + token(f.Device),
 		Data:    encodeFrame(f),
@@ -326,39 +328,29 @@ func (j *Journal) Append(ctx context.Context, f ingest.Frame) error {
 
 func (j *Journal) busy(err error) error {
 	j.refused.Add(1)
-	switch cause(err) {
-	case full:
+	if isFull(err) {
 		select {
 		case j.crowded <- struct{}{}:
 		default:
 		}
-	case unwritable:
-		j.broken.Store(true)
 	}
 	return fmt.Errorf("append frame: %w: %w", ingest.ErrBusy, err)
 }
 
-type refusal int
-
-const (
-	passing    refusal = iota // out of reach, too slow
-	full                      // the stream has reached its MaxBytes
-	unwritable                // the stream's file has had an error
-)
-
-// cause sorts the server's refusals. Error 10077 is any failure to store, told
-// apart by its text alone; 10023 and 10047 are a store that went over the disk.
-func cause(err error) refusal {
+// isFull reports JetStream's refusal to go over a stream's MaxBytes. Error 10077
+// is any failure to store, told apart by its text alone.
+func isFull(err error) bool {
 	var api *jetstream.APIError
-	if !errors.As(err, &api) {
-		return passing
+	return errors.As(err, &api) && api.ErrorCode == 10077 && strings.Contains(api.Description, "maximum")
+}
+
+// errUnwritable reports an embedded journal whose files cannot be written.
+var errUnwritable = errors.New("journal files cannot be written")
+
+// writable says at once what the embedded server would not even answer.
+func (j *Journal) writable() error {
+	if j.srv != nil && j.srv.broken.Load() {
+		return errUnwritable
 	}
-	switch {
-	case api.ErrorCode == 10077 && strings.Contains(api.Description, "maximum"):
-		return full
-	case api.ErrorCode == 10077, api.ErrorCode == 10023, api.ErrorCode == 10047:
-		return unwritable
-	default:
-		return passing
-	}
+	return nil
 }

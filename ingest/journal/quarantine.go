@@ -29,6 +29,9 @@ func (j *Journal) Quarantine(ctx context.Context, f ingest.Frame, reason string)
 	if f.Device == "" {
 		return fmt.Errorf("quarantine frame without device: %w", ingest.ErrRefused)
 	}
+	if err := j.writable(); err != nil {
+		return fmt.Errorf("quarantine frame: %w: %w", ingest.ErrBusy, err)
+	}
 	if len(reason) > maxReason {
 		reason = reason[:maxReason]
 	}
@@ -43,9 +46,6 @@ func (j *Journal) Quarantine(ctx context.Context, f ingest.Frame, reason string)
 		Data:    encodeQuarantined(f, reason),
 	}, opts...)
 	if err != nil {
-		if cause(err) == unwritable {
-			j.broken.Store(true)
-		}
 		return fmt.Errorf("quarantine frame: %w: %w", ingest.ErrBusy, err)
 	}
 	return nil

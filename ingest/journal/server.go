@@ -6,7 +6,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -22,12 +24,14 @@ const (
 // An embedded server listens nowhere and keeps its streams in a directory.
 //
 // JetStream does not write to a stream again after a write to its file failed,
-// as on a full disk. The embedded server is therefore started anew when there is
-// room again; the client's connection finds the new one through InProcessConn.
+// as on a full disk, and does not even answer. The embedded server is therefore
+// started anew when there is room again; the client's connection finds the new
+// one through InProcessConn.
 type embedded struct {
-	opt *Options
-	mu  sync.Mutex // guards srv, and is held while it is exchanged
-	srv *server.Server
+	opt    *Options
+	broken atomic.Bool // a file could not be written
+	mu     sync.Mutex  // guards srv, and is held while it is exchanged
+	srv    *server.Server
 }
 
 func startEmbedded(opt *Options) (*embedded, error) {
@@ -57,7 +61,7 @@ func (e *embedded) start() error {
 	if err != nil {
 		return err
 	}
-	log := &serverLog{log: e.opt.Logger}
+	log := &serverLog{log: e.opt.Logger, broken: &e.broken}
 	srv.SetLoggerV2(log, false, false, false)
 	srv.Start()
 	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
@@ -85,7 +89,12 @@ func (e *embedded) restart() error {
 	defer e.mu.Unlock()
 	e.srv.Shutdown()
 	e.srv.WaitForShutdown()
-	return e.start()
+	e.broken.Store(false)
+	if err := e.start(); err != nil {
+		e.broken.Store(true)
+		return err
+	}
+	return nil
 }
 
 func (e *embedded) stop() {
@@ -106,9 +115,10 @@ func probe(dir string) (err error) {
 
 // serverLog passes on what an operator must see.
 type serverLog struct {
-	log   *slog.Logger
-	mu    sync.Mutex // guards fatal
-	fatal string     // why Start gave up
+	log    *slog.Logger
+	broken *atomic.Bool
+	mu     sync.Mutex // guards fatal
+	fatal  string     // why Start gave up
 }
 
 func (l *serverLog) Noticef(string, ...any) {}
@@ -119,7 +129,12 @@ func (l *serverLog) Warnf(format string, v ...any) {
 	l.log.Warn("journal server", "text", fmt.Sprintf(format, v...))
 }
 
+// Errorf also learns from the log, because a server that is no cluster tells it
+// nowhere else, that a stream or a cursor cannot be written.
 func (l *serverLog) Errorf(format string, v ...any) {
+	if strings.Contains(strings.ToLower(format), "critical write error") {
+		l.broken.Store(true)
+	}
 	l.log.Error("journal server", "text", fmt.Sprintf(format, v...))
 }
 
