@@ -1,0 +1,420 @@
+package decode
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"tianhai/ingest"
+)
+
+// Limits of the native JSON format.
+const (
+	maxMembers = 256  // of an object, "ts" among them
+	maxKey     = 64   // bytes of a member's name
+	maxObjects = 4096 // of a burst
+)
+
+// maxMillis is the last time that fits nanoseconds in 64 bits, in the year 2262.
+const maxMillis = math.MaxInt64 / 1_000_000
+
+// JSON reads the native format: an object (RFC 8259) with one member for each
+// channel, a number or, for a missing value, null:
+//
+//	{"ts": 1785546000000, "temp": 24.5, "do": null}
+//
+// The optional member "ts" is the time of all others, in Unix milliseconds or
+// as an RFC 3339 string. A device that was out of reach may send what it stored
+// as an array of such objects, each with its "ts".
+//
+// JSON is strict: a repeated or empty name, a string, boolean or nested value, a
+// number beyond float64, bytes that follow, or an object without a channel make
+// the whole payload an error. Objects have at most 256 members with names of at
+// most 64 bytes, arrays 4,096 objects.
+func JSON(payload []byte) ([]ingest.Value, error) {
+	p := parser{s: string(payload)}
+	values, err := p.document()
+	if err != nil {
+		return nil, &ingest.DecodeError{Format: "json", Offset: p.fault, Member: p.member, Err: err}
+	}
+	return values, nil
+}
+
+// A parser passes once over s. Names that have no escapes are parts of s.
+type parser struct {
+	s      string
+	pos    int
+	member string // being read, for errors
+	fault  int    // where the error is
+	values []ingest.Value
+}
+
+// fail notes an error at a byte.
+func (p *parser) fail(at int, format string, args ...any) error {
+	p.fault = at
+	return fmt.Errorf(format, args...)
+}
+
+func (p *parser) document() ([]ingest.Value, error) {
+	if at := invalidUTF8(p.s); at >= 0 {
+		return nil, p.fail(at, "not UTF-8")
+	}
+	var err error
+	switch p.space(); p.peek() {
+	case '{':
+		p.values = make([]ingest.Value, 0, 8)
+		_, err = p.object()
+	case '[':
+		err = p.array()
+	default:
+		err = p.unexpected("an object or an array of objects")
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.member = ""
+	if p.space(); p.pos < len(p.s) {
+		return nil, p.unexpected("the end")
+	}
+	return p.values, nil
+}
+
+func invalidUTF8(s string) int {
+	if utf8.ValidString(s) {
+		return -1
+	}
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, size := utf8.DecodeRuneInString(s[i:]); size == 1 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func (p *parser) array() error {
+	p.pos++
+	for n := 0; ; n++ {
+		if p.space(); p.peek() != '{' {
+			return p.unexpected("an object")
+		}
+		if n == maxObjects {
+			return p.fail(p.pos, "more than %d objects", maxObjects)
+		}
+		start := p.pos
+		timed, err := p.object()
+		if err != nil {
+			return err
+		}
+		p.member = ""
+		if !timed {
+			return p.fail(start, `an object of an array needs a "ts"`)
+		}
+		switch p.space(); p.peek() {
+		case ',':
+			p.pos++
+		case ']':
+			p.pos++
+			return nil
+		default:
+			return p.unexpected("',' or ']'")
+		}
+	}
+}
+
+// object appends the values of one object, and reports whether it had a time.
+func (p *parser) object() (timed bool, err error) {
+	start, first := p.pos, len(p.values)
+	var ts time.Time
+	p.pos++
+	if p.space(); p.peek() == '}' {
+		return false, p.fail(start, "no channel")
+	}
+	for {
+		p.space()
+		at := p.pos
+		name, err := p.name()
+		if err != nil {
+			return false, err
+		}
+		p.member = name
+		if p.repeated(name, first, timed) {
+			return false, p.fail(at, "repeated")
+		}
+		if members := len(p.values) - first; members == maxMembers || timed && members == maxMembers-1 {
+			return false, p.fail(at, "more than %d members", maxMembers)
+		}
+		if name == "ts" {
+			ts, err = p.time()
+			timed = true
+		} else {
+			err = p.value(name)
+		}
+		if err != nil {
+			return false, err
+		}
+		p.space()
+		if p.peek() == '}' {
+			break
+		}
+		if p.peek() != ',' {
+			return false, p.unexpected("',' or '}'")
+		}
+		p.pos++
+	}
+	p.pos++
+	if len(p.values) == first {
+		p.member = ""
+		return false, p.fail(start, "no channel")
+	}
+	for i := first; i < len(p.values); i++ {
+		p.values[i].Time = ts
+	}
+	return timed, nil
+}
+
+func (p *parser) repeated(name string, first int, timed bool) bool {
+	if name == "ts" {
+		return timed
+	}
+	for i := first; i < len(p.values); i++ {
+		if p.values[i].Channel == name {
+			return true
+		}
+	}
+	return false
+}
+
+// name reads a member's name and the colon.
+func (p *parser) name() (string, error) {
+	p.member = ""
+	if p.peek() != '"' {
+		return "", p.unexpected("a name in quotes")
+	}
+	at := p.pos
+	name, err := p.str()
+	if err != nil {
+		return "", err
+	}
+	if name == "" {
+		return "", p.fail(at, "empty name")
+	}
+	if len(name) > maxKey {
+		return "", p.fail(at, "name longer than %d bytes", maxKey)
+	}
+	p.member = name
+	if p.space(); p.peek() != ':' {
+		return "", p.unexpected("':'")
+	}
+	p.pos++
+	p.space()
+	return name, nil
+}
+
+// value reads a number or null.
+func (p *parser) value(channel string) error {
+	if len(p.s)-p.pos >= 4 && p.s[p.pos:p.pos+4] == "null" {
+		p.pos += 4
+		p.values = append(p.values, ingest.Value{Channel: channel, Missing: true})
+		return nil
+	}
+	at := p.pos
+	digits, err := p.number()
+	if err != nil {
+		return err
+	}
+	v, err := strconv.ParseFloat(digits, 64)
+	if err != nil {
+		return p.fail(at, "number beyond the range of float64")
+	}
+	p.values = append(p.values, ingest.Value{Channel: channel, Number: v})
+	return nil
+}
+
+// time reads the value of "ts".
+func (p *parser) time() (time.Time, error) {
+	at := p.pos
+	if p.peek() == '"' {
+		s, err := p.str()
+		if err != nil {
+			return time.Time{}, err
+		}
+		t, err := time.Parse(time.RFC3339Nano, s)
+		if err != nil || t.UnixMilli() < 0 || t.UnixMilli() > maxMillis {
+			return time.Time{}, p.fail(at, "not an RFC 3339 time between 1970 and 2262")
+		}
+		return t.UTC(), nil
+	}
+	digits, err := p.number()
+	if err != nil {
+		return time.Time{}, err
+	}
+	ms, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || ms < 0 || ms > maxMillis {
+		return time.Time{}, p.fail(at, "not a whole number of Unix milliseconds between 1970 and 2262")
+	}
+	return time.UnixMilli(ms).UTC(), nil
+}
+
+// number reads the text of a number as RFC 8259 §6 has it.
+func (p *parser) number() (string, error) {
+	start := p.pos
+	if p.peek() == '-' {
+		p.pos++
+	}
+	switch c := p.peek(); {
+	case c == '0':
+		p.pos++
+	case '1' <= c && c <= '9':
+		p.digits()
+	default:
+		p.pos = start
+		return "", p.unexpected("a number or null")
+	}
+	if p.peek() == '.' {
+		p.pos++
+		if !p.digits() {
+			return "", p.unexpected("a digit")
+		}
+	}
+	if c := p.peek(); c == 'e' || c == 'E' {
+		p.pos++
+		if c := p.peek(); c == '+' || c == '-' {
+			p.pos++
+		}
+		if !p.digits() {
+			return "", p.unexpected("a digit")
+		}
+	}
+	return p.s[start:p.pos], nil
+}
+
+func (p *parser) digits() bool {
+	start := p.pos
+	for c := p.peek(); '0' <= c && c <= '9'; c = p.peek() {
+		p.pos++
+	}
+	return p.pos > start
+}
+
+// str reads a string, RFC 8259 §7.
+func (p *parser) str() (string, error) {
+	p.pos++
+	start := p.pos
+	for p.pos < len(p.s) {
+		switch c := p.s[p.pos]; {
+		case c == '"':
+			p.pos++
+			return p.s[start : p.pos-1], nil
+		case c == '\\':
+			return p.escaped(start)
+		case c < ' ':
+			return "", p.unexpected("no control character in a string")
+		default:
+			p.pos++
+		}
+	}
+	return "", p.unexpected(`'"'`)
+}
+
+// escaped reads on in a string that began at start and has a first escape at pos.
+func (p *parser) escaped(start int) (string, error) {
+	b := []byte(p.s[start:p.pos])
+	for p.pos < len(p.s) {
+		switch c := p.s[p.pos]; {
+		case c == '"':
+			p.pos++
+			return string(b), nil
+		case c == '\\':
+			r, err := p.escape()
+			if err != nil {
+				return "", err
+			}
+			b = utf8.AppendRune(b, r)
+		case c < ' ':
+			return "", p.unexpected("no control character in a string")
+		default:
+			b = append(b, c)
+			p.pos++
+		}
+	}
+	return "", p.unexpected(`'"'`)
+}
+
+// escape reads one escape, or two that are a surrogate pair.
+func (p *parser) escape() (rune, error) {
+	at := p.pos
+	p.pos++
+	c := p.peek()
+	p.pos++
+	switch c {
+	case '"', '\\', '/':
+		return rune(c), nil
+	case 'b':
+		return '\b', nil
+	case 'f':
+		return '\f', nil
+	case 'n':
+		return '\n', nil
+	case 'r':
+		return '\r', nil
+	case 't':
+		return '\t', nil
+	case 'u':
+		r, ok := p.hex()
+		if ok && utf16.IsSurrogate(r) && len(p.s)-p.pos >= 2 && p.s[p.pos:p.pos+2] == `\u` {
+			p.pos += 2
+			low, _ := p.hex()
+			r = utf16.DecodeRune(r, low)
+			ok = r != utf8.RuneError
+		}
+		if ok && !utf16.IsSurrogate(r) {
+			return r, nil
+		}
+	}
+	return 0, p.fail(at, "not an escape")
+}
+
+func (p *parser) hex() (rune, bool) {
+	if len(p.s)-p.pos < 4 {
+		return 0, false
+	}
+	v, err := strconv.ParseUint(p.s[p.pos:p.pos+4], 16, 16)
+	p.pos += 4
+	return rune(v), err == nil
+}
+
+func (p *parser) space() {
+	for p.pos < len(p.s) {
+		switch p.s[p.pos] {
+		case ' ', '\t', '\n', '\r':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+// peek returns the next byte, 0 at the end.
+func (p *parser) peek() byte {
+	if p.pos < len(p.s) {
+		return p.s[p.pos]
+	}
+	return 0
+}
+
+var errEnd = errors.New("ends too early")
+
+func (p *parser) unexpected(want string) error {
+	if p.pos >= len(p.s) {
+		p.fault = len(p.s)
+		return fmt.Errorf("%w, expected %s", errEnd, want)
+	}
+	r, _ := utf8.DecodeRuneInString(p.s[p.pos:])
+	return p.fail(p.pos, "found %q, expected %s", r, want)
+}
