@@ -34,11 +34,12 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 func (e *Engine) tick(ctx context.Context) error {
-	if err := e.look(ctx); err != nil {
-		return err
-	}
+	unlisted := e.look(ctx)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.restore(ctx); err != nil {
+		return err
+	}
 	now := e.cfg.Now()
 	for _, w := range e.devices {
 		if err := e.ripen(ctx, w, now); err != nil {
@@ -50,19 +51,18 @@ func (e *Engine) tick(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return unlisted
 }
 
-// look reads stored alerts the first time, and the fleet every fleetEvery. The
-// fleet is read without the lock, since Observe must not wait for it.
+// look lists the fleet every fleetEvery, without the lock, since Observe must
+// not wait for it. While it cannot be listed, the last list holds.
 func (e *Engine) look(ctx context.Context) error {
-	e.mu.Lock()
-	err := e.restore(ctx)
 	now := e.cfg.Now()
+	e.mu.Lock()
 	due := e.cfg.Fleet != nil && now.Sub(e.fleetAt) >= fleetEvery
 	e.mu.Unlock()
-	if err != nil || !due {
-		return err
+	if !due {
+		return nil
 	}
 	fleet, err := e.cfg.Fleet.Watched(ctx)
 	if err != nil {
@@ -70,6 +70,9 @@ func (e *Engine) look(ctx context.Context) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.restore(ctx); err != nil {
+		return err
+	}
 	e.fleet, e.fleetAt = fleet, now
 	return e.forget(ctx, now)
 }
