@@ -177,6 +177,9 @@ func (e *Engine) weigh(ctx context.Context, o *ingest.Observation, w *watch, i i
 			}
 		case !applies:
 			return e.end(ctx, w, i, RuleRemoved, o.Received)
+		case !s.time.After(open.Began):
+			// After a restart the journal may begin before the alert did.
+			return nil
 		default:
 			a = *open
 		}

@@ -257,7 +257,7 @@ func TestRestart(t *testing.T) {
 			observe(t, engine(t, oxygenRule, m), story[:cut]...)
 			observe(t, engine(t, oxygenRule, m), story[again:]...)
 			want(t, "alerts", once.alerts, m.alerts)
-			want(t, "told", once.told(), m.told())
+			want(t, "notices", once.stored(), m.stored())
 		}
 	}
 }

@@ -132,6 +132,15 @@ func (m *memory) told() []string {
 	return out
 }
 
+// stored returns every notice by its ID.
+func (m *memory) stored() map[string]alert.Notice {
+	out := map[string]alert.Notice{}
+	for id, n := range m.notices {
+		out[id] = n.Notice
+	}
+	return out
+}
+
 func (m *memory) changes() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -21,9 +21,16 @@ rules:
 type fleet struct {
 	watched []alert.Watched
 	err     error
+	during  func() // what happens meanwhile
 }
 
-func (f *fleet) Watched(context.Context) ([]alert.Watched, error) { return f.watched, f.err }
+func (f *fleet) Watched(context.Context) ([]alert.Watched, error) {
+	list := f.watched
+	if f.during != nil {
+		f.during()
+	}
+	return list, f.err
+}
 
 func inPond(devices ...string) *fleet {
 	f := &fleet{}
@@ -212,5 +219,24 @@ func TestTickBearsFailures(t *testing.T) {
 		m.fail["SaveAlert"] = 3
 		time.Sleep(15 * time.Minute)
 		want(t, "changes", []string{"blind a firing"}, m.changes())
+	})
+}
+
+// A device registered while the list is made is not on it, and not gone either.
+func TestDeviceHeardWhileListing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, f := newMemory(), inPond()
+		e := alert.New(alert.Config{Rules: parse(t, oxygenRule), Store: m, Fleet: f})
+		f.during = func() {
+			f.during = nil
+			observe(t, e, now("a", "water.dissolved_oxygen", 3))
+			f.watched = inPond("a").watched
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
+		if err := e.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		want(t, "changes", []string{"low a pending", "low a firing"}, m.changes())
 	})
 }
