@@ -1,0 +1,251 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	mqtt "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"tianhai/ingest"
+)
+
+// A gate is the hook through which mochi asks for leave.
+type gate struct {
+	mqtt.HookBase
+	ctx      context.Context // ends with the broker; mochi passes none
+	opt      *Options
+	log      *slog.Logger
+	presence *presence
+
+	mu      sync.Mutex              // guards what follows, and the order of presence.set
+	current map[string]*mqtt.Client // the one connection that speaks for a device
+}
+
+func newGate(ctx context.Context, opt *Options) *gate {
+	return &gate{
+		ctx:      ctx,
+		opt:      opt,
+		log:      opt.Logger,
+		presence: newPresence(opt.Intake, opt.Logger),
+		current:  make(map[string]*mqtt.Client),
+	}
+}
+
+// ID names the hook to mochi.
+func (g *gate) ID() string { return "tianhai" }
+
+// Provides lists the questions that the gate answers.
+func (g *gate) Provides(b byte) bool {
+	return bytes.IndexByte([]byte{
+		mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck,
+		mqtt.OnSessionEstablish, mqtt.OnSessionEstablished,
+		mqtt.OnDisconnect, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnWill,
+	}, b) >= 0
+}
+
+// OnConnect bounds the keep-alive, so that a dead connection ends some day. The
+// bound also keeps mochi's half as much again within 16 bits.
+func (g *gate) OnConnect(cl *mqtt.Client, _ packets.Packet) error {
+	if k := cl.State.Keepalive; k == 0 || k > maxKeepalive {
+		cl.State.Keepalive = maxKeepalive
+		cl.State.ServerKeepalive = true // tells an MQTT 5 client [MQTT-3.1.2-21]
+	}
+	return nil
+}
+
+// OnConnectAuthenticate lets a device in under its own name only.
+func (g *gate) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
+	device := string(pk.Connect.Username)
+	reason := ""
+	switch {
+	case device == "" || cl.ID != device:
+		reason = "client id is not the user name"
+	case !nameable(device):
+		reason = "name cannot stand in a topic"
+	case pk.Connect.WillFlag && pk.Connect.WillTopic != ingest.Topic(device, ingest.TopicStatus):
+		reason = "last will is not for the device's own status"
+	case !g.opt.Auth.Authenticate(g.ctx, device, pk.Connect.Password):
+		reason = "wrong secret or unknown device"
+	default:
+		return true
+	}
+	g.log.WarnContext(g.ctx, "device refused", "device", cut(device), "remote", cl.Net.Remote, "reason", reason)
+	return false
+}
+
+// nameable reports whether topics with this name in them are the device's alone.
+func nameable(device string) bool {
+	owner, _, ok := ingest.ParseTopic(ingest.Topic(device, ingest.TopicUp))
+	return ok && owner == device && len(device) <= ingest.MaxDevice && !bytes.ContainsAny([]byte(device), "+#\x00")
+}
+
+// OnACLCheck answers no to everything but a device's own topics. MQTT 3 cannot
+// be told, so its connection is closed [MQTT-3.3.5-2].
+func (g *gate) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
+	device, level, ok := ingest.ParseTopic(topic)
+	if ok && device == cl.ID {
+		switch level {
+		case ingest.TopicUp, ingest.TopicStatus, ingest.TopicAck:
+			if write {
+				return true
+			}
+		case ingest.TopicDown:
+			if !write {
+				return true
+			}
+		}
+	}
+	g.log.WarnContext(g.ctx, "topic refused", "device", cl.ID, "topic", cut(topic), "publish", write)
+	if write && cl.Properties.ProtocolVersion < 5 {
+		cl.Stop(packets.ErrNotAuthorized)
+	}
+	return false
+}
+
+// OnSessionEstablish keeps an earlier connection of the device that takes no more
+// from holding up this one: mochi says goodbye to it now.
+func (g *gate) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
+	g.mu.Lock()
+	before := g.current[cl.ID]
+	g.mu.Unlock()
+	if before != nil {
+		_ = before.Net.Conn.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+	}
+}
+
+// OnSessionEstablished makes cl the connection that speaks for its device and
+// ends the one before it [MQTT-3.1.4-2], which mochi leaves open.
+func (g *gate) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
+	g.mu.Lock()
+	before := g.current[cl.ID]
+	g.current[cl.ID] = cl
+	g.presence.set(cl.ID, true)
+	g.mu.Unlock()
+	if before != nil && before != cl {
+		before.Stop(packets.ErrSessionTakenOver)
+	}
+}
+
+// OnDisconnect says that a device is offline, unless another connection has
+// taken over.
+func (g *gate) OnDisconnect(cl *mqtt.Client, _ error, _ bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.current[cl.ID] == cl {
+		delete(g.current, cl.ID)
+		g.presence.set(cl.ID, false)
+	}
+}
+
+// lost is OnDisconnect for a connection that ended in a panic.
+func (g *gate) lost(conn net.Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for device, cl := range g.current {
+		if r, ok := cl.Net.Conn.(*replay); ok && r.Conn == conn {
+			delete(g.current, device)
+			g.presence.set(device, false)
+		}
+	}
+}
+
+// OnWill keeps mochi from retaining last wills: OnDisconnect says the same.
+func (g *gate) OnWill(_ *mqtt.Client, will mqtt.Will) (mqtt.Will, error) {
+	will.Retain = false
+	return will, nil
+}
+
+// OnPublishDropped tells of a command that a device was too slow to take.
+func (g *gate) OnPublishDropped(cl *mqtt.Client, pk packets.Packet) {
+	g.log.WarnContext(g.ctx, "command dropped, connection takes no more", "device", cl.ID, "topic", pk.TopicName)
+}
+
+// OnPublish runs before mochi sends PUBACK or PUBREC, and decides whether it
+// does. What devices send goes to the Intake and to no subscriber.
+func (g *gate) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	if cl.Net.Inline {
+		return pk, nil
+	}
+	err := g.take(cl, pk)
+	switch {
+	case err == nil:
+		return pk, packets.CodeSuccessIgnore
+	case errors.Is(err, ingest.ErrRefused):
+		// Sent again it would be refused again, and block what comes after it.
+		g.log.WarnContext(g.ctx, "message refused", "device", cl.ID, "topic", cut(pk.TopicName), "error", err)
+		if pk.FixedHeader.Qos == 1 && cl.Properties.ProtocolVersion == 5 {
+			return pk, packets.ErrPayloadFormatInvalid
+		}
+		return pk, packets.CodeSuccessIgnore
+	case pk.FixedHeader.Qos == 0:
+		return pk, packets.ErrRejectPacket
+	}
+	// ErrRejectPacket alone leaves the connection open, and a client sends again
+	// only on a new one.
+	g.log.WarnContext(g.ctx, "message not acknowledged, connection closed", "device", cl.ID, "error", err)
+	if cl.Properties.ProtocolVersion == 5 {
+		_ = cl.WritePacket(packets.Packet{
+			FixedHeader: packets.FixedHeader{Type: packets.Disconnect},
+			ReasonCode:  packets.ErrServerBusy.Code,
+		})
+	}
+	cl.Stop(packets.ErrServerBusy)
+	return pk, packets.ErrRejectPacket
+}
+
+// take offers a message to the Intake until it is taken or Patience ends. The
+// device waits meanwhile, which is all the back-pressure there is in MQTT 3.
+// Messages at QoS 0 are offered once.
+func (g *gate) take(cl *mqtt.Client, pk packets.Packet) error {
+	if done := g.status(cl, pk); done {
+		return nil
+	}
+	patience := time.NewTimer(g.opt.Patience)
+	defer patience.Stop()
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := g.opt.Intake.Accept(g.ctx, cl.ID, pk.TopicName, pk.Properties.ContentType, pk.Payload)
+		if err == nil || errors.Is(err, ingest.ErrRefused) || pk.FixedHeader.Qos == 0 {
+			return err
+		}
+		again := time.NewTimer(pause)
+		select {
+		case <-again.C:
+		case <-patience.C:
+			again.Stop()
+			return err
+		case <-g.ctx.Done():
+			again.Stop()
+			return err
+		}
+	}
+}
+
+// status takes a device's word about itself in the order of all else that is
+// known of its presence. It reports false for anything else.
+func (g *gate) status(cl *mqtt.Client, pk packets.Packet) bool {
+	payload := string(pk.Payload)
+	if pk.TopicName != ingest.Topic(cl.ID, ingest.TopicStatus) || payload != "online" && payload != "offline" {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.current[cl.ID] == cl {
+		g.presence.set(cl.ID, payload == "online")
+	}
+	return true
+}
+
+// cut bounds what a stranger can write into the log.
+func cut(s string) string {
+	const most = 200
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}
