@@ -1,0 +1,127 @@
+package influx
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"tianhai/farm"
+	"tianhai/ingest"
+)
+
+// AppendLines appends the line protocol of an observation to dst, one line for
+// each medium, times in milliseconds. It allocates nothing but what dst needs
+// to grow. An empty place has no tag; a number that is not finite is written as
+// missing. Line protocol cannot hold every text: Write refuses the rest.
+func AppendLines(dst []byte, o *ingest.Observation) []byte {
+	for i, r := range o.Readings {
+		if m := r.Quantity.Medium(); !hasMedium(o.Readings[:i], m) {
+			dst = appendLine(dst, o, m, i)
+		}
+	}
+	return dst
+}
+
+func hasMedium(rs []ingest.Reading, m farm.Medium) bool {
+	for _, r := range rs {
+		if r.Quantity.Medium() == m {
+			return true
+		}
+	}
+	return false
+}
+
+// appendLine writes the readings of medium m, the first of which is at first.
+func appendLine(dst []byte, o *ingest.Observation, m farm.Medium, first int) []byte {
+	dst = appendEscaped(dst, string(m), false)
+	dst = appendTag(dst, TagDevice, o.Device)
+	dst = appendTag(dst, TagRegion, o.Place.Region)
+	dst = appendTag(dst, TagSite, o.Place.Site)
+	dst = appendTag(dst, TagTenant, o.Place.Tenant)
+	sep := byte(' ')
+	for _, r := range o.Readings[first:] {
+		if r.Quantity.Medium() != m {
+			continue
+		}
+		flag := r.Flag
+		if math.IsNaN(r.Value) || math.IsInf(r.Value, 0) {
+			flag = ingest.Missing
+		}
+		if flag != ingest.Missing {
+			dst = append(dst, sep)
+			dst = appendEscaped(dst, r.Quantity.Field(), true)
+			dst = append(dst, '=')
+			dst = strconv.AppendFloat(dst, r.Value, 'g', -1, 64)
+			sep = ','
+		}
+		if flag != ingest.Good {
+			dst = append(dst, sep)
+			dst = appendEscaped(dst, r.Quantity.Field(), true)
+			dst = append(dst, FlagSuffix+"="...)
+			dst = strconv.AppendUint(dst, uint64(flag), 10)
+			dst = append(dst, 'i')
+			sep = ','
+		}
+	}
+	if o.ServerTime {
+		dst = append(dst, ","+FieldClock+"=3i"...)
+	}
+	dst = append(dst, ' ')
+	dst = strconv.AppendInt(dst, o.Time.UnixMilli(), 10)
+	return append(dst, '\n')
+}
+
+func appendTag(dst []byte, key, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	dst = append(dst, ',')
+	dst = append(dst, key...)
+	dst = append(dst, '=')
+	return appendEscaped(dst, value, true)
+}
+
+// appendEscaped writes a name; '=' is plain in the name of a measurement.
+func appendEscaped(dst []byte, s string, equals bool) []byte {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == ',' || c == ' ' || c == '=' && equals:
+			dst = append(dst, '\\', c)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// check reports what line protocol cannot express. It has no escape for a line
+// break or a closing backslash, and a first '#' makes the line a comment.
+func check(o *ingest.Observation) error {
+	if t := o.Time.UnixMilli(); t < minTime || t > maxTime {
+		return fmt.Errorf("time %s is outside what the store can hold", o.Time)
+	}
+	for _, name := range [...]string{o.Device, o.Place.Region, o.Place.Site, o.Place.Tenant} {
+		if !expressible(name) {
+			return fmt.Errorf("name %q cannot be stored", name)
+		}
+	}
+	for _, r := range o.Readings {
+		if m := r.Quantity.Medium(); !expressible(r.Quantity.ID) || m == "" || m[0] == '#' || r.Quantity.Field() == "" {
+			return fmt.Errorf("quantity %q cannot be stored", r.Quantity.ID)
+		}
+	}
+	return nil
+}
+
+// Times the store can hold, in Unix milliseconds: those that fit nanoseconds in
+// 64 bits, less the two that InfluxDB keeps for itself.
+const (
+	minTime = math.MinInt64/1_000_000 + 1
+	maxTime = math.MaxInt64/1_000_000 - 1
+)
+
+func expressible(s string) bool {
+	return !strings.ContainsAny(s, "\n\r\x00\\") && utf8.ValidString(s) && len(s) <= 256
+}

@@ -1,0 +1,38 @@
+package influx
+
+import "tianhai/farm"
+
+// Names in the time-series store. Nothing outside this package builds a query;
+// dashboards, which must, are tested against these names.
+//
+// A quantity "water.dissolved_oxygen" lies in measurement "water" as the float
+// field "dissolved_oxygen", at millisecond precision, beside the integer field
+// "dissolved_oxygen_flag" where its flag is not 1. A missing value has only the
+// flag. A value that failed a quality test is stored in its field like any
+// other, so that the test can be revised later by writing the flag again; who
+// computes with it must leave out the rows whose flag is 4.
+const (
+	DefaultDatabase = "tianhai"
+	DefaultBucket   = DefaultDatabase + "/autogen" // database and retention policy, as 1.8 names a bucket
+
+	TagDevice = "device"
+	TagRegion = "region" // GB/T 2260
+	TagSite   = "site"
+	TagTenant = "tenant"
+
+	FlagSuffix = "_flag" // integer, QARTOD primary flag
+
+	// FieldClock is the integer field clock_flag = 3 (suspect) of every row whose
+	// time is the server's, because the device's was missing or not credible.
+	FieldClock = "clock" + FlagSuffix
+)
+
+// Measurement returns the measurement that holds the quantity.
+func Measurement(q farm.Quantity) string { return string(q.Medium()) }
+
+// ValueField returns the float field that holds the quantity.
+func ValueField(q farm.Quantity) string { return q.Field() }
+
+// FlagField returns the integer field that holds the quantity's flag when it is
+// not 1.
+func FlagField(q farm.Quantity) string { return q.Field() + FlagSuffix }

@@ -1,0 +1,210 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"tianhai/farm"
+)
+
+// MaxClockAhead is how far ahead of the server's clock a device's may be and
+// still be believed.
+const MaxClockAhead = 5 * time.Minute
+
+// FaultClass groups the reasons for quarantine by who can mend them.
+type FaultClass string
+
+// The classes of faults.
+const (
+	FaultDecode  FaultClass = "decode"  // the payload does not parse, or in no known format
+	FaultDevice  FaultClass = "device"  // nobody registered the device
+	FaultPlace   FaultClass = "place"   // the device stands nowhere
+	FaultChannel FaultClass = "channel" // a value that the device's model does not know
+	FaultRepeat  FaultClass = "repeat"  // two values for one quantity and moment
+	FaultStore   FaultClass = "store"   // the time-series store refuses an observation
+)
+
+// A FrameError reports a fault of the frame itself. Trying again is of no use
+// until the registry or the decoder is mended; every other error may pass.
+type FrameError struct {
+	Class FaultClass
+	Err   error
+}
+
+func (e *FrameError) Error() string { return e.Err.Error() }
+
+func (e *FrameError) Unwrap() error { return e.Err }
+
+func fault(class FaultClass, format string, args ...any) error {
+	return &FrameError{class, fmt.Errorf(format, args...)}
+}
+
+// Profiles knows the devices. Profile returns ErrUnknownDevice, wrapped, for one
+// that nobody registered; other errors are taken for a passing trouble.
+type Profiles interface {
+	Profile(ctx context.Context, device string) (*Profile, error)
+}
+
+// A Sample is one calibrated value on its way to a flag.
+type Sample struct {
+	Device   string
+	Channel  string // the device's own name
+	Quantity farm.Quantity
+	Limits   farm.Range // of the sensor; the zero Range means those of the quantity
+	Time     time.Time
+	Value    float64
+	Missing  bool // the device said that it has no value
+}
+
+// Quality flags samples. Those of one device come in the order of the journal,
+// and within a frame in order of time.
+type Quality interface {
+	Flag(s Sample) Flag
+}
+
+// An Interpreter turns frames into observations: decode, place, calibrate, flag.
+// All fields are needed. It may be used concurrently as far as Quality may; one
+// Quality must not serve two readers of the journal, because each of them passes
+// every frame through it.
+type Interpreter struct {
+	Profiles Profiles
+	// Decode returns the decoder of a format, or of a content type.
+	Decode  func(format string) (decoder func(payload []byte) ([]Value, error), known bool)
+	Quality Quality
+}
+
+// Interpret returns what a frame says, one observation for each moment, oldest
+// first.
+//
+// The device's time counts when it is not before the device's first
+// installation and at most MaxClockAhead of Received; otherwise, and when there
+// is none, Received does and ServerTime is set. Times are whole milliseconds.
+//
+// A *FrameError means that the frame must be quarantined, also when it comes
+// with observations, which are then the sound part of the frame. With any other
+// error there are none, and the frame is to be tried again.
+func (in *Interpreter) Interpret(ctx context.Context, f Frame) ([]Observation, error) {
+	p, err := in.Profiles.Profile(ctx, f.Device)
+	if errors.Is(err, ErrUnknownDevice) {
+		return nil, &FrameError{FaultDevice, err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up device %s: %w", f.Device, err)
+	}
+	format := cmp.Or(f.ContentType, p.Format)
+	decode, known := in.Decode(format)
+	if !known {
+		return nil, fault(FaultDecode, "no decoder for format %q", format)
+	}
+	values, err := decode(f.Payload)
+	if err != nil {
+		return nil, &FrameError{FaultDecode, err}
+	}
+	if len(p.Installations) == 0 {
+		return nil, fault(FaultPlace, "device %s is not installed at any site", f.Device)
+	}
+	a := account{quality: in.Quality, profile: p, frame: &f}
+	a.settleTimes(values)
+	for _, v := range values {
+		a.add(v)
+	}
+	return a.observations, a.err
+}
+
+// An account is what one frame says, put together value by value.
+type account struct {
+	quality      Quality
+	profile      *Profile
+	frame        *Frame
+	observations []Observation
+	err          error // the first fault
+}
+
+// settleTimes gives every value the time that counts and sorts by it. Values
+// that the server must time are put at Received.
+func (a *account) settleTimes(values []Value) {
+	first, received := a.profile.Installations[0].From, a.received()
+	latest := received.Add(MaxClockAhead)
+	for i := range values {
+		t := &values[i].Time
+		if t.IsZero() || t.Before(first) || t.After(latest) {
+			*t = time.Time{}
+			continue
+		}
+		*t = t.UTC().Truncate(time.Millisecond)
+	}
+	order := func(x, y Value) int { return a.time(x).Compare(a.time(y)) }
+	if !slices.IsSortedFunc(values, order) {
+		slices.SortStableFunc(values, order)
+	}
+}
+
+func (a *account) received() time.Time { return a.frame.Received.UTC().Truncate(time.Millisecond) }
+
+func (a *account) time(v Value) time.Time {
+	if v.Time.IsZero() {
+		return a.received()
+	}
+	return v.Time
+}
+
+// add puts a value into the observation of its moment.
+func (a *account) add(v Value) {
+	ch, known := a.profile.Channels[v.Channel]
+	if !known {
+		a.blame(FaultChannel, "unknown channel %q", v.Channel)
+		return
+	}
+	s := Sample{
+		Device: a.frame.Device, Channel: v.Channel, Quantity: ch.Quantity, Limits: ch.Limits,
+		Time: a.time(v), Missing: v.Missing,
+	}
+	if !v.Missing {
+		s.Value = ch.Slope*v.Number + ch.Offset
+	}
+	if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
+		a.blame(FaultChannel, "channel %q: %g has no finite calibrated value", v.Channel, v.Number)
+		return
+	}
+	o := a.at(s.Time, v.Time.IsZero())
+	if o == nil {
+		return
+	}
+	for _, other := range o.Readings {
+		if other.Quantity.ID == ch.Quantity.ID {
+			a.blame(FaultRepeat, "channel %q: a second value of %s for %s", v.Channel, ch.Quantity.ID, s.Time.Format(time.RFC3339Nano))
+			return
+		}
+	}
+	o.Readings = append(o.Readings, Reading{Quantity: ch.Quantity, Value: s.Value, Flag: a.quality.Flag(s)})
+}
+
+// at returns the observation of time t, nil when the device stood nowhere then.
+func (a *account) at(t time.Time, byServer bool) *Observation {
+	if n := len(a.observations); n > 0 && a.observations[n-1].Time.Equal(t) {
+		o := &a.observations[n-1]
+		o.ServerTime = o.ServerTime || byServer
+		return o
+	}
+	placed, ok := a.profile.At(t)
+	if !ok {
+		a.blame(FaultPlace, "device %s was not installed at any site at %s", a.frame.Device, t.Format(time.RFC3339))
+		return nil
+	}
+	a.observations = append(a.observations, Observation{
+		Device: a.frame.Device, Place: placed.Place, Time: t, Received: a.received(), ServerTime: byServer,
+		Readings: make([]Reading, 0, len(a.profile.Channels)),
+	})
+	return &a.observations[len(a.observations)-1]
+}
+
+func (a *account) blame(class FaultClass, format string, args ...any) {
+	if a.err == nil {
+		a.err = fault(class, format, args...)
+	}
+}

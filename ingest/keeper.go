@@ -1,0 +1,142 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// The journal's readers by name; each has a cursor of its own.
+const (
+	StoreReader = "store"
+	WatchReader = "watch"
+)
+
+// A Source is the journal as its readers see it.
+type Source interface {
+	Partitions() int
+	// Consume hands the frames of a partition to handle, in order and at least
+	// once, until ctx is done. The reader's cursor passes a batch only after
+	// handle has returned nil; a handle may take hours.
+	Consume(ctx context.Context, reader string, partition int, handle func(context.Context, []Frame) error) error
+}
+
+// A Quarantine keeps frames that could not be stored, whole or in part. It
+// returns nil once the frame is kept; the same frame again is harmless.
+type Quarantine interface {
+	Quarantine(ctx context.Context, f Frame, reason string) error
+}
+
+// A Store is the time-series store.
+type Store interface {
+	// Write returns nil when every observation is stored, a *RejectedError
+	// naming those that never will be when all others are, and otherwise an
+	// error after which the same observations must be written again. Repeats
+	// are harmless.
+	Write(ctx context.Context, obs []Observation) error
+}
+
+// A RejectedError names the observations that a store will never take. It has
+// all others.
+type RejectedError struct{ Rejections []Rejection }
+
+// A Rejection says why one observation was not taken.
+type Rejection struct {
+	Index int // among those given to Write
+	Err   error
+}
+
+// Add notes that the observation at index was not taken.
+func (e *RejectedError) Add(index int, err error) {
+	e.Rejections = append(e.Rejections, Rejection{index, err})
+}
+
+func (e *RejectedError) Error() string {
+	if len(e.Rejections) == 0 {
+		return "no observation rejected"
+	}
+	return fmt.Sprintf("%d observations rejected, the first: %v", len(e.Rejections), e.Rejections[0].Err)
+}
+
+// A Keeper moves readings from the journal to the time-series store, and what
+// cannot be stored to the quarantine.
+//
+// The journal's cursor passes a frame only when each of its readings is stored
+// or the frame is in quarantine, or both where only a part could be stored. As
+// long as the store, the quarantine or the registry does not answer, the keeper
+// holds on to its batch and tries again; nothing else is lost meanwhile, and no
+// restart is needed afterwards.
+type Keeper struct {
+	Source      Source
+	Quarantine  Quarantine
+	Interpreter *Interpreter
+	Store       Store
+	Metrics     *Metrics     // nil counts nothing
+	Logger      *slog.Logger // nil discards
+}
+
+// Run works until ctx is done and then returns nil, or until the source gives
+// up. Partitions are worked on side by side, frames of one in order.
+func (k *Keeper) Run(ctx context.Context) error {
+	trouble := newOutage(k.Logger, "storing readings")
+	work, ctx := errgroup.WithContext(ctx)
+	for p := range k.Source.Partitions() {
+		work.Go(func() error {
+			return k.Source.Consume(ctx, StoreReader, p, func(ctx context.Context, frames []Frame) error {
+				return trouble.outlast(ctx, func() error { return k.keep(ctx, frames) })
+			})
+		})
+	}
+	return work.Wait()
+}
+
+// keep stores and quarantines a batch. After an error the whole batch is to be
+// kept again.
+func (k *Keeper) keep(ctx context.Context, frames []Frame) error {
+	faults := make([]*FrameError, len(frames))
+	var obs []Observation
+	var owner []int // of each observation, the index of its frame
+	for i, f := range frames {
+		got, err := k.Interpreter.Interpret(ctx, f)
+		if err != nil && !errors.As(err, &faults[i]) {
+			return err
+		}
+		for _, o := range got {
+			obs, owner = append(obs, o), append(owner, i)
+		}
+	}
+	var rejected *RejectedError
+	if err := k.Store.Write(ctx, obs); err != nil && !errors.As(err, &rejected) {
+		k.Metrics.storeFailed()
+		return err
+	}
+	refused := map[int]bool{}
+	if rejected != nil {
+		for _, r := range rejected.Rejections {
+			refused[r.Index] = true
+			if i := owner[r.Index]; faults[i] == nil {
+				faults[i] = &FrameError{FaultStore, r.Err}
+			}
+		}
+	}
+	for i, e := range faults {
+		if e == nil {
+			continue
+		}
+		if err := k.Quarantine.Quarantine(ctx, frames[i], e.Error()); err != nil {
+			return err
+		}
+	}
+	for _, e := range faults {
+		k.Metrics.quarantined(e)
+	}
+	for i := range obs {
+		if !refused[i] {
+			k.Metrics.stored(&obs[i])
+		}
+	}
+	return nil
+}
