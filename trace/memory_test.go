@@ -1,0 +1,216 @@
+package trace_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"tianhai/farm"
+	"tianhai/trace"
+)
+
+// memory meets the interfaces of trace for its own tests. The SQL store has its
+// own contract tests, and the whole is tested end to end in cmd.
+type memory struct {
+	mu      sync.Mutex
+	tenant  farm.Tenant
+	sites   map[string]farm.Site
+	product trace.Product
+	batches map[string]trace.Batch
+	ops     []trace.Operation
+	records []trace.Record
+
+	sealFails int // refuse so many receipts
+}
+
+func newMemory() *memory {
+	return &memory{
+		tenant: farm.Tenant{ID: "maowei", Name: farm.Text{Zh: "茅尾海蚝业", En: "Maowei Oysters"}, CreditCode: "91450700MA5KXXXXXX", Phone: "0777-12345", Region: "450700"},
+		sites: map[string]farm.Site{
+			"raft-1": {ID: "raft-1", Tenant: "maowei", Region: "450702", Kind: farm.Raft, Name: farm.Text{Zh: "一号蚝排"}, Town: farm.Text{Zh: "尖山街道", En: "Jianshan"}, Latitude: 21.8349, Longitude: 108.5712},
+			"pond-9": {ID: "pond-9", Tenant: "stranger", Region: "450500", Kind: farm.Pond},
+		},
+		product: trace.Product{ID: "oyster", Kind: trace.Aquatic, Name: farm.Text{Zh: "大蚝", En: "Oyster"}},
+		batches: map[string]trace.Batch{},
+	}
+}
+
+func (m *memory) Tenant(_ context.Context, id string) (farm.Tenant, error) {
+	if id != m.tenant.ID {
+		return farm.Tenant{}, farm.ErrNotFound
+	}
+	return m.tenant, nil
+}
+
+func (m *memory) Site(_ context.Context, id string) (farm.Site, error) {
+	s, ok := m.sites[id]
+	if !ok {
+		return farm.Site{}, farm.ErrNotFound
+	}
+	return s, nil
+}
+
+func (m *memory) Product(_ context.Context, id string) (trace.Product, error) {
+	if id != m.product.ID {
+		return trace.Product{}, farm.ErrNotFound
+	}
+	return m.product, nil
+}
+
+func (m *memory) Batch(_ context.Context, id string) (trace.Batch, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, ok := m.batches[id]
+	if !ok {
+		return trace.Batch{}, farm.ErrNotFound
+	}
+	return b, nil
+}
+
+func (m *memory) Operations(_ context.Context, site string, from, to time.Time) ([]trace.Operation, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []trace.Operation
+	for _, op := range m.ops {
+		if op.Site == site && !op.At.Before(from) && op.At.Before(to) {
+			out = append(out, op)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b trace.Operation) int { return a.At.Compare(b.At) })
+	return out, nil
+}
+
+func (m *memory) AddOperation(_ context.Context, op trace.Operation, rec trace.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, o := range m.ops {
+		if o.ID == op.ID && !o.Same(op) {
+			return farm.ErrConflict
+		} else if o.ID == op.ID {
+			return nil
+		}
+	}
+	m.ops, m.records = append(m.ops, op), append(m.records, rec)
+	return nil
+}
+
+func (m *memory) AddBatch(_ context.Context, b trace.Batch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.batches[b.ID]; ok {
+		return farm.ErrConflict
+	}
+	m.batches[b.ID] = b
+	return nil
+}
+
+func (m *memory) CloseBatch(_ context.Context, b trace.Batch, rec trace.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.batches[b.ID].Code != "" {
+		return farm.ErrConflict
+	}
+	m.batches[b.ID], m.records = b, append(m.records, rec)
+	return nil
+}
+
+func (m *memory) Unsealed(_ context.Context, limit int) ([]trace.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []trace.Record
+	for _, r := range m.records {
+		if r.Receipt == "" && len(out) < limit {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) Sealed(_ context.Context, id string, index int64, receipt string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sealFails > 0 {
+		m.sealFails--
+		return errors.New("disk full")
+	}
+	for i := range m.records {
+		if m.records[i].ID == id {
+			m.records[i].Index, m.records[i].Receipt = index, receipt
+			return nil
+		}
+	}
+	return farm.ErrNotFound
+}
+
+func (m *memory) RecordByCode(_ context.Context, code string) (trace.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.records {
+		if r.Code == code && code != "" {
+			return r, nil
+		}
+	}
+	return trace.Record{}, fmt.Errorf("code %s: %w", code, farm.ErrNotFound)
+}
+
+// all returns the records, and whether every one has its receipt.
+func (m *memory) all() (records []trace.Record, sealed bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	sealed = true
+	for _, r := range m.records {
+		sealed = sealed && r.Receipt != ""
+	}
+	return slices.Clone(m.records), sealed
+}
+
+// evidence answers with fixed summaries and remembers what it was asked.
+type evidence struct {
+	summaries []farm.Summary
+	err       error
+	from, to  time.Time
+}
+
+func (e *evidence) Summaries(_ context.Context, tenant, site string, from, to time.Time) ([]farm.Summary, error) {
+	e.from, e.to = from, to
+	return e.summaries, e.err
+}
+
+// waitFor polls until done, for at most a quarter of a minute.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// A syncBuffer is a log that is read while it is written.
+type syncBuffer struct {
+	mu  sync.Mutex
+	raw []byte
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.raw = append(b.raw, p...)
+	return len(p), nil
+}
+
+func (b *syncBuffer) Bytes() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.raw)
+}

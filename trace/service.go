@@ -1,0 +1,278 @@
+package trace
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"tianhai/farm"
+)
+
+// clockAhead is how far a client's clock may be ahead of ours.
+const clockAhead = 5 * time.Minute
+
+// ErrNoEvidence reports that the sensors' record could not be asked for, which
+// is not the same as that there is none. The batch stays open; try again.
+var ErrNoEvidence = errors.New("sensor record is out of reach")
+
+// A Service records operations and batches and closes batches into records. It
+// checks what is said, not who says it: the caller has done that.
+type Service struct {
+	Store    Store
+	Journal  Journal
+	Evidence Evidence
+	NewCode  func() (string, error) // a trace code that nobody can guess
+	Now      func() time.Time       // nil means time.Now
+	Random   io.Reader              // for salts and IDs; nil means crypto/rand
+	Added    func()                 // told of every new record, to wake the Sealer; may be nil
+}
+
+// OpenBatch stores a new batch of a site's product and returns it with ID and
+// Opened set. Tenant, Site, Product, Lot, Quantity, Unit, Began and Harvest are
+// the caller's; an ID is made where there is none. Errors: *FieldError,
+// farm.ErrNotFound for an unknown site or product, farm.ErrConflict.
+func (s *Service) OpenBatch(ctx context.Context, b Batch) (Batch, error) {
+	now := s.now()
+	b.Code, b.Opened, b.Closed = "", now, time.Time{}
+	b.Began, b.Harvest = wireTime(b.Began), wireTime(b.Harvest)
+	if b.ID == "" {
+		id, err := s.newID(now)
+		if err != nil {
+			return Batch{}, fmt.Errorf("open batch: %w", err)
+		}
+		b.ID = id
+	}
+	if err := checkBatch(b, now); err != nil {
+		return Batch{}, fmt.Errorf("open batch: %w", err)
+	}
+	if err := s.checkSite(ctx, b.Tenant, b.Site); err != nil {
+		return Batch{}, fmt.Errorf("open batch: %w", err)
+	}
+	if _, err := s.Store.Product(ctx, b.Product); err != nil {
+		return Batch{}, fmt.Errorf("open batch: product %s: %w", b.Product, err)
+	}
+	if err := s.Journal.AddBatch(ctx, b); err != nil {
+		return Batch{}, fmt.Errorf("open batch: %w", err)
+	}
+	return b, nil
+}
+
+// AddOperation stores an operation and its record. It returns the operation as
+// stored and whether it is new: the same one again, by ID, changes nothing.
+// Another under its ID, or a second correction of one operation, is
+// farm.ErrConflict. Other errors: *FieldError, farm.ErrNotFound for the site.
+func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operation, added bool, err error) {
+	now := s.now()
+	op.At, op.Recorded = wireTime(op.At), now
+	if err := checkOperation(op, now); err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	if err := s.checkSite(ctx, op.Tenant, op.Site); err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	ops, err := s.history(ctx, op)
+	if err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	if i := slices.IndexFunc(ops, func(o Operation) bool { return o.ID == op.ID }); i >= 0 {
+		if !op.Same(ops[i]) {
+			return Operation{}, false, fmt.Errorf("add operation %s: another one has this ID: %w", op.ID, farm.ErrConflict)
+		}
+		return ops[i], false, nil
+	}
+	if err := checkCorrection(op, ops); err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	rec, err := s.operationRecord(op)
+	if err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	if err := s.Journal.AddOperation(ctx, op, rec); err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	s.added()
+	return op, true, nil
+}
+
+// history returns what AddOperation must know: normally the operations of one
+// instant, among which a repeated one is; for a correction all of the site.
+func (s *Service) history(ctx context.Context, op Operation) ([]Operation, error) {
+	from, to := op.At, op.At.Add(time.Millisecond)
+	if op.Corrects != "" {
+		from, to = time.Unix(0, 0).UTC(), op.Recorded.Add(clockAhead)
+	}
+	return s.Store.Operations(ctx, op.Site, from, to)
+}
+
+func (s *Service) operationRecord(op Operation) (Record, error) {
+	body, err := marshal(struct {
+		Version int    `json:"v"`
+		Tenant  string `json:"tenant"`
+		Site    string `json:"site"`
+		PublicOperation
+	}{1, op.Tenant, op.Site, PublicOperation{ID: op.ID, Kind: op.Kind, At: op.At, Recorded: op.Recorded, Items: op.Items, Corrects: op.Corrects}})
+	if err != nil {
+		return Record{}, err
+	}
+	return s.newRecord(Record{Tenant: op.Tenant, Kind: OperationRecord, Subject: op.ID, Body: body, At: op.Recorded})
+}
+
+// CloseBatch ends a batch: it collects what was done on the site and what its
+// sensors said while the batch grew, issues the code, and stores both as the
+// record that will be sealed. Operations count until now, because packing comes
+// after the harvest; sensors count until the harvest. It writes everything or
+// nothing, so a call that failed, with ErrNoEvidence or otherwise, can be
+// repeated. A batch that is closed already is farm.ErrConflict, an unknown one
+// farm.ErrNotFound.
+func (s *Service) CloseBatch(ctx context.Context, id string) (Batch, error) {
+	b, err := s.Store.Batch(ctx, id)
+	if err != nil {
+		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+	}
+	if b.Code != "" || !b.Closed.IsZero() {
+		return Batch{}, fmt.Errorf("close batch %s: it is closed already: %w", id, farm.ErrConflict)
+	}
+	b.Closed = s.now()
+	public, err := s.publicRecord(ctx, b)
+	if err != nil {
+		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+	}
+	if b.Code, err = s.NewCode(); err != nil {
+		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+	}
+	public.Code = b.Code
+	body, err := marshal(public)
+	if err != nil {
+		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+	}
+	rec, err := s.newRecord(Record{Tenant: b.Tenant, Kind: BatchRecord, Subject: b.ID, Code: b.Code, Body: body, At: b.Closed})
+	if err != nil {
+		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+	}
+	if err := s.Journal.CloseBatch(ctx, b, rec); err != nil {
+		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+	}
+	s.added()
+	return b, nil
+}
+
+func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, error) {
+	tenant, err := s.Store.Tenant(ctx, b.Tenant)
+	if err != nil {
+		return PublicRecord{}, fmt.Errorf("tenant %s: %w", b.Tenant, err)
+	}
+	site, err := s.Store.Site(ctx, b.Site)
+	if err != nil {
+		return PublicRecord{}, fmt.Errorf("site %s: %w", b.Site, err)
+	}
+	product, err := s.Store.Product(ctx, b.Product)
+	if err != nil {
+		return PublicRecord{}, fmt.Errorf("product %s: %w", b.Product, err)
+	}
+	// All of the site, because a correction may have moved an operation's time.
+	end := b.Closed.Add(clockAhead)
+	ops, err := s.Store.Operations(ctx, b.Site, time.Unix(0, 0).UTC(), end)
+	if err != nil {
+		return PublicRecord{}, fmt.Errorf("operations of site %s: %w", b.Site, err)
+	}
+	done := publicOperations(ops, b.Began, end)
+	if len(done) > MaxOperations {
+		return PublicRecord{}, fmt.Errorf("%d operations are too many, at most %d are allowed", len(done), MaxOperations)
+	}
+	evidence, err := s.evidence(ctx, b)
+	if err != nil {
+		return PublicRecord{}, err
+	}
+	prefecture, _ := farm.Prefecture(site.Region)
+	return PublicRecord{
+		Version: PublicVersion, Batch: b.ID, Product: product,
+		Producer: Producer{Name: tenant.Name, CreditCode: tenant.CreditCode, Phone: tenant.Phone},
+		Origin:   Origin{Region: site.Region, Prefecture: prefecture.Name, Town: site.Town, Kind: site.Kind, Site: site.Name},
+		Lot:      b.Lot, Quantity: b.Quantity, Unit: b.Unit,
+		Began: b.Began.UTC(), Harvest: b.Harvest.UTC(), Closed: b.Closed,
+		Operations: done, Evidence: evidence,
+	}, nil
+}
+
+func (s *Service) evidence(ctx context.Context, b Batch) (PublicEvidence, error) {
+	to := b.Closed
+	if b.Harvest.Before(to) {
+		to = b.Harvest
+	}
+	summaries, err := s.Evidence.Summaries(ctx, b.Tenant, b.Site, b.Began, to)
+	if err != nil {
+		return PublicEvidence{}, fmt.Errorf("%w: %w", ErrNoEvidence, err)
+	}
+	e, err := publicEvidence(summaries, b.Began, to)
+	if err != nil {
+		return PublicEvidence{}, fmt.Errorf("sensor record: %w", err)
+	}
+	return e, nil
+}
+
+// checkSite refuses a site of another tenant as if there were none.
+func (s *Service) checkSite(ctx context.Context, tenant, site string) error {
+	found, err := s.Store.Site(ctx, site)
+	if err == nil && found.Tenant != tenant {
+		err = farm.ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("site %s: %w", site, err)
+	}
+	return nil
+}
+
+// newRecord gives a record its ID and salt.
+func (s *Service) newRecord(r Record) (Record, error) {
+	id, err := s.newID(r.At)
+	if err != nil {
+		return Record{}, err
+	}
+	r.ID, r.Index, r.Salt = id, -1, make([]byte, saltSize)
+	if _, err := io.ReadFull(s.random(), r.Salt); err != nil {
+		return Record{}, fmt.Errorf("make salt: %w", err)
+	}
+	return r, nil
+}
+
+func (s *Service) newID(at time.Time) (string, error) {
+	id, err := ulid.New(ulid.Timestamp(at), s.random())
+	if err != nil {
+		return "", fmt.Errorf("make ID: %w", err)
+	}
+	return id.String(), nil
+}
+
+func (s *Service) random() io.Reader {
+	if s.Random != nil {
+		return s.Random
+	}
+	return rand.Reader
+}
+
+func (s *Service) now() time.Time {
+	if s.Now != nil {
+		return wireTime(s.Now())
+	}
+	return wireTime(time.Now())
+}
+
+func (s *Service) added() {
+	if s.Added != nil {
+		s.Added()
+	}
+}
+
+// wireTime is the precision that databases and JavaScript agree on.
+func wireTime(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}

@@ -1,0 +1,389 @@
+package trace_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
+
+	"tianhai/farm"
+	"tianhai/trace"
+	"tianhai/trace/label"
+)
+
+var noon = time.Date(2026, 11, 20, 4, 0, 0, 0, time.UTC)
+
+func newService(m *memory, e trace.Evidence) *trace.Service {
+	return &trace.Service{
+		Store: m, Journal: m, Evidence: e,
+		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
+		Now:     func() time.Time { return noon },
+	}
+}
+
+func operation(kind string, at time.Time) trace.Operation {
+	return trace.Operation{ID: ulid.Make().String(), Tenant: "maowei", Site: "raft-1", Kind: kind, At: at, Person: "account-of-wei",
+		Items: []trace.Item{{Key: "quantity", Value: "200", Unit: "kg"}}}
+}
+
+func batch() trace.Batch {
+	return trace.Batch{Tenant: "maowei", Site: "raft-1", Product: "oyster", Lot: "MW-2026-11", Quantity: 320.5, Unit: "kg",
+		Began: noon.AddDate(0, -2, 0), Harvest: noon.Add(-24 * time.Hour)}
+}
+
+func add(t *testing.T, s *trace.Service, op trace.Operation) trace.Operation {
+	t.Helper()
+	stored, added, err := s.AddOperation(t.Context(), op)
+	if err != nil || !added {
+		t.Fatalf("add %s: added %v, %v", op.Kind, added, err)
+	}
+	return stored
+}
+
+func openBatch(t *testing.T, s *trace.Service) trace.Batch {
+	t.Helper()
+	b, err := s.OpenBatch(t.Context(), batch())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func salinity() farm.Summary {
+	return farm.Summary{
+		Quantity: "water.salinity", Devices: []string{"raft-1-water"}, N: 4000, Rejected: 3, Min: 17.24999, Mean: 21.000049, Max: 25.5,
+		Interval: 6 * time.Hour, Coverage: 0.98765432,
+		Points: []farm.Point{{Time: noon.AddDate(0, 0, -3), Min: 17.24999, Mean: 20.1234567, Max: 25.5, N: 72}},
+		Gaps:   []farm.Gap{{From: noon.AddDate(0, 0, -2), To: noon.AddDate(0, 0, -1)}},
+	}
+}
+
+// From opening to closing, with a mistake corrected on the way.
+func TestBatchStory(t *testing.T) {
+	m := newMemory()
+	battery := farm.Summary{Quantity: "device.battery", N: 9, Min: 12, Mean: 12, Max: 12}
+	rain := farm.Summary{Quantity: "air.rain", Devices: []string{"mast"}, N: 10, Max: 3, Sum: 12.34, Interval: time.Hour, Coverage: 1}
+	ev := &evidence{summaries: []farm.Summary{battery, rain, salinity()}}
+	s := newService(m, ev)
+
+	before := add(t, s, operation("prune", noon.AddDate(-1, 0, 0)))
+	stock := add(t, s, operation("stock", noon.AddDate(0, -2, 1)))
+	wrong := add(t, s, operation("harvest", noon.Add(-20*time.Hour)))
+	right := operation("harvest", noon.Add(-25*time.Hour))
+	right.Corrects = wrong.ID
+	right = add(t, s, right)
+	// Entered under the wrong year; the correction moves it into the growing time.
+	misdated := add(t, s, operation("inspect", noon.AddDate(-1, 0, -5)))
+	dated := operation("inspect", noon.AddDate(0, 0, -5))
+	dated.Corrects = misdated.ID
+	dated = add(t, s, dated)
+
+	b := openBatch(t, s)
+	closed, err := s.CloseBatch(t.Context(), b.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, err := label.ParseCode(closed.Code); err != nil || code != closed.Code || !closed.Closed.Equal(noon) {
+		t.Errorf("closed as %+v: %v", closed, err)
+	}
+	if !ev.from.Equal(b.Began) || !ev.to.Equal(b.Harvest) {
+		t.Errorf("sensors were asked about %v to %v, want from began to harvest", ev.from, ev.to)
+	}
+
+	rec, err := m.RecordByCode(t.Context(), closed.Code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"account-of-wei", "21.83", "108.57", "latitude"} {
+		if bytes.Contains(rec.Body, []byte(secret)) {
+			t.Errorf("the public record holds %q", secret)
+		}
+	}
+	got, err := trace.ParsePublicRecord(rec.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := func(op trace.Operation, by string) trace.PublicOperation {
+		return trace.PublicOperation{ID: op.ID, Kind: op.Kind, At: op.At, Recorded: noon, Items: op.Items, Corrects: op.Corrects, CorrectedBy: by}
+	}
+	sum := 12.34
+	want := trace.PublicRecord{
+		Version: 1, Code: closed.Code, Batch: b.ID, Product: m.product,
+		Producer: trace.Producer{Name: m.tenant.Name, CreditCode: m.tenant.CreditCode, Phone: m.tenant.Phone},
+		Origin: trace.Origin{Region: "450702", Prefecture: farm.Text{Zh: "钦州市", En: "Qinzhou"}, Town: m.sites["raft-1"].Town,
+			Kind: farm.Raft, Site: m.sites["raft-1"].Name},
+		Lot: "MW-2026-11", Quantity: 320.5, Unit: "kg", Began: b.Began, Harvest: b.Harvest, Closed: noon,
+		Operations: []trace.PublicOperation{public(misdated, dated.ID), public(stock, ""), public(dated, ""), public(right, ""), public(wrong, right.ID)},
+		Evidence: trace.PublicEvidence{From: b.Began, To: b.Harvest, Recorded: true, Series: []trace.Series{
+			{Quantity: "water.salinity", Unit: "1", Devices: []string{"raft-1-water"}, N: 4000, Rejected: 3, Min: 17.25, Mean: 21, Max: 25.5,
+				Interval: 21600, Coverage: 0.9877,
+				Points: []farm.Point{{Time: noon.AddDate(0, 0, -3), Min: 17.25, Mean: 20.12, Max: 25.5, N: 72}}, Gaps: salinity().Gaps},
+			{Quantity: "air.rain", Unit: "mm", Devices: []string{"mast"}, N: 10, Max: 3, Sum: &sum, Interval: 3600, Coverage: 1,
+				Points: []farm.Point{}, Gaps: []farm.Gap{}},
+		}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("public record (-want +got):\n%s", diff)
+	}
+	if bytes.Contains(rec.Body, []byte(before.ID)) {
+		t.Error("an operation of an earlier growing time is in the record")
+	}
+	if _, err := s.CloseBatch(t.Context(), b.ID); !errors.Is(err, farm.ErrConflict) {
+		t.Errorf("closed twice: %v", err)
+	}
+}
+
+// No sensor record is a fact and is sealed as one; an unanswered question is not.
+func TestEvidenceMissing(t *testing.T) {
+	m := newMemory()
+	ev := &evidence{err: errors.New("connection refused")}
+	s := newService(m, ev)
+	b := openBatch(t, s)
+	if _, err := s.CloseBatch(t.Context(), b.ID); !errors.Is(err, trace.ErrNoEvidence) || !strings.Contains(err.Error(), "connection refused") {
+		t.Fatalf("closed without evidence: %v", err)
+	}
+	if records, _ := m.all(); len(records) != 0 || m.batches[b.ID].Code != "" {
+		t.Fatal("a failed closing left something behind")
+	}
+	ev.err = nil
+	ev.summaries = []farm.Summary{{Quantity: "water.ph", Rejected: 5, Min: math.NaN(), Mean: math.NaN(), Max: math.NaN()}}
+	closed, err := s.CloseBatch(t.Context(), b.ID)
+	if err != nil {
+		t.Fatalf("closing again: %v", err)
+	}
+	rec, err := m.RecordByCode(t.Context(), closed.Code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := trace.ParsePublicRecord(rec.Body); err != nil || p.Evidence.Recorded || !bytes.Contains(rec.Body, []byte(`"recorded":false`)) {
+		t.Errorf("the record does not say that there is no sensor record: %+v, %v", p.Evidence, err)
+	}
+}
+
+func TestOperationAgain(t *testing.T) {
+	m := newMemory()
+	s := newService(m, &evidence{})
+	woken := 0
+	s.Added = func() { woken++ }
+	op := operation("feed", noon.Add(-time.Hour))
+	first := add(t, s, op)
+	s.Now = func() time.Time { return noon.Add(time.Minute) }
+	again, added, err := s.AddOperation(t.Context(), op)
+	if err != nil || added || !again.Recorded.Equal(first.Recorded) {
+		t.Errorf("the same again: added %v, recorded %v, %v", added, again.Recorded, err)
+	}
+	for name, change := range map[string]func(*trace.Operation){
+		"kind": func(o *trace.Operation) { o.Kind = "spray" },
+		"time": func(o *trace.Operation) { o.At = o.At.Add(time.Second) },
+		"item": func(o *trace.Operation) { o.Items = []trace.Item{{Key: "quantity", Value: "201", Unit: "kg"}} },
+	} {
+		other := op
+		change(&other)
+		if _, _, err := s.AddOperation(t.Context(), other); !errors.Is(err, farm.ErrConflict) {
+			t.Errorf("another %s under the same ID: %v", name, err)
+		}
+	}
+	if records, _ := m.all(); len(records) != 1 || woken != 1 {
+		t.Errorf("%d records, woken %d times", len(records), woken)
+	}
+}
+
+func TestOperationRefused(t *testing.T) {
+	m := newMemory()
+	s := newService(m, &evidence{})
+	fixed := add(t, s, operation("spray", noon.Add(-time.Hour)))
+	fix := operation("spray", noon.Add(-time.Hour))
+	fix.Corrects = fixed.ID
+	add(t, s, fix)
+	tests := map[string]struct {
+		change func(*trace.Operation)
+		field  string // of the FieldError; none where is says
+		is     error
+	}{
+		"no ID":                {func(o *trace.Operation) { o.ID = "1" }, "id", nil},
+		"no kind":              {func(o *trace.Operation) { o.Kind = "" }, "kind", nil},
+		"kind of many words":   {func(o *trace.Operation) { o.Kind = "two words" }, "kind", nil},
+		"no time":              {func(o *trace.Operation) { o.At = time.Time{} }, "at", nil},
+		"future":               {func(o *trace.Operation) { o.At = noon.Add(6 * time.Minute) }, "at", nil},
+		"empty item":           {func(o *trace.Operation) { o.Items[0].Value = " " }, "items[0].value", nil},
+		"long item":            {func(o *trace.Operation) { o.Items[0].Value = strings.Repeat("长", 167) }, "items[0].value", nil},
+		"control character":    {func(o *trace.Operation) { o.Items[0].Value = "a\x00b" }, "items[0].value", nil},
+		"broken text":          {func(o *trace.Operation) { o.Items[0].Value = "\xff" }, "items[0].value", nil},
+		"item key":             {func(o *trace.Operation) { o.Items[0].Key = "<b>" }, "items[0].key", nil},
+		"long unit":            {func(o *trace.Operation) { o.Items[0].Unit = strings.Repeat("m", 21) }, "items[0].unit", nil},
+		"many items":           {func(o *trace.Operation) { o.Items = make([]trace.Item, 41) }, "items", nil},
+		"corrects itself":      {func(o *trace.Operation) { o.Corrects = o.ID }, "corrects", nil},
+		"corrects nothing":     {func(o *trace.Operation) { o.Corrects = ulid.Make().String() }, "corrects", nil},
+		"corrects it twice":    {func(o *trace.Operation) { o.Corrects = fixed.ID }, "", farm.ErrConflict},
+		"unknown site":         {func(o *trace.Operation) { o.Site = "nowhere" }, "", farm.ErrNotFound},
+		"somebody's site":      {func(o *trace.Operation) { o.Site = "pond-9" }, "", farm.ErrNotFound},
+		"in a stranger's name": {func(o *trace.Operation) { o.Tenant = "stranger" }, "", farm.ErrNotFound},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			op := operation("spray", noon.Add(-time.Hour))
+			tt.change(&op)
+			_, _, err := s.AddOperation(t.Context(), op)
+			var fe *trace.FieldError
+			switch {
+			case tt.field != "":
+				if !errors.As(err, &fe) || fe.Field != tt.field {
+					t.Errorf("error %v, want one of field %s", err, tt.field)
+				}
+			case !errors.Is(err, tt.is):
+				t.Errorf("error %v, want %v", err, tt.is)
+			}
+		})
+	}
+	if records, _ := m.all(); len(records) != 2 {
+		t.Errorf("%d records were kept", len(records))
+	}
+}
+
+func TestBatchRefused(t *testing.T) {
+	tests := map[string]struct {
+		change func(*trace.Batch)
+		field  string
+		is     error
+	}{
+		"no lot":            {func(b *trace.Batch) { b.Lot = "" }, "lot", nil},
+		"no amount":         {func(b *trace.Batch) { b.Quantity = 0 }, "quantity", nil},
+		"amount of nothing": {func(b *trace.Batch) { b.Quantity = math.NaN() }, "quantity", nil},
+		"endless amount":    {func(b *trace.Batch) { b.Quantity = math.Inf(1) }, "quantity", nil},
+		"no unit":           {func(b *trace.Batch) { b.Unit = "" }, "unit", nil},
+		"no beginning":      {func(b *trace.Batch) { b.Began = time.Time{} }, "began", nil},
+		"future beginning":  {func(b *trace.Batch) { b.Began = noon.Add(time.Hour) }, "began", nil},
+		"harvest first":     {func(b *trace.Batch) { b.Harvest = b.Began }, "harvest", nil},
+		"harvest far ahead": {func(b *trace.Batch) { b.Harvest = noon.AddDate(0, 0, 2) }, "harvest", nil},
+		"unknown product":   {func(b *trace.Batch) { b.Product = "gold" }, "", farm.ErrNotFound},
+		"somebody's site":   {func(b *trace.Batch) { b.Site = "pond-9" }, "", farm.ErrNotFound},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory()
+			b := batch()
+			tt.change(&b)
+			_, err := newService(m, &evidence{}).OpenBatch(t.Context(), b)
+			var fe *trace.FieldError
+			if tt.field != "" && (!errors.As(err, &fe) || fe.Field != tt.field) || tt.is != nil && !errors.Is(err, tt.is) {
+				t.Errorf("error %v, want %s %v", err, tt.field, tt.is)
+			}
+			if len(m.batches) != 0 {
+				t.Error("it was kept")
+			}
+		})
+	}
+	if _, err := newService(newMemory(), &evidence{}).CloseBatch(t.Context(), "none"); !errors.Is(err, farm.ErrNotFound) {
+		t.Errorf("closing no batch: %v", err)
+	}
+}
+
+// The bytes of a leaf are a promise to every verifier there is.
+func TestLeaf(t *testing.T) {
+	salt := []byte("0123456789abcdef")
+	r := trace.Record{Kind: trace.BatchRecord, Subject: "01JD0000000000000000000000", Code: "4Q7XH2M9KTB3D", Body: []byte(`{"v":1}`), Salt: salt}
+	// printf '0123456789abcdef{"v":1}' | sha256sum
+	const leafHash = "67dfb5d28ece72972b2b258a0fafe61923ca93e559a9354a0724fe9a340899d8"
+	want := `{"v":1,"t":"batch","b":"4Q7XH2M9KTB3D","h":"` + leafHash + `"}`
+	if got := string(r.Leaf()); got != want {
+		t.Errorf("leaf %s\nwant %s", got, want)
+	}
+	r.Kind = trace.OperationRecord
+	want = `{"v":1,"t":"operation","i":"01JD0000000000000000000000","h":"` + leafHash + `"}`
+	if got := string(r.Leaf()); got != want {
+		t.Errorf("leaf %s\nwant %s", got, want)
+	}
+	for name, change := range map[string]func(*trace.Record){
+		"body": func(r *trace.Record) { r.Body = []byte(`{"v":2}`) },
+		"salt": func(r *trace.Record) { r.Salt = []byte("0123456789abcdeg") },
+		"kind": func(r *trace.Record) { r.Kind = trace.BatchRecord },
+	} {
+		other := r
+		change(&other)
+		if bytes.Equal(other.Leaf(), r.Leaf()) {
+			t.Errorf("another %s has the same leaf", name)
+		}
+	}
+}
+
+func TestOpening(t *testing.T) {
+	body := `{"v":1,"lot":"<蚝> & \"quotes\" \\ \u2028"}` + "\u2028 中文"
+	for _, r := range []trace.Record{
+		{Kind: trace.BatchRecord, Code: "4Q7XH2M9KTB3D", Body: []byte(body), Salt: []byte("0123456789abcdef")},
+		{Kind: trace.OperationRecord, Subject: "01JD0000000000000000000000", Body: []byte(body), Salt: []byte("0123456789abcdef")},
+	} {
+		raw, err := r.Opening()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := trace.ParseOpening(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(r, got); diff != "" {
+			t.Errorf("opened (-want +got):\n%s", diff)
+		}
+	}
+	if _, err := (trace.Record{Body: []byte("\xff")}).Opening(); err == nil {
+		t.Error("a body that JSON cannot carry is opened")
+	}
+}
+
+func TestParseOpeningRefuses(t *testing.T) {
+	good := `{"v":1,"t":"batch","code":"X","salt":"30313233343536373839616263646566","body":"{}"}`
+	if _, err := trace.ParseOpening([]byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range map[string]string{
+		"empty":         "",
+		"two values":    good + good,
+		"unknown field": strings.Replace(good, `"v"`, `"x":1,"v"`, 1),
+		"version 2":     strings.Replace(good, `"v":1`, `"v":2`, 1),
+		"short salt":    strings.Replace(good, "3031", "30", 1),
+		"salt in words": strings.Replace(good, "3031", "salt", 1),
+		"too long":      good + strings.Repeat(" ", trace.MaxOpening),
+	} {
+		if _, err := trace.ParseOpening([]byte(raw)); err == nil {
+			t.Errorf("%s is read", name)
+		}
+	}
+}
+
+func FuzzParseOpening(f *testing.F) {
+	f.Add([]byte(`{"v":1,"t":"batch","code":"X","salt":"30313233343536373839616263646566","body":"{}"}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r, err := trace.ParseOpening(raw)
+		if err != nil || r.Kind != trace.BatchRecord && r.Kind != trace.OperationRecord {
+			return
+		}
+		if r.Kind == trace.BatchRecord {
+			r.Subject = ""
+		} else {
+			r.Code = ""
+		}
+		again, err := r.Opening()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := trace.ParseOpening(again)
+		if err != nil || !bytes.Equal(back.Leaf(), r.Leaf()) {
+			t.Errorf("%q: %v", raw, err)
+		}
+	})
+}
+
+func FuzzParsePublicRecord(f *testing.F) {
+	f.Add([]byte(`{"v":1,"operations":[],"evidence":{"series":[]}}`))
+	f.Add([]byte(`{"v":99}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if p, err := trace.ParsePublicRecord(raw); err == nil && p.Version != trace.PublicVersion {
+			t.Errorf("version %d is read", p.Version)
+		}
+	})
+}
