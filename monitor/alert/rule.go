@@ -102,14 +102,14 @@ func notices(a Alert, channels []string) []Notice {
 }
 
 // derivedID returns a ULID that is the same for the same arguments: when a batch
-// is handed in again after a crash, what it led to before keeps its name.
+// is handed in again after a crash, what it led to before keeps its name. Of the
+// time only milliseconds count, since a store may keep no more.
 func derivedID(at time.Time, parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
 		h.Write([]byte(p))
 		h.Write([]byte{0})
 	}
-	h.Write([]byte(at.UTC().Format(time.RFC3339Nano)))
 	var id ulid.ULID
 	if ms := at.UnixMilli(); ms > 0 {
 		_ = id.SetTime(uint64(ms)) // fails beyond the year 10889
