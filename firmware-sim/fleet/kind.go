@@ -28,6 +28,7 @@ type site struct {
 	own   source     // differs from device to device
 	begin float64    // when the model starts to settle
 	low   [2]float64 // the night of low oxygen, from and until
+	haste float64    // of the oxygen in that night
 }
 
 // A model is the physics of one place. It moves in steps of fixed length on a

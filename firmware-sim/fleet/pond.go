@@ -43,12 +43,13 @@ func (p *pond) advance(t, dt float64, w weather) {
 
 	growth := math.Pow(1.047, p.temperature-26)
 	made, used := 1.15*growth*light(w), 0.42*growth
+	haste := 1.0
 	if p.low[0] <= t && t < p.low[1] { // the plankton has died and rots
-		made, used = 0, 1.15
+		made, used, haste = 0, 1.15, p.haste
 	}
 	used += 0.5 * p.fed
 	used *= p.oxygen / (p.oxygen + 0.4)
-	p.oxygen = max(0, relax(p.oxygen, made-used, reaeration(w.wind, pondDepth)+wheels,
+	p.oxygen = max(0, relax(p.oxygen, haste*(made-used), haste*(reaeration(w.wind, pondDepth)+wheels),
 		oxygenAtSaturation(p.temperature, p.salinity), dt))
 }
 

@@ -44,7 +44,10 @@ func newStation(seed uint64, dev Device, start time.Time) (*station, error) {
 		s.faults = append(s.faults, &fault{Fault: f, held: map[string]float64{}})
 	}
 	s.at = gridAfter(seconds(start)-kind.settle) - step
-	place := site{own: s.own, begin: s.at}
+	place := site{own: s.own, begin: s.at, haste: 1}
+	if dev.Haste > 0 {
+		place.haste = dev.Haste
+	}
 	if !dev.LowOxygen.IsZero() {
 		from := seconds(dev.LowOxygen)
 		place.low = [2]float64{from, from + 12*hour}
