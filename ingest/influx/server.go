@@ -54,8 +54,9 @@ type Server struct {
 }
 
 // OpenServer starts a server and returns when it answers. It refuses an address
-// off the loopback interface and damaged metadata; a data file that cannot be
-// read is set aside by InfluxDB and logged.
+// off the loopback interface, damaged metadata and a damaged series index. A
+// data file that cannot be read InfluxDB sets aside as .bad, and says so in the
+// log; a torn end of its write-ahead log it cuts off.
 func OpenServer(ctx context.Context, opt ServerOptions) (*Server, error) {
 	if opt.Dir == "" {
 		return nil, errors.New("open influxdb: no directory given")

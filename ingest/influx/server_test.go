@@ -186,6 +186,26 @@ func TestServerFailsClearly(t *testing.T) {
 			t.Errorf("error %v does not name %s", err, dir)
 		}
 	})
+	t.Run("damaged series index", func(t *testing.T) {
+		dir := t.TempDir()
+		srv := serve(t, influx.ServerOptions{Dir: dir})
+		if err := dial(t, influx.Options{URL: srv.URL(), Token: srv.Token()}).Write(t.Context(), []ingest.Observation{station(t)}); err != nil {
+			t.Fatal(err)
+		}
+		shut(t, srv)
+		segments, err := filepath.Glob(filepath.Join(dir, "data", influx.DefaultDatabase, "_series", "*", "0000"))
+		if err != nil || len(segments) == 0 {
+			t.Fatalf("no series segments in %s: %v", dir, err)
+		}
+		for _, file := range segments {
+			if err := os.WriteFile(file, []byte("damaged"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := influx.OpenServer(t.Context(), influx.ServerOptions{Dir: dir, Addr: "127.0.0.1:0"}); err == nil || !strings.Contains(err.Error(), dir) {
+			t.Errorf("error %v does not name %s", err, dir)
+		}
+	})
 	t.Run("empty password", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "password"), nil, 0o600); err != nil {

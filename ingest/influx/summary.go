@@ -25,16 +25,23 @@ const (
 
 // A SeriesQuery asks for one quantity over From ≤ t < To.
 type SeriesQuery struct {
-	Tenant, Site string
-	Device       string // "" means every device of the site
-	Quantity     farm.Quantity
-	From, To     time.Time
-	Points       int // at most so many; 0 means 300, the most is 2,000
+	Tenant   string // required
+	Site     string // "" means all of the tenant's
+	Device   string // "" means all of the site's
+	Quantity farm.Quantity
+	From, To time.Time
+	Points   int // at most so many; 0 means 300, the most is 2,000
 }
+
+// errScope keeps an empty name from opening everybody's readings.
+var errScope = errors.New("tenant or site not named")
 
 // Series returns one quantity with at most q.Points points. Numbers and gaps
 // follow the rules of Summaries; a quantity without readings is one long gap.
 func (c *Client) Series(ctx context.Context, q SeriesQuery) (farm.Summary, error) {
+	if q.Tenant == "" {
+		return farm.Summary{}, fmt.Errorf("read series: %w", errScope)
+	}
 	p, err := newPeriod(q.From, q.To, cmp.Or(q.Points, defaultPoints))
 	if err != nil {
 		return farm.Summary{}, fmt.Errorf("read series: %w", err)
@@ -59,6 +66,9 @@ func (c *Client) Series(ctx context.Context, q SeriesQuery) (farm.Summary, error
 // the ends of the period count as readings. Points begin at from and are evenly
 // wide; empty ones are left out.
 func (c *Client) Summaries(ctx context.Context, tenant, site string, from, to time.Time) ([]farm.Summary, error) {
+	if tenant == "" || site == "" {
+		return nil, fmt.Errorf("read summaries: %w", errScope)
+	}
 	p, err := newPeriod(from, to, summaryPoints)
 	if err != nil {
 		return nil, fmt.Errorf("read summaries: %w", err)

@@ -282,3 +282,17 @@ func TestLatest(t *testing.T) {
 		}
 	})
 }
+
+func TestReadersNeedATenant(t *testing.T) {
+	each(t, func(t *testing.T, opt influx.Options) {
+		c := dial(t, opt)
+		if _, err := c.Series(t.Context(), influx.SeriesQuery{Site: "s", Quantity: quantity(t, "water.ph"), From: now(), To: now().Add(1)}); err == nil {
+			t.Error("Series reads every tenant's readings")
+		}
+		for _, scope := range [][2]string{{"", "s"}, {"t", ""}} {
+			if _, err := c.Summaries(t.Context(), scope[0], scope[1], now(), now().Add(1)); err == nil {
+				t.Errorf("Summaries reads tenant %q, site %q", scope[0], scope[1])
+			}
+		}
+	})
+}

@@ -221,6 +221,32 @@ func TestWriteMustBeRepeated(t *testing.T) {
 	})
 }
 
+// A database that somebody dropped is made again, and nothing is lost.
+func TestWriteRestoresDatabase(t *testing.T) {
+	srv := serve(t, influx.ServerOptions{})
+	c := dial(t, influx.Options{URL: srv.URL(), Token: srv.Token()})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL()+"/query?q=DROP+DATABASE+"+influx.DefaultDatabase, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Token "+srv.Token())
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	obs := series(t, "t", "d", now(), 3)
+	if e := (*influx.Error)(nil); !errors.As(c.Write(t.Context(), obs), &e) || e.Status != http.StatusNotFound {
+		t.Errorf("Write without a database: %v, want 404", e)
+	}
+	if err := c.Write(t.Context(), obs); err != nil {
+		t.Fatal(err)
+	}
+	if n := stored(t, c, "t", obs); n != len(obs) {
+		t.Errorf("%d stored, want %d", n, len(obs))
+	}
+}
+
 // A client opened before its server works once the server is there, and makes
 // the database that it was told to use.
 func TestOpenBeforeServer(t *testing.T) {
