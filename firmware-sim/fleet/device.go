@@ -54,6 +54,7 @@ func (d *device) run(ctx context.Context, c clock) error {
 // phase, so that a fleet does not report all at once. It skips nothing: what
 // was due is measured, if late.
 func (d *device) measureAll(ctx context.Context) error {
+	catchingUp := d.cfg.CatchUp
 	for t := d.clock.start; ; {
 		if wait := d.clock.until(t); wait > 0 {
 			sleep(ctx, wait)
@@ -62,12 +63,14 @@ func (d *device) measureAll(ctx context.Context) error {
 			return nil
 		}
 		m := d.measure(t)
-		if m != nil && d.cfg.CatchUp && d.cfg.Now().Sub(t) > 2*d.cfg.Interval {
-			if d.session.box.putWait(ctx, m) != nil {
-				return nil
-			}
-		} else if m != nil {
+		switch {
+		case m == nil:
+		case !catchingUp:
 			d.session.box.put(m)
+		case d.session.box.putWait(ctx, m) != nil:
+			return nil
+		default:
+			catchingUp = d.cfg.Now().Sub(t) > 2*d.cfg.Interval || d.session.box.crowded()
 		}
 		if t.Equal(d.clock.start) {
 			t = t.Add(d.phase)

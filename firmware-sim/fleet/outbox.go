@@ -171,6 +171,13 @@ func (o *outbox) oldest() *message {
 	return nil
 }
 
+// crowded reports whether more than half of the room is taken.
+func (o *outbox) crowded() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return 2*o.stored > o.limit
+}
+
 // drain waits until everything is acknowledged or ctx ends.
 func (o *outbox) drain(ctx context.Context) {
 	for !o.empty() {

@@ -106,10 +106,12 @@ func (s *session) connection(ctx context.Context) (greeted bool, err error) {
 			default: // unacknowledged, so the broker keeps it
 			}
 		}))
+	// To cut is to let the next read fail: paho takes a connection that someone
+	// else closed for one that it closed itself, and then never says it is lost.
 	cut := func() {
 		stop()
 		if c := conn.Load(); c != nil {
-			_ = (*c).Close()
+			_ = (*c).SetDeadline(time.Unix(1, 0))
 		}
 	}
 	connecting := client.Connect()
