@@ -1,0 +1,12 @@
+import { createApp } from 'vue'
+import '../shared/base.css'
+import { startLanguage } from '../shared/i18n'
+import { startSession } from '../shared/session'
+import App from './App.vue'
+import { startDisplay } from './display'
+import './field.css'
+
+startDisplay()
+await startLanguage()
+createApp(App).mount('#app')
+void startSession()

@@ -1,0 +1,147 @@
+// The answers of /api/v1 as the faces read them.
+
+export interface Text {
+  zh: string
+  en?: string
+}
+
+export interface Quantity {
+  id: string // "water.dissolved_oxygen"
+  unit: string // UCUM
+  symbol: string // as people read it; empty for none
+  digits: number // decimals worth showing
+  sum: boolean // amounts that add up, such as rain
+}
+
+export interface Region {
+  code: string // GB/T 2260
+  name: Text
+}
+
+export interface Vocabulary {
+  quantities: Quantity[]
+  site_kinds: string[]
+  regions: Region[]
+}
+
+export interface Principal {
+  login: string
+  name: string
+  role: 'administrator' | 'bureau' | 'manager' | 'farmer'
+  tenant?: string
+  region?: string
+}
+
+/** QARTOD primary flags: good, not evaluated, suspect, fail, missing. */
+export type Flag = 1 | 2 | 3 | 4 | 9
+
+export interface Latest {
+  value: number
+  flag: Flag
+  time: string // RFC 3339
+  device?: string
+}
+
+export type LatestByQuantity = Record<string, Latest>
+
+export interface Device {
+  id: string
+  tenant: string
+  model: string
+  name: Text
+  online: boolean
+  status_at?: string
+}
+
+export interface Site {
+  id: string
+  tenant: string
+  region: string
+  kind: string
+  name: Text
+  town: Text
+  area?: number
+  devices: number
+  online: number
+  firing: number
+  latest: LatestByQuantity
+  device_list?: Device[]
+}
+
+export interface Model {
+  id: string
+  name: Text
+  commands?: string[]
+}
+
+export interface DeviceDetail extends Omit<Device, 'model'> {
+  model: Model
+  place: { tenant: string; region: string; site: string; kind: string }
+  site_name: Text
+  interval: number // seconds between reports; 0 when not known
+  latest: LatestByQuantity
+}
+
+export interface Alert {
+  id: string
+  rule: string
+  title: Text
+  severity: 'warning' | 'critical'
+  site: string
+  device: string
+  quantity: string // empty for silence on every channel
+  state: 'pending' | 'firing' | 'resolved'
+  value?: number // the reading that led to the state; absent when the alert is about silence
+  limit: number // for silence: the seconds allowed
+  began: string
+  fired?: string
+  ended?: string
+}
+
+export interface Point {
+  t: string
+  min: number
+  mean: number
+  max: number
+  n: number
+}
+
+export interface Gap {
+  from: string
+  to: string
+}
+
+export interface Series {
+  quantity: string
+  interval: number // seconds
+  points: Point[]
+  gaps: Gap[]
+}
+
+export interface Command {
+  id: string
+  name: string
+  value: string
+  expires: string
+  account: string
+  state: 'sent' | 'done' | 'failed' | 'expired'
+  error?: string
+  created: string
+  settled?: string
+}
+
+export interface Observation {
+  device: string
+  tenant: string
+  site: string
+  time: string
+  server_time: boolean
+  readings: { quantity: string; value: number; flag: Flag }[]
+}
+
+export interface Status {
+  device: string
+  site: string
+  online: boolean
+  at: string
+}
