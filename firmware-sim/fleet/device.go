@@ -103,15 +103,20 @@ func (d *device) obey(payload []byte) []byte {
 	return d.orders.obey(payload)
 }
 
-// do carries out a command and reports at once what it changed. It is called
-// with mu held.
+// do carries out a command and reports at once what it changed. A device that
+// is behind with its measurements does it at the time of the latest, so that it
+// leaves none out. It is called with mu held.
 func (d *device) do(name string, on bool) {
+	if d.last.IsZero() {
+		d.last = d.clock.start.Add(-time.Millisecond)
+	}
 	now := d.clock.virtual()
-	if now.Before(d.last) {
+	if now.Before(d.last) || now.After(d.last.Add(d.cfg.Interval)) {
 		now = d.last
 	}
+	now = now.Add(time.Millisecond)
 	d.station.command(now, name, on)
-	if m := d.measureLocked(now.Add(time.Millisecond)); m != nil {
+	if m := d.measureLocked(now); m != nil {
 		d.session.box.put(m)
 	}
 }
