@@ -74,6 +74,9 @@ func Can(p Principal, a Action, o Object) bool {
 	return false
 }
 
+// MaxSessions is how many logins of one account a store keeps; the oldest go.
+const MaxSessions = 32
+
 // A Session is a login that has not ended. Only the hash of its token is kept.
 type Session struct {
 	TokenHash []byte // SHA-256

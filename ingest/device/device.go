@@ -41,6 +41,12 @@ type Device struct {
 	StatusAt   time.Time `json:"status_at,omitzero"` // when Online last changed
 }
 
+// A Placed device is one with where it stands.
+type Placed struct {
+	Device
+	Site string `json:"site,omitempty"` // empty before it is placed
+}
+
 // An Installation says where a device stands from a time on.
 type Installation struct {
 	Device string    `json:"device"`

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"tianhai/farm"
+	"tianhai/ingest"
+	"tianhai/ingest/device"
+)
+
+// How many commands are returned at most.
+const (
+	DefaultCommands = 50
+	MaxCommands     = 1000
+)
+
+type commandRow struct {
+	bun.BaseModel `bun:"table:commands,alias:c"`
+
+	ID      string
+	Device  string
+	Tenant  string
+	Account string
+	Name    string
+	Value   string
+	State   device.CommandState
+	Error   string
+	Created instant
+	Expires instant
+	Settled instant
+}
+
+func (r commandRow) record() device.CommandRecord {
+	return device.CommandRecord{
+		Command: ingest.Command{ID: r.ID, Device: r.Device, Name: r.Name, Value: r.Value, Expires: r.Expires.Time},
+		Tenant:  r.Tenant, Account: r.Account, State: r.State, Error: r.Error,
+		Created: r.Created.Time, Settled: r.Settled.Time,
+	}
+}
+
+// CreateCommand records a command before it is sent; farm.ErrConflict when its
+// ID is taken, farm.ErrNotFound when the tenant has no such device.
+func (s *Store) CreateCommand(ctx context.Context, c device.CommandRecord) error {
+	row := commandRow{
+		ID: c.ID, Device: c.Device, Tenant: c.Tenant, Account: c.Account, Name: c.Name, Value: c.Value,
+		State: c.State, Error: c.Error, Created: instant{c.Created}, Expires: instant{c.Expires}, Settled: instant{c.Settled},
+	}
+	_, err := s.write.NewInsert().Model(&row).Exec(ctx)
+	return fail("create command", err)
+}
+
+// Commands returns a device's commands, newest first, at most limit of them; 0
+// means DefaultCommands.
+func (s *Store) Commands(ctx context.Context, id string, limit int) ([]device.CommandRecord, error) {
+	var rows []commandRow
+	err := s.read.NewSelect().Model(&rows).Where("c.device = ?", id).Order("c.created DESC", "c.id DESC").
+		Limit(bounded(limit, DefaultCommands, MaxCommands)).Scan(ctx)
+	return each(rows, commandRow.record), fail("read commands", err)
+}
+
+// SettleCommand records a device's answer; farm.ErrNotFound when the device was
+// never sent this command, and nothing when it is settled or expired already.
+func (s *Store) SettleCommand(ctx context.Context, id string, res ingest.CommandResult, at time.Time) error {
+	state := device.Failed
+	if res.OK {
+		state = device.Done
+	}
+	return s.settle(ctx, id, res.ID, commandRow{State: state, Error: res.Error, Settled: instant{at}})
+}
+
+func (s *Store) settle(ctx context.Context, device, id string, to commandRow) error {
+	res, err := s.write.NewUpdate().Model(&to).Column("state", "error", "settled").
+		Where("c.id = ? AND c.device = ? AND c.state = 'sent'", id, device).Exec(ctx)
+	err = changed(res, err, farm.ErrNotFound)
+	if errors.Is(err, farm.ErrNotFound) {
+		err = s.read.NewSelect().Model((*commandRow)(nil)).Column("c.id").Where("c.id = ? AND c.device = ?", id, device).Scan(ctx, &id)
+	}
+	return fail("settle command", err)
+}
+
+// ExpireCommands gives up commands that were not answered before they expired,
+// and returns how many those were.
+func (s *Store) ExpireCommands(ctx context.Context, now time.Time) (int, error) {
+	res, err := s.write.NewUpdate().Model((*commandRow)(nil)).Set("state = ?, settled = ?", device.Expired, instant{now}).
+		Where("c.state = 'sent' AND c.expires <= ?", instant{now}).Exec(ctx)
+	if err != nil {
+		return 0, fail("expire commands", err)
+	}
+	n, err := res.RowsAffected()
+	return int(n), fail("expire commands", err)
+}

@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"tianhai/farm"
+	"tianhai/ingest"
+	"tianhai/ingest/device"
+)
+
+type modelRow struct {
+	bun.BaseModel `bun:"table:models,alias:m"`
+
+	ID       string
+	Name     farm.Text
+	Format   string
+	Interval int64 `bun:"interval_ns"`
+	Channels []device.Channel
+	Commands []string
+}
+
+func (r modelRow) model() device.Model {
+	return device.Model{ID: r.ID, Name: r.Name, Format: r.Format, Interval: time.Duration(r.Interval), Channels: r.Channels, Commands: r.Commands}
+}
+
+type deviceRow struct {
+	bun.BaseModel `bun:"table:devices,alias:d"`
+
+	ID         string
+	Tenant     string
+	Model      string
+	Name       farm.Text
+	SecretHash []byte
+	Created    instant
+	Online     bool
+	StatusAt   instant
+}
+
+func (r deviceRow) device() device.Device {
+	return device.Device{
+		ID: r.ID, Tenant: r.Tenant, Model: r.Model, Name: r.Name, SecretHash: r.SecretHash,
+		Created: r.Created.Time, Online: r.Online, StatusAt: r.StatusAt.Time,
+	}
+}
+
+type installationRow struct {
+	bun.BaseModel `bun:"table:installations,alias:i"`
+
+	Device string
+	Site   string
+	Tenant string
+	Since  instant
+}
+
+// A DeviceFilter chooses devices. Its zero value chooses all of them.
+type DeviceFilter struct {
+	Tenant string
+	Region string // GB/T 2260, of the site where the device stands now; with all divisions within it
+	Site   string // where the device stands now
+}
+
+// PutModel adds a model or replaces the one with its ID.
+func (s *Store) PutModel(ctx context.Context, m device.Model) error {
+	row := modelRow{ID: m.ID, Name: m.Name, Format: m.Format, Interval: int64(m.Interval), Channels: m.Channels, Commands: m.Commands}
+	_, err := s.write.NewInsert().Model(&row).On("CONFLICT (id) DO UPDATE").
+		Set("name = EXCLUDED.name, format = EXCLUDED.format, interval_ns = EXCLUDED.interval_ns").
+		Set("channels = EXCLUDED.channels, commands = EXCLUDED.commands").Exec(ctx)
+	return fail("put model", err)
+}
+
+// Models returns every model, by ID.
+func (s *Store) Models(ctx context.Context) ([]device.Model, error) {
+	var rows []modelRow
+	err := s.read.NewSelect().Model(&rows).Order("m.id").Scan(ctx)
+	return each(rows, modelRow.model), fail("read models", err)
+}
+
+// CreateDevice adds a device; farm.ErrConflict when its ID is taken and
+// farm.ErrNotFound when its tenant or model is unknown.
+func (s *Store) CreateDevice(ctx context.Context, d device.Device) error {
+	row := deviceRow{
+		ID: d.ID, Tenant: d.Tenant, Model: d.Model, Name: d.Name, SecretHash: d.SecretHash,
+		Created: instant{d.Created}, Online: d.Online, StatusAt: instant{d.StatusAt},
+	}
+	_, err := s.write.NewInsert().Model(&row).Exec(ctx)
+	return fail("create device", err)
+}
+
+// Device returns a device; farm.ErrNotFound.
+func (s *Store) Device(ctx context.Context, id string) (device.Device, error) {
+	var row deviceRow
+	err := s.read.NewSelect().Model(&row).Where("d.id = ?", id).Scan(ctx)
+	return row.device(), fail("read device", err)
+}
+
+// Devices returns the devices that f chooses, by ID, each with where it stands.
+func (s *Store) Devices(ctx context.Context, f DeviceFilter) ([]device.Placed, error) {
+	var rows []struct {
+		deviceRow `bun:",extend"`
+		Site      string
+	}
+	q := s.read.NewSelect().Model(&rows).ColumnExpr("d.*").ColumnExpr("coalesce(i.site, '') AS site").
+		Join("LEFT JOIN installations AS i ON i.device = d.id AND i.since = (?)", s.lastInstalled("d.id")).
+		Join("LEFT JOIN sites AS s ON s.id = i.site").Order("d.id")
+	if f.Site != "" {
+		q = q.Where("i.site = ?", f.Site)
+	}
+	err := within(q, "d.tenant", f.Tenant, "s.region", f.Region).Scan(ctx)
+	out := make([]device.Placed, len(rows))
+	for i, r := range rows {
+		out[i] = device.Placed{Device: r.device(), Site: r.Site}
+	}
+	return out, fail("read devices", err)
+}
+
+// lastInstalled asks since when the device in a column has been where it is.
+func (s *Store) lastInstalled(column string) *bun.SelectQuery {
+	return s.read.NewSelect().ColumnExpr("max(since)").TableExpr("installations").
+		Where("device = ? AND since <= ?", bun.Ident(column), instant{s.now()})
+}
+
+// SiteOf returns the site where a device stands now; farm.ErrNotFound when it
+// is unknown or stands nowhere yet.
+func (s *Store) SiteOf(ctx context.Context, id string) (farm.Site, error) {
+	var row siteRow
+	err := s.read.NewSelect().Model(&row).
+		Join("JOIN installations AS i ON i.site = s.id").
+		Where("i.device = ? AND i.since = (?)", id, s.lastInstalled("i.device")).Scan(ctx)
+	return row.Site, fail("read site of device", err)
+}
+
+// Install appends to a device's history. The same again is nothing new; another
+// site from the same moment on is farm.ErrConflict, and a device or a site that
+// is unknown, or a site of another tenant, farm.ErrNotFound.
+func (s *Store) Install(ctx context.Context, in device.Installation) error {
+	return fail("install device", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var d deviceRow
+		if err := tx.NewSelect().Model(&d).Where("d.id = ?", in.Device).Scan(ctx); err != nil {
+			return err
+		}
+		row := installationRow{Device: in.Device, Site: in.Site, Tenant: d.Tenant, Since: instant{in.From}}
+		res, err := tx.NewInsert().Model(&row).On("CONFLICT (device, since) DO NOTHING").Exec(ctx)
+		if err := changed(res, err, farm.ErrConflict); !errors.Is(err, farm.ErrConflict) {
+			return err
+		}
+		same, err := tx.NewSelect().Model((*installationRow)(nil)).
+			Where("i.device = ? AND i.since = ? AND i.site = ?", in.Device, row.Since, in.Site).Exists(ctx)
+		if err == nil && !same {
+			return farm.ErrConflict
+		}
+		return err
+	}))
+}
+
+// Installations returns a device's history, oldest first, with the place that
+// each site is at; empty for a device that is unknown or stands nowhere yet.
+func (s *Store) Installations(ctx context.Context, id string) ([]ingest.Installation, error) {
+	var rows []struct {
+		siteRow `bun:",extend"`
+		Since   instant
+	}
+	err := s.read.NewSelect().Model(&rows).ColumnExpr("s.*").ColumnExpr("i.since").
+		Join("JOIN installations AS i ON i.site = s.id").
+		Where("i.device = ?", id).Order("i.since").Scan(ctx)
+	out := make([]ingest.Installation, len(rows))
+	for i, r := range rows {
+		out[i] = ingest.Installation{From: r.Since.Time, Place: ingest.Place{Tenant: r.Tenant, Region: r.Region, Site: r.ID, Kind: r.Kind}}
+	}
+	return out, fail("read installations", err)
+}
+
+// SetOnline records whether a device is there, and at what time that changed;
+// farm.ErrNotFound for an unknown device. What is no change writes nothing.
+func (s *Store) SetOnline(ctx context.Context, id string, online bool, at time.Time) error {
+	res, err := s.write.NewUpdate().Model((*deviceRow)(nil)).Set("online = ?, status_at = ?", online, instant{at}).
+		Where("d.id = ? AND d.online <> ?", id, online).Exec(ctx)
+	err = changed(res, err, farm.ErrNotFound)
+	if errors.Is(err, farm.ErrNotFound) {
+		_, err = s.Device(ctx, id)
+	}
+	return fail("set presence", err)
+}
+
+// ResetPresence records every device as not there: after a start, only those
+// that say so again are.
+func (s *Store) ResetPresence(ctx context.Context, at time.Time) error {
+	_, err := s.write.NewUpdate().Model((*deviceRow)(nil)).Set("online = ?, status_at = ?", false, instant{at}).
+		Where("d.online").Exec(ctx)
+	return fail("reset presence", err)
+}

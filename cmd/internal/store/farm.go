@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"tianhai/farm"
+)
+
+type tenantRow struct {
+	bun.BaseModel `bun:"table:tenants,alias:t"`
+	farm.Tenant
+}
+
+type siteRow struct {
+	bun.BaseModel `bun:"table:sites,alias:s"`
+	farm.Site
+}
+
+// A SiteFilter chooses sites. Its zero value chooses all of them.
+type SiteFilter struct {
+	Tenant string
+	Region string // GB/T 2260; with all divisions within it
+}
+
+// CreateTenant adds a tenant; farm.ErrConflict when its ID is taken.
+func (s *Store) CreateTenant(ctx context.Context, t farm.Tenant) error {
+	_, err := s.write.NewInsert().Model(&tenantRow{Tenant: t}).Exec(ctx)
+	return fail("create tenant", err)
+}
+
+// Tenant returns a tenant; farm.ErrNotFound.
+func (s *Store) Tenant(ctx context.Context, id string) (farm.Tenant, error) {
+	var row tenantRow
+	err := s.read.NewSelect().Model(&row).Where("t.id = ?", id).Scan(ctx)
+	return row.Tenant, fail("read tenant", err)
+}
+
+// Tenants returns every tenant, by ID.
+func (s *Store) Tenants(ctx context.Context) ([]farm.Tenant, error) {
+	var rows []tenantRow
+	err := s.read.NewSelect().Model(&rows).Order("t.id").Scan(ctx)
+	return each(rows, func(r tenantRow) farm.Tenant { return r.Tenant }), fail("read tenants", err)
+}
+
+// CreateSite adds a site; farm.ErrConflict when its ID is taken and
+// farm.ErrNotFound when its tenant is unknown.
+func (s *Store) CreateSite(ctx context.Context, site farm.Site) error {
+	_, err := s.write.NewInsert().Model(&siteRow{Site: site}).Exec(ctx)
+	return fail("create site", err)
+}
+
+// Site returns a site; farm.ErrNotFound.
+func (s *Store) Site(ctx context.Context, id string) (farm.Site, error) {
+	var row siteRow
+	err := s.read.NewSelect().Model(&row).Where("s.id = ?", id).Scan(ctx)
+	return row.Site, fail("read site", err)
+}
+
+// Sites returns the sites that f chooses, by ID.
+func (s *Store) Sites(ctx context.Context, f SiteFilter) ([]farm.Site, error) {
+	var rows []siteRow
+	q := s.read.NewSelect().Model(&rows).Order("s.id")
+	err := within(q, "s.tenant", f.Tenant, "s.region", f.Region).Scan(ctx)
+	return each(rows, func(r siteRow) farm.Site { return r.Site }), fail("read sites", err)
+}
+
+// within narrows q to a tenant and a region, each where it is not empty.
+func within(q *bun.SelectQuery, tenantColumn, tenant, regionColumn, region string) *bun.SelectQuery {
+	if tenant != "" {
+		q = q.Where("? = ?", bun.Ident(tenantColumn), tenant)
+	}
+	if region == "" {
+		return q
+	}
+	prefix, ok := regionPrefix(region)
+	if !ok {
+		return q.Where("1 = 0")
+	}
+	column := bun.Ident(regionColumn)
+	return q.Where("length(?) = 6 AND substr(?, 1, ?) = ?", column, column, len(prefix), prefix)
+}
+
+// each returns f of every row; never nil, so that an empty list is [] in JSON.
+func each[R, T any](rows []R, f func(R) T) []T {
+	out := make([]T, len(rows))
+	for i, r := range rows {
+		out[i] = f(r)
+	}
+	return out
+}

@@ -1,0 +1,215 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"tianhai/farm"
+	"tianhai/trace"
+)
+
+// How many batches are returned at most.
+const (
+	DefaultBatches = 200
+	MaxBatches     = 1000
+)
+
+type productRow struct {
+	bun.BaseModel `bun:"table:products,alias:p"`
+	trace.Product
+}
+
+type operationRow struct {
+	bun.BaseModel `bun:"table:operations,alias:o"`
+
+	ID       string
+	Tenant   string
+	Site     string
+	Kind     string
+	At       instant
+	Recorded instant
+	Person   string
+	Items    []trace.Item
+	Corrects string `bun:",nullzero"`
+}
+
+func (r operationRow) operation() trace.Operation {
+	return trace.Operation{
+		ID: r.ID, Tenant: r.Tenant, Site: r.Site, Kind: r.Kind, At: r.At.Time, Recorded: r.Recorded.Time,
+		Person: r.Person, Items: r.Items, Corrects: r.Corrects,
+	}
+}
+
+type batchRow struct {
+	bun.BaseModel `bun:"table:batches,alias:b"`
+
+	ID       string
+	Code     string `bun:",nullzero"`
+	Tenant   string
+	Site     string
+	Product  string
+	Lot      string
+	Quantity float64
+	Unit     string
+	Began    instant
+	Harvest  instant
+	Opened   instant
+	Closed   instant
+}
+
+func newBatchRow(b trace.Batch) *batchRow {
+	return &batchRow{
+		ID: b.ID, Code: b.Code, Tenant: b.Tenant, Site: b.Site, Product: b.Product, Lot: b.Lot,
+		Quantity: b.Quantity, Unit: b.Unit,
+		Began: instant{b.Began}, Harvest: instant{b.Harvest}, Opened: instant{b.Opened}, Closed: instant{b.Closed},
+	}
+}
+
+func (r batchRow) batch() trace.Batch {
+	return trace.Batch{
+		ID: r.ID, Code: r.Code, Tenant: r.Tenant, Site: r.Site, Product: r.Product, Lot: r.Lot,
+		Quantity: r.Quantity, Unit: r.Unit,
+		Began: r.Began.Time, Harvest: r.Harvest.Time, Opened: r.Opened.Time, Closed: r.Closed.Time,
+	}
+}
+
+// A BatchFilter chooses batches. Its zero value chooses the newest of all.
+type BatchFilter struct {
+	Tenant string
+	Region string // GB/T 2260, of the batch's site; with all divisions within it
+	Limit  int    // 0: DefaultBatches; at most MaxBatches
+}
+
+// PutProduct adds a product or replaces the one with its ID. What was sealed
+// about batches of it stays as it was.
+func (s *Store) PutProduct(ctx context.Context, p trace.Product) error {
+	_, err := s.write.NewInsert().Model(&productRow{Product: p}).On("CONFLICT (id) DO UPDATE").
+		Set("kind = EXCLUDED.kind, name = EXCLUDED.name, gtin = EXCLUDED.gtin").Exec(ctx)
+	return fail("put product", err)
+}
+
+// Product returns a product; farm.ErrNotFound.
+func (s *Store) Product(ctx context.Context, id string) (trace.Product, error) {
+	var row productRow
+	err := s.read.NewSelect().Model(&row).Where("p.id = ?", id).Scan(ctx)
+	return row.Product, fail("read product", err)
+}
+
+// Products returns every product, by ID.
+func (s *Store) Products(ctx context.Context) ([]trace.Product, error) {
+	var rows []productRow
+	err := s.read.NewSelect().Model(&rows).Order("p.id").Scan(ctx)
+	return each(rows, func(r productRow) trace.Product { return r.Product }), fail("read products", err)
+}
+
+// AddOperation stores an operation and its record. The same operation again,
+// whenever it was recorded, is nothing new and its second record is dropped;
+// another one under its ID is farm.ErrConflict. A site that is unknown or of
+// another tenant, and a correction of what is unknown, is farm.ErrNotFound.
+func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.Record) error {
+	if rec.Subject != op.ID || rec.Tenant != op.Tenant {
+		return fmt.Errorf("add operation: record %s is not about operation %s", rec.ID, op.ID)
+	}
+	row := operationRow{
+		ID: op.ID, Tenant: op.Tenant, Site: op.Site, Kind: op.Kind, At: instant{op.At}, Recorded: instant{op.Recorded},
+		Person: op.Person, Items: op.Items, Corrects: op.Corrects,
+	}
+	return fail("add operation", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		res, err := tx.NewInsert().Model(&row).On("CONFLICT (id) DO NOTHING").Exec(ctx)
+		if err := changed(res, err, farm.ErrConflict); errors.Is(err, farm.ErrConflict) {
+			return sameOperation(ctx, tx, op)
+		} else if err != nil {
+			return err
+		}
+		return addRecord(ctx, tx, rec)
+	}))
+}
+
+// sameOperation returns farm.ErrConflict unless op is stored as it is. When it
+// was recorded does not count: a client that repeats itself does so later.
+func sameOperation(ctx context.Context, tx bun.Tx, op trace.Operation) error {
+	var row operationRow
+	if err := tx.NewSelect().Model(&row).Where("o.id = ?", op.ID).Scan(ctx); err != nil {
+		return err
+	}
+	old := row.operation()
+	old.Recorded, op.Recorded = time.Time{}, time.Time{}
+	op.At = op.At.UTC().Truncate(time.Microsecond)
+	same := slices.Equal(old.Items, op.Items)
+	old.Items, op.Items = nil, nil
+	if !same || !reflect.DeepEqual(old, op) {
+		return farm.ErrConflict
+	}
+	return nil
+}
+
+// Operation returns an operation; farm.ErrNotFound.
+func (s *Store) Operation(ctx context.Context, id string) (trace.Operation, error) {
+	var row operationRow
+	err := s.read.NewSelect().Model(&row).Where("o.id = ?", id).Scan(ctx)
+	return row.operation(), fail("read operation", err)
+}
+
+// Operations returns those of a site with from ≤ At < to, oldest first, with
+// corrected ones.
+func (s *Store) Operations(ctx context.Context, site string, from, to time.Time) ([]trace.Operation, error) {
+	var rows []operationRow
+	err := s.read.NewSelect().Model(&rows).
+		Where("o.site = ? AND o.at >= ? AND o.at < ?", site, from.UnixMicro(), to.UnixMicro()).
+		Order("o.at", "o.id").Scan(ctx)
+	return each(rows, operationRow.operation), fail("read operations", err)
+}
+
+// AddBatch stores a batch; farm.ErrConflict when its ID is taken, and
+// farm.ErrNotFound when its product or site is unknown or the site is of
+// another tenant.
+func (s *Store) AddBatch(ctx context.Context, b trace.Batch) error {
+	_, err := s.write.NewInsert().Model(newBatchRow(b)).Exec(ctx)
+	return fail("add batch", err)
+}
+
+// CloseBatch stores a closed batch and its record; farm.ErrConflict when it is
+// closed already or the code is taken, farm.ErrNotFound when the tenant has no
+// such batch.
+func (s *Store) CloseBatch(ctx context.Context, b trace.Batch, rec trace.Record) error {
+	if b.Code == "" || b.Closed.IsZero() || rec.Code != b.Code || rec.Subject != b.ID || rec.Tenant != b.Tenant {
+		return fmt.Errorf("close batch: record %s does not close batch %s", rec.ID, b.ID)
+	}
+	return fail("close batch", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		res, err := tx.NewUpdate().Model(newBatchRow(b)).ExcludeColumn("id", "tenant", "site", "opened").
+			Where("b.id = ? AND b.tenant = ? AND b.code IS NULL", b.ID, b.Tenant).Exec(ctx)
+		if err := changed(res, err, farm.ErrNotFound); err != nil {
+			known, existsErr := false, error(nil)
+			if errors.Is(err, farm.ErrNotFound) {
+				known, existsErr = tx.NewSelect().Model((*batchRow)(nil)).Where("b.id = ? AND b.tenant = ?", b.ID, b.Tenant).Exists(ctx)
+			}
+			if known {
+				return farm.ErrConflict
+			}
+			return errors.Join(existsErr, err)
+		}
+		return addRecord(ctx, tx, rec)
+	}))
+}
+
+// Batch returns a batch; farm.ErrNotFound.
+func (s *Store) Batch(ctx context.Context, id string) (trace.Batch, error) {
+	var row batchRow
+	err := s.read.NewSelect().Model(&row).Where("b.id = ?", id).Scan(ctx)
+	return row.batch(), fail("read batch", err)
+}
+
+// Batches returns the batches that f chooses, those opened last first.
+func (s *Store) Batches(ctx context.Context, f BatchFilter) ([]trace.Batch, error) {
+	var rows []batchRow
+	q := s.read.NewSelect().Model(&rows).Join("JOIN sites AS s ON s.id = b.site").
+		Order("b.opened DESC", "b.id DESC").Limit(bounded(f.Limit, DefaultBatches, MaxBatches))
+	err := within(q, "b.tenant", f.Tenant, "s.region", f.Region).Scan(ctx)
+	return each(rows, batchRow.batch), fail("read batches", err)
+}
