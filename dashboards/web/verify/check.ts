@@ -1,0 +1,191 @@
+// Checks a batch's record against its receipt, offline: c2sp.org/tlog-proof@v1,
+// c2sp.org/tlog-checkpoint, c2sp.org/signed-note and RFC 6962 hashing. It is
+// written from those texts and shares no code with the server that it checks.
+
+export type Bytes = Uint8Array<ArrayBuffer>
+
+/** What the check needs of cryptography. */
+export interface Crypto {
+  sha256(data: Bytes): Promise<Bytes>
+  ed25519(key: Bytes, signature: Bytes, message: Bytes): Promise<boolean>
+}
+
+/** The steps, in the order in which they are taken. */
+export const steps = ['record', 'tree', 'signature'] as const
+export type Step = (typeof steps)[number]
+
+/** A step that did not hold. The message is for developers. */
+export class Failure extends Error {
+  constructor(
+    readonly step: Step,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+export interface Input {
+  opening: string // what /t/{code}/record answers
+  receipt: string // what /t/{code}/receipt answers
+  key: string // the log's public key, "origin+hash+base64"
+  code: string // the code of the page
+}
+
+const utf8 = new TextEncoder()
+
+function base64(text: string): Bytes {
+  const raw = atob(text)
+  const out = new Uint8Array(raw.length)
+  for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i)
+  // One text for one value: no loose last bits, no white space.
+  if (btoa(raw) !== text) throw new Error('loose base64')
+  return out
+}
+
+function hexBytes(text: string): Bytes {
+  if (!/^([0-9a-f]{2})*$/.test(text)) throw new Error('no hex')
+  return new Uint8Array((text.match(/../g) ?? []).map((h) => parseInt(h, 16)))
+}
+
+const hex = (data: Bytes) => [...data].map((b) => b.toString(16).padStart(2, '0')).join('')
+
+function join(...parts: Bytes[]): Bytes {
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0))
+  let at = 0
+  for (const p of parts) {
+    out.set(p, at)
+    at += p.length
+  }
+  return out
+}
+
+const equal = (a: Bytes, b: Bytes) => a.length === b.length && a.every((v, i) => v === b[i])
+
+function decimal(text: string): number {
+  const n = Number(text)
+  if (!/^(0|[1-9]\d*)$/.test(text) || !Number.isSafeInteger(n)) throw new Error('no number: ' + text.slice(0, 32))
+  return n
+}
+
+function hash(line: string): Bytes {
+  const out = base64(line)
+  if (out.length !== 32) throw new Error('no SHA-256 hash')
+  return out
+}
+
+interface Receipt {
+  leaf: Bytes
+  index: number
+  path: Bytes[]
+  text: string // of the checkpoint, signed
+  signatures: string[]
+  origin: string
+  size: number
+  root: Bytes
+}
+
+function parse(receipt: string): Receipt {
+  const gap = receipt.indexOf('\n\n')
+  if (gap < 0) throw new Error('no checkpoint')
+  const [header, extra, index, ...path] = receipt.slice(0, gap).split('\n')
+  if (header !== 'c2sp.org/tlog-proof@v1') throw new Error('no tlog-proof')
+  if (!extra?.startsWith('extra ') || !index?.startsWith('index ')) throw new Error('no leaf or no index')
+  const note = receipt.slice(gap + 2)
+  const end = note.lastIndexOf('\n\n')
+  if (end < 0 || !note.endsWith('\n')) throw new Error('no signature')
+  const text = note.slice(0, end + 1)
+  const [origin, size, root, ...more] = text.slice(0, -1).split('\n')
+  if (!origin || size === undefined || root === undefined || more.length > 0) throw new Error('no checkpoint')
+  return {
+    leaf: base64(extra.slice(6)),
+    index: decimal(index.slice(6)),
+    path: path.map(hash),
+    text,
+    signatures: note.slice(end + 2, -1).split('\n'),
+    origin,
+    size: decimal(size),
+    root: hash(root),
+  }
+}
+
+/** The leaf that the sealed bytes and their salt make; see trace.Record.Leaf. */
+async function leafOf(crypto: Crypto, input: Input): Promise<Bytes> {
+  const o = JSON.parse(input.opening) as { v: number; t: string; code: string; salt: string; body: string }
+  if (o.v !== 1 || o.t !== 'batch' || o.code !== input.code) throw new Error('a record of something else')
+  if ((JSON.parse(o.body) as { code: string }).code !== input.code) throw new Error('a body of another code')
+  const digest = await crypto.sha256(join(hexBytes(o.salt), utf8.encode(o.body)))
+  return utf8.encode(`{"v":1,"t":"batch","b":${JSON.stringify(o.code)},"h":"${hex(digest)}"}`)
+}
+
+/** The root that leaf and path lead to (RFC 9162 §2.1.3.2); null where they cannot. */
+async function rootOf(crypto: Crypto, r: Receipt): Promise<Bytes | null> {
+  if (r.index >= r.size) return null
+  const zero = new Uint8Array([0])
+  const one = new Uint8Array([1])
+  let node = await crypto.sha256(join(zero, r.leaf))
+  let at = r.index
+  let last = r.size - 1
+  const up = () => {
+    at = Math.floor(at / 2)
+    last = Math.floor(last / 2)
+  }
+  for (const sibling of r.path) {
+    if (last === 0) return null
+    if (at % 2 === 1 || at === last) {
+      node = await crypto.sha256(join(one, sibling, node))
+      while (at % 2 === 0 && at !== 0) up()
+    } else {
+      node = await crypto.sha256(join(one, node, sibling))
+    }
+    up()
+  }
+  return last === 0 ? node : null
+}
+
+async function signed(crypto: Crypto, r: Receipt, vkey: string): Promise<boolean> {
+  const [, name = '', id, key = ''] = /^([^+\s]+)\+([0-9a-f]{8})\+(.+)$/.exec(vkey) ?? []
+  if (name !== r.origin) throw new Error('the key is of another log')
+  const typed = base64(key)
+  const own = (await crypto.sha256(join(utf8.encode(name + '\n'), typed))).slice(0, 4)
+  if (typed[0] !== 1 || typed.length !== 33 || hex(own) !== id) throw new Error('no Ed25519 verifier key')
+  let found = false
+  for (const line of r.signatures) {
+    const m = /^— (\S+) (\S+)$/.exec(line)
+    if (!m) throw new Error('a line that is no signature')
+    const sig = base64(m[2] as string)
+    if (m[1] !== name || !equal(sig.slice(0, 4), own)) continue // a witness, or a newer key
+    if (!(await crypto.ed25519(typed.slice(1), sig.slice(4), utf8.encode(r.text)))) return false
+    found = true
+  }
+  return found
+}
+
+/**
+ * Takes the steps in turn, telling each that holds, and returns the leaf's place
+ * in the log and the sealed body. Throws a Failure at the first that does not.
+ */
+export async function check(crypto: Crypto, input: Input, held: (step: Step) => void = () => {}): Promise<{ index: number; size: number; body: unknown }> {
+  const step = async <T>(name: Step, work: () => Promise<T>): Promise<T> => {
+    try {
+      const out = await work()
+      held(name)
+      return out
+    } catch (e) {
+      throw new Failure(name, e instanceof Error ? e.message : String(e))
+    }
+  }
+  const r = await step('record', async () => {
+    const parsed = parse(input.receipt)
+    if (!equal(parsed.leaf, await leafOf(crypto, input))) throw new Error('the receipt is for other bytes')
+    return parsed
+  })
+  await step('tree', async () => {
+    const root = await rootOf(crypto, r)
+    if (!root || !equal(root, r.root)) throw new Error('leaf and hashes do not lead to the root')
+  })
+  await step('signature', async () => {
+    if (!(await signed(crypto, r, input.key))) throw new Error('not signed by the key')
+  })
+  const { body } = JSON.parse(input.opening) as { body: string }
+  return { index: r.index, size: r.size, body: JSON.parse(body) }
+}
