@@ -78,11 +78,13 @@ func TestInterpret(t *testing.T) {
 		"calibrated and flagged": {
 			`{"ts":` + ms(now) + `,"temp":99,"ph":14,"turb":null}`,
 			[]ingest.Observation{obs(now, pond, false,
-				r("water.temperature", 99, ingest.Fail), r("water.ph", 8, ingest.Good), r("water.turbidity", 0, ingest.Missing))}, "",
+				r("water.temperature", 99, ingest.Fail), r("water.ph", 8, ingest.Good), r("water.turbidity", 0, ingest.Missing))},
+			"",
 		},
 		"sensor's limits": {
 			`{"ts":` + ms(now) + `,"turb":101}`,
-			[]ingest.Observation{obs(now, pond, false, r("water.turbidity", 101, ingest.Fail))}, "",
+			[]ingest.Observation{obs(now, pond, false, r("water.turbidity", 101, ingest.Fail))},
+			"",
 		},
 		"no time":           {`{"temp":20}`, []ingest.Observation{obs(now, pond, true, r("water.temperature", 20, ingest.Good))}, ""},
 		"a little ahead":    {`{"ts":` + ms(now.Add(5*time.Minute)) + `,"temp":20}`, []ingest.Observation{obs(now.Add(5*time.Minute), pond, false, r("water.temperature", 20, ingest.Good))}, ""},
@@ -96,24 +98,29 @@ func TestInterpret(t *testing.T) {
 			[]ingest.Observation{
 				obs(moved.Add(-time.Hour), raft, false, r("water.temperature", 20, ingest.Good)),
 				obs(moved, pond, false, r("water.temperature", 21, ingest.Good), r("water.ph", 8, ingest.Good)),
-			}, "",
+			},
+			"",
 		},
 		"unknown channel": {
 			`{"temp":20,"colour":3,"turb":5}`,
-			[]ingest.Observation{obs(now, pond, true, r("water.temperature", 20, ingest.Good), r("water.turbidity", 5, ingest.Good))}, ingest.FaultChannel,
+			[]ingest.Observation{obs(now, pond, true, r("water.temperature", 20, ingest.Good), r("water.turbidity", 5, ingest.Good))},
+			ingest.FaultChannel,
 		},
 		"only unknown channels": {`{"colour":3}`, nil, ingest.FaultChannel},
 		"calibrates to infinity": {
 			`{"big":1e308,"temp":20}`,
-			[]ingest.Observation{obs(now, pond, true, r("water.temperature", 20, ingest.Good))}, ingest.FaultChannel,
+			[]ingest.Observation{obs(now, pond, true, r("water.temperature", 20, ingest.Good))},
+			ingest.FaultChannel,
 		},
 		"two channels, one quantity": {
 			`{"ph":14,"ph2":7}`,
-			[]ingest.Observation{obs(now, pond, true, r("water.ph", 8, ingest.Good))}, ingest.FaultRepeat,
+			[]ingest.Observation{obs(now, pond, true, r("water.ph", 8, ingest.Good))},
+			ingest.FaultRepeat,
 		},
 		"a burst without a clock": {
 			`[{"ts":1,"temp":20},{"ts":2,"temp":21}]`,
-			[]ingest.Observation{obs(now, pond, true, r("water.temperature", 20, ingest.Good))}, ingest.FaultRepeat,
+			[]ingest.Observation{obs(now, pond, true, r("water.temperature", 20, ingest.Good))},
+			ingest.FaultRepeat,
 		},
 		"does not parse": {`{"temp":`, nil, ingest.FaultDecode},
 	}

@@ -54,8 +54,10 @@ func TestAppendLines(t *testing.T) {
 			"water" + series + "temperature=99,temperature_flag=4i,dissolved_oxygen_flag=9i 1627776000123\n",
 		},
 		"a line for each medium": {
-			ingest.Observation{Device: "b-1", Place: place, Time: at,
-				Readings: good(t, "water.temperature", 1.0, "device.battery", 3.6, "water.ph", 7.0)},
+			ingest.Observation{
+				Device: "b-1", Place: place, Time: at,
+				Readings: good(t, "water.temperature", 1.0, "device.battery", 3.6, "water.ph", 7.0),
+			},
 			"water" + series + "temperature=1,ph=7 1627776000123\n" +
 				"device" + series + "battery=3.6 1627776000123\n",
 		},

@@ -43,12 +43,11 @@ func TestSummaries(t *testing.T) {
 				add("b", m, "water.ph", 3, ingest.Suspect)
 			case m == 20:
 				add("b", m, "water.ph", 99, ingest.Fail)
+			case m == 50:
+				add("b", m, "water.ph", -99, ingest.Fail)
+			case m == 60:
+				add("b", m, "water.ph", 0, ingest.Missing)
 			case m > 40 && m < 80:
-				if m == 50 {
-					add("b", m, "water.ph", -99, ingest.Fail)
-				} else if m == 60 {
-					add("b", m, "water.ph", 0, ingest.Missing)
-				}
 			default:
 				add("b", m, "water.ph", 8, ingest.Good)
 			}
