@@ -339,6 +339,28 @@ func TestLowOxygenNight(t *testing.T) {
 	}
 }
 
+// TestHaste tells the same night six times as fast, and stays stable at the
+// most that is allowed.
+func TestHaste(t *testing.T) {
+	dusk := summer.Add(18 * time.Hour)
+	pond := func(haste float64) fleet.Pond {
+		return fleet.NewPond(9, fleet.Device{ID: "p", Kind: "pond", LowOxygen: dusk, Haste: haste}, dusk)
+	}
+	slow, _ := pond(1).Oxygen(dusk.Add(6 * time.Hour))
+	fast, _ := pond(6).Oxygen(dusk.Add(time.Hour))
+	if math.Abs(slow-fast) > 0.5 {
+		t.Errorf("after six hours %.2f mg/L, after one at six times the haste %.2f", slow, fast)
+	}
+	hurried := pond(60)
+	hurried.Oxygen(dusk.Add(2 * time.Hour))
+	hurried.Switch(dusk.Add(2*time.Hour), "aerator", true)
+	for m := range 120 {
+		if o, full := hurried.Oxygen(dusk.Add(2*time.Hour + time.Duration(m)*time.Minute)); o < 0 || o > full {
+			t.Fatalf("oxygen is %g of %g mg/L", o, full)
+		}
+	}
+}
+
 func TestAeratorNeverOvershoots(t *testing.T) {
 	noon := summer.Add(14 * time.Hour)
 	p := fleet.NewPond(9, fleet.Device{ID: "p", Kind: "pond"}, noon)

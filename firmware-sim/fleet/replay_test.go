@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -106,4 +107,19 @@ func TestReplayInterrupted(t *testing.T) {
 		t.Fatalf("went on from %d with %+v, %v", done.Next, rest, err)
 	}
 	eventually(t, "all rows arrive", func() bool { times, _ := arrived(t, w, "probe"); return len(times) == 200 })
+}
+
+func TestReplayWithoutBroker(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := fleet.Replay{Broker: "tcp://127.0.0.1:1", Device: fleet.Device{ID: "probe"}, FromRow: 2}
+	r.Progress = func(row fleet.Row, _ int) {
+		if row.Number == 3 {
+			cancel()
+		}
+	}
+	done, err := r.Run(ctx, rowsOf(t, "t,A\n1,1\n2,2\n3,3\n4,4\n"))
+	if !errors.Is(err, context.Canceled) || done.Acknowledged != 0 || done.Next != 2 {
+		t.Errorf("replayed %+v, %v; want nothing, and the second row next", done, err)
+	}
 }

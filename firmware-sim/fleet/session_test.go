@@ -229,6 +229,9 @@ func TestCommandsOverMQTT(t *testing.T) {
 	stop = running(t, f.Run)
 	eventually(t, "the answer to what waited", func() bool { return w.last("th/pond/ack") == `{"id":"4","ok":true}` })
 	stop()
+	if got := w.on("th/pond/ack"); len(got) != 5 {
+		t.Errorf("in all %d answers, want 5: what was obeyed must not come again: %s", len(got), got)
+	}
 }
 
 // TestOnlyPUBACKCounts runs against a broker that takes measurements and never
@@ -254,7 +257,16 @@ func TestOnlyPUBACKCounts(t *testing.T) {
 	f := newFleet(t, fleet.Config{Broker: "tcp://" + listener.Addr().String(), Start: summer, Interval: time.Minute, Speed: 6000,
 		AckTimeout: 200 * time.Millisecond, Grace: time.Millisecond, Devices: []fleet.Device{{Kind: "raft"}}})
 	stop := running(t, f.Run)
-	hungUp, silent, acked := <-taken, <-taken, <-taken
+	connection := func() []string {
+		select {
+		case ups := <-taken:
+			return ups
+		case <-time.After(20 * time.Second):
+			t.Fatal("the device stays on a connection without acknowledgements")
+			return nil
+		}
+	}
+	hungUp, silent, acked := connection(), connection(), connection()
 	stop()
 	for name, got := range map[string][]string{"hung up": hungUp, "silent": silent} {
 		if len(got) < swallow {
@@ -286,6 +298,8 @@ func serveOnce(conn net.Conn, n, swallow int) (ups []string) {
 			ack := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
 			ack.MessageID, ack.ReturnCodes = p.MessageID, []byte{1}
 			_ = ack.Write(conn)
+		case *packets.PingreqPacket:
+			_ = packets.NewControlPacket(packets.Pingresp).Write(conn)
 		case *packets.PublishPacket:
 			up := strings.HasSuffix(p.TopicName, "/up")
 			if up {
@@ -331,7 +345,7 @@ func TestCatchUp(t *testing.T) {
 	w := watch(t, broker)
 	start := time.Now().Add(-time.Hour)
 	f := newFleet(t, fleet.Config{Broker: broker.url(), Start: start, Speed: 100_000, CatchUp: true, Interval: time.Second,
-		Keep: 50, Devices: []fleet.Device{{Kind: "raft"}}})
+		Keep: 3, Devices: []fleet.Device{{Kind: "raft"}}})
 	stop := running(t, f.Run)
 	eventually(t, "the present", func() bool { return f.Stats().Acknowledged > 3600 })
 	stop()
