@@ -1,0 +1,215 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"tianhai/api"
+)
+
+// access says of every route what everybody gets. Objects are the oyster farm's:
+// "stranger" is a farmer of another tenant, "bureau-tea" an officer of another city.
+var access = map[string]struct {
+	path string // with the oyster farm's objects in it
+	body string
+	// statuses by account, in the order of people; the first has no session
+	want [8]int
+}{
+	"POST /session":   {"/session", `{"login":"farmer","password":"pw-farmer"}`, [8]int{200, 200, 200, 200, 200, 200, 200, 200}},
+	"GET /session":    {"/session", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"DELETE /session": {"/session", "", [8]int{401, 204, 204, 204, 204, 204, 204, 204}},
+
+	"GET /vocabulary": {"/vocabulary", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+
+	"GET /sites":                 {"/sites", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"GET /sites/:id":             {"/sites/raft-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"GET /sites/:id/series":      {"/sites/raft-1/series?quantity=water.ph", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"GET /sites/:id/operations":  {"/sites/raft-1/operations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"POST /sites/:id/operations": {"/sites/raft-1/operations", `{"id":"01JZ00000000000000000000P2","kind":"feed","at":"2026-07-01T03:00:00Z"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
+
+	"GET /devices/:id":           {"/devices/do-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"GET /devices/:id/commands":  {"/devices/do-1/commands", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"POST /devices/:id/commands": {"/devices/do-1/commands", `{"name":"aerator","value":"on"}`, [8]int{401, 404, 404, 404, 403, 202, 202, 202}},
+
+	"GET /alerts": {"/alerts", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"GET /live":   {"/live?site=raft-1&device=do-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+
+	"GET /products":           {"/products", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"GET /batches":            {"/batches", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"POST /batches":           {"/batches", `{"site":"raft-1","product":"oysters","lot":"l","quantity":1,"unit":"kg","began":"2026-06-01T00:00:00Z","harvest":"2026-06-30T00:00:00Z"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
+	"POST /batches/:id/close": {"/batches/" + batchID + "/close", "", [8]int{401, 404, 404, 404, 403, 200, 200, 200}},
+
+	"GET /quarantine": {"/quarantine?device=do-1", "", [8]int{401, 404, 404, 404, 403, 403, 200, 200}},
+}
+
+var people = [8]string{"", "nobody", "stranger", "bureau-tea", "bureau", "farmer", "manager", "admin"}
+
+// Every route answers everybody as the table says. Whoever may not read learns
+// nothing, and whoever may not act changes nothing.
+func TestAccess(t *testing.T) {
+	marks := []string{"raft-1", "do-1", "蚝排", "lot-77", batchID, opID}
+	for route, tt := range access {
+		method, _, _ := strings.Cut(route, " ")
+		for i, login := range people {
+			t.Run(route+" as "+login, func(t *testing.T) {
+				w := newWorld()
+				base, _ := serve(t, w)
+				got := client{t, base, login}.do(method, tt.path, tt.body)
+				if got.status != tt.want[i] {
+					t.Fatalf("status %d, want %d: %s", got.status, tt.want[i], got.body)
+				}
+				if got.status >= 400 && w.writes() > 0 {
+					t.Error("something was written or sent")
+				}
+				if i > 3 {
+					return
+				}
+				for _, m := range marks {
+					if strings.Contains(got.body, m) {
+						t.Errorf("the answer tells of %s: %s", m, got.body)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A route that nobody thought about has no place here.
+func TestAccessKnowsEveryRoute(t *testing.T) {
+	routes := handler(t, newWorld(), &api.Hub{}).(*gin.Engine).Routes()
+	var served []string
+	for _, r := range routes {
+		name := r.Method + " " + strings.TrimPrefix(r.Path, "/api/v1")
+		served = append(served, name)
+		if _, ok := access[name]; !ok {
+			t.Errorf("route %s is not in the table", name)
+		}
+	}
+	for name := range access {
+		if !slices.Contains(served, name) {
+			t.Errorf("the table holds %s, which is no route", name)
+		}
+	}
+}
+
+// What exists and may not be read looks exactly like what does not exist.
+func TestNoOracle(t *testing.T) {
+	base, _ := serve(t, newWorld())
+	c := client{t, base, "stranger"}
+	for real, absent := range map[string]string{
+		"GET /sites/raft-1":                   "GET /sites/raft-9",
+		"GET /sites/raft-1/series":            "GET /sites/raft-9/series",
+		"GET /sites/raft-1/operations":        "GET /sites/raft-9/operations",
+		"POST /sites/raft-1/operations":       "POST /sites/raft-9/operations",
+		"GET /devices/do-1":                   "GET /devices/do-9",
+		"GET /devices/shelf":                  "GET /devices/do-9",
+		"GET /devices/do-1/commands":          "GET /devices/do-9/commands",
+		"POST /devices/do-1/commands":         "POST /devices/do-9/commands",
+		"GET /live?site=raft-1":               "GET /live?site=raft-9",
+		"GET /live?device=do-1":               "GET /live?device=do-9",
+		"POST /batches/" + batchID + "/close": "POST /batches/01JZ0000000000000000000BA9/close",
+		"GET /quarantine?device=do-1":         "GET /quarantine?device=do-9",
+		"GET /sites/%2e%2e%2f":                "GET /nothing/here",
+	} {
+		ask := func(s string) string {
+			method, path, _ := strings.Cut(s, " ")
+			body := ""
+			if method == http.MethodPost && !strings.HasSuffix(path, "close") {
+				body = `{"no":"sense"}`
+			}
+			a := c.do(method, path, body)
+			return fmt.Sprint(a.status, a.header.Get("Content-Type"), a.body)
+		}
+		if a, b := ask(real), ask(absent); a != b {
+			t.Errorf("%s\n%s\nis told from %s\n%s", real, a, absent, b)
+		}
+	}
+}
+
+// Without a session even the routes there are cannot be told from others.
+func TestUnknownPathsNeedASession(t *testing.T) {
+	base, _ := serve(t, newWorld())
+	for _, path := range []string{"/nothing", "/sites/", "/", "/session/x"} {
+		if a := (client{t, base, ""}).do("GET", path, ""); a.status != 401 {
+			t.Errorf("GET %s without a session: %d", path, a.status)
+		}
+		if a := (client{t, base, "farmer"}).do("GET", path, ""); a.status != 404 {
+			t.Errorf("GET %s with a session: %d", path, a.status)
+		}
+	}
+	if a := (client{t, base, "farmer"}).do("PUT", "/sites", ""); a.status != 405 {
+		t.Errorf("PUT /sites: %d, want 405", a.status)
+	}
+	if a := (client{t, base, "forged"}).do("GET", "/sites", ""); a.status != 401 {
+		t.Errorf("a forged token: %d, want 401", a.status)
+	}
+}
+
+// Lists hold what one may read, and nothing else, even if a store returned more.
+func TestListsAreScoped(t *testing.T) {
+	w := newWorld()
+	base, _ := serve(t, w)
+	for login, want := range map[string][2]bool{ // sees the raft, sees the garden
+		"admin": {true, true}, "bureau": {true, false}, "bureau-tea": {false, true},
+		"farmer": {true, false}, "stranger": {false, true}, "nobody": {false, false},
+	} {
+		got := client{t, base, login}.do("GET", "/sites", "").body
+		if raft, garden := strings.Contains(got, "raft-1"), strings.Contains(got, "garden-1"); raft != want[0] || garden != want[1] {
+			t.Errorf("%s sees raft %v, garden %v; want %v", login, raft, garden, want)
+		}
+		for path, mark := range map[string]string{"/alerts": "oxygen", "/batches": "lot-77"} {
+			if got := strings.Contains(client{t, base, login}.do("GET", path, "").body, mark); got != want[0] {
+				t.Errorf("%s sees %s in %s: %v", login, mark, path, got)
+			}
+		}
+	}
+}
+
+func TestQuarantineOfEverybody(t *testing.T) {
+	base, _ := serve(t, newWorld())
+	for login, want := range map[string]int{"admin": 200, "manager": 403, "farmer": 403, "bureau": 403} {
+		if a := (client{t, base, login}).do("GET", "/quarantine", ""); a.status != want {
+			t.Errorf("%s: %d, want %d", login, a.status, want)
+		}
+	}
+	a := client{t, base, "admin"}.do("GET", "/quarantine?device=ghost", "")
+	want(t, "frames of a device that nobody registered", `{"frames":[{"seq":4,"at":"2026-07-01T04:00:00Z","device":"ghost","reason":"unknown device","received":"2026-07-01T04:00:00Z","content_type":"","payload_base64":null}]}`, a.body)
+	a = client{t, base, "admin"}.do("GET", "/quarantine?limit=1", "")
+	want(t, "one frame", `{"frames":[{"seq":3,"at":"2026-07-01T04:00:00Z","device":"do-1","reason":"json at byte 0","received":"2026-07-01T04:00:00Z","content_type":"text/plain","payload_base64":"/wA="}]}`, a.body)
+	a = client{t, base, "admin"}.do("GET", "/quarantine?after=4", "")
+	want(t, "after the last", `{"frames":[]}`, a.body)
+}
+
+// A browser that another site drives gets nowhere; one of ours and programs do.
+func TestCrossOrigin(t *testing.T) {
+	for name, tt := range map[string]struct {
+		header []string
+		want   int
+	}{
+		"another site":        {[]string{"Sec-Fetch-Site", "cross-site"}, 403},
+		"a sibling":           {[]string{"Sec-Fetch-Site", "same-site"}, 403},
+		"an older browser":    {[]string{"Origin", "https://evil.example"}, 403},
+		"our own page":        {[]string{"Sec-Fetch-Site", "same-origin"}, 202},
+		"a program":           {nil, 202},
+		"a form of old":       {[]string{"Content-Type", "text/plain"}, 415},
+		"a form":              {[]string{"Content-Type", "application/x-www-form-urlencoded"}, 415},
+		"JSON with a charset": {[]string{"Content-Type", "application/json; charset=utf-8"}, 202},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			base, _ := serve(t, w)
+			a := client{t, base, "farmer"}.do("POST", "/devices/do-1/commands", `{"name":"aerator","value":"on"}`, tt.header...)
+			if a.status != tt.want {
+				t.Fatalf("status %d, want %d: %s", a.status, tt.want, a.body)
+			}
+			if (w.writes() > 0) != (tt.want == 202) {
+				t.Errorf("%d writes", w.writes())
+			}
+		})
+	}
+}

@@ -1,0 +1,198 @@
+// Package api is the JSON interface for machines and for our own screens, under
+// /api/v1.
+//
+// The default answer is no: every request but a login needs a session, and every
+// handler asks auth.Can before it reads what it was asked for. Who may not read
+// an object is told that there is none; who may read it but not act on it is
+// told so. Errors are application/problem+json (RFC 9457) with a code that stays
+// the same; what went wrong inside goes to the log and not to the client.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tianhai/api/auth"
+	"tianhai/farm"
+	"tianhai/i18n"
+	"tianhai/ingest"
+	"tianhai/ingest/device"
+	"tianhai/monitor/alert"
+	"tianhai/trace"
+)
+
+// Limits of a request.
+const (
+	MaxBody        = 1 << 20 // bytes
+	RequestTimeout = 15 * time.Second
+)
+
+// A Scope narrows a list to one tenant or one region; the zero Scope does not
+// narrow it. Handlers ask for no more than the principal may read.
+type Scope struct {
+	Tenant string
+	Region string // GB/T 2260; it holds the divisions within it
+}
+
+// Sessions know who is asking; *auth.Sessions does.
+type Sessions interface {
+	// Login is told the address that the person comes from.
+	Login(ctx context.Context, login, password, remote string) (token string, p auth.Principal, err error)
+	Principal(ctx context.Context, token string) (auth.Principal, error)
+	Logout(ctx context.Context, token string) error
+}
+
+// Farms knows sites. One that does not exist is farm.ErrNotFound.
+type Farms interface {
+	Site(ctx context.Context, id string) (farm.Site, error)
+	Sites(ctx context.Context, in Scope) ([]farm.Site, error)
+}
+
+// Devices is the registry. A device that does not exist is farm.ErrNotFound.
+type Devices interface {
+	Device(ctx context.Context, id string) (device.Device, error)
+	// DevicesAt returns the devices that stand at a site now, by ID.
+	DevicesAt(ctx context.Context, site string) ([]device.Device, error)
+	// DevicesBySite returns the devices that stand at the sites of a scope now.
+	DevicesBySite(ctx context.Context, in Scope) (map[string][]device.Device, error)
+	Models(ctx context.Context) ([]device.Model, error)
+	// Installations returns a device's history, oldest first.
+	Installations(ctx context.Context, device string) ([]ingest.Installation, error)
+}
+
+// Commands keeps the audit of commands.
+type Commands interface {
+	CreateCommand(ctx context.Context, c device.CommandRecord) error
+	// Commands returns a device's, newest first.
+	Commands(ctx context.Context, device string, limit int) ([]device.CommandRecord, error)
+	SettleCommand(ctx context.Context, device string, res ingest.CommandResult, at time.Time) error
+}
+
+// A Sender passes commands to devices. It returns nil once the broker has one.
+type Sender interface {
+	Send(ctx context.Context, c ingest.Command) error
+}
+
+// A SeriesQuery asks for one quantity at a site over From ≤ t < To.
+type SeriesQuery struct {
+	Tenant, Site string
+	Quantity     farm.Quantity
+	From, To     time.Time
+	Points       int // at most so many
+}
+
+// Series is the time-series store.
+type Series interface {
+	Series(ctx context.Context, q SeriesQuery) (farm.Summary, error)
+}
+
+// An AlertQuery asks for alerts; an empty Site is any.
+type AlertQuery struct {
+	Scope
+	Site  string
+	State alert.State
+	Limit int
+}
+
+// Alerts returns stored alerts, newest first.
+type Alerts interface {
+	Alerts(ctx context.Context, q AlertQuery) ([]alert.Alert, error)
+}
+
+// Records reads trace data. What does not exist is farm.ErrNotFound.
+type Records interface {
+	Operations(ctx context.Context, site string, from, to time.Time) ([]trace.Operation, error)
+	Products(ctx context.Context) ([]trace.Product, error)
+	Batch(ctx context.Context, id string) (trace.Batch, error)
+	// Batches returns batches, newest first.
+	Batches(ctx context.Context, in Scope) ([]trace.Batch, error)
+}
+
+// A Recorder appends trace data; *trace.Service does.
+type Recorder interface {
+	AddOperation(ctx context.Context, op trace.Operation) (stored trace.Operation, added bool, err error)
+	OpenBatch(ctx context.Context, b trace.Batch) (trace.Batch, error)
+	CloseBatch(ctx context.Context, id string) (trace.Batch, error)
+}
+
+// Quarantine lists frames that could not be stored, oldest first, after a place
+// in quarantine; of one device, or of all when device is empty.
+type Quarantine interface {
+	Quarantined(ctx context.Context, device string, after uint64, limit int) ([]ingest.Quarantined, error)
+}
+
+// A Config says what the API works with. Everything without another word is needed.
+type Config struct {
+	Sessions   Sessions
+	Farms      Farms
+	Devices    Devices
+	Commands   Commands
+	Sender     Sender
+	Series     Series
+	Alerts     Alerts
+	Records    Records
+	Recorder   Recorder
+	Quarantine Quarantine
+	Hub        *Hub
+	Catalog    *i18n.Catalog
+
+	// Secure says that people reach us by https, also where something in front
+	// of this process ends TLS. Cookies then never travel in the clear.
+	Secure bool
+	// Proxies are in front of this process. The address that a client comes from
+	// is taken from X-Forwarded-For where one of them says so, and only there.
+	Proxies []netip.Prefix
+	Now     func() time.Time // nil: time.Now
+	Logger  *slog.Logger     // nil: slog.DiscardHandler
+}
+
+type server struct {
+	Config
+	origins *http.CrossOriginProtection
+}
+
+// New returns a handler for everything under /api/v1. It does no I/O.
+func New(cfg Config) http.Handler {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &server{Config: cfg, origins: http.NewCrossOriginProtection()}
+
+	// In its other modes gin writes to standard output.
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false
+	if err := e.SetTrustedProxies(proxies(cfg.Proxies)); err != nil {
+		panic(err) // a prefix that netip wrote always parses
+	}
+	e.Use(s.outermost, s.protect, s.limit)
+	for _, r := range s.routes() {
+		chain := []gin.HandlerFunc{s.handle(r.handler)}
+		if !r.open {
+			chain = []gin.HandlerFunc{s.authenticate, s.handle(r.handler)}
+		}
+		e.Handle(r.method, prefix+r.path, chain...)
+	}
+	e.NoRoute(s.authenticate, s.handle(func(*gin.Context) error { return farm.ErrNotFound }))
+	e.NoMethod(s.authenticate, s.handle(func(*gin.Context) error { return errMethod }))
+	return e
+}
+
+func proxies(prefixes []netip.Prefix) []string {
+	out := make([]string, 0, len(prefixes))
+	for _, p := range prefixes {
+		if p.IsValid() {
+			out = append(out, p.String())
+		}
+	}
+	return out
+}

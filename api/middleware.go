@@ -1,0 +1,131 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/oklog/ulid/v2"
+
+	"tianhai/api/auth"
+	"tianhai/farm"
+)
+
+// Keys of what middleware leaves with a request.
+const (
+	keyRequest   = "request"
+	keyPrincipal = "principal"
+)
+
+func requestID(c *gin.Context) string { return c.GetString(keyRequest) }
+
+// who returns who is asking. It panics on an open route, which has nobody.
+func who(c *gin.Context) auth.Principal { return c.MustGet(keyPrincipal).(auth.Principal) }
+
+// handle joins a handler to gin: its error becomes the answer.
+func (s *server) handle(h func(*gin.Context) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if err := h(c); err != nil {
+			s.fail(c, err)
+		}
+	}
+}
+
+// outermost names the request, logs it, and turns a panic into an answer.
+func (s *server) outermost(c *gin.Context) {
+	began := s.Now()
+	id := ulid.Make().String()
+	c.Set(keyRequest, id)
+	c.Header("X-Request-Id", id)
+	c.Header("Cache-Control", "no-store")
+	c.Header("X-Content-Type-Options", "nosniff")
+	ctx := c.Request.Context()
+	defer func() {
+		if r := recover(); r != nil {
+			if r == http.ErrAbortHandler {
+				panic(r)
+			}
+			// The deadline's context ended while the panic passed through.
+			c.Request = c.Request.WithContext(ctx)
+			s.fail(c, fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+		}
+		s.Logger.DebugContext(ctx, "request", slog.String("request", id), slog.String("method", c.Request.Method),
+			slog.String("route", c.FullPath()), slog.Int("status", c.Writer.Status()), slog.Duration("took", s.Now().Sub(began)))
+	}()
+	c.Next()
+}
+
+// protect refuses what another site made a browser send.
+func (s *server) protect(c *gin.Context) {
+	if err := s.origins.Check(c.Request); err != nil {
+		s.fail(c, errOrigin)
+	}
+}
+
+// limit bounds what a request may send and how long it may take. A live stream
+// takes as long as it likes, and sends nothing.
+func (s *server) limit(c *gin.Context) {
+	if c.Request.ContentLength > MaxBody {
+		c.Header("Connection", "close")
+		s.fail(c, errTooLarge)
+		return
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, MaxBody)
+	if c.FullPath() == prefix+livePath {
+		return
+	}
+	// A recorder in a test has no deadlines; a server does.
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(RequestTimeout))
+	ctx, cancel := context.WithTimeout(c.Request.Context(), RequestTimeout)
+	defer cancel()
+	c.Request = c.Request.WithContext(ctx)
+	c.Next()
+}
+
+// authenticate finds out who is asking, and refuses whoever has no session.
+func (s *server) authenticate(c *gin.Context) {
+	token, err := c.Cookie(cookieName)
+	if err != nil || token == "" {
+		s.fail(c, errUnauthenticated)
+		return
+	}
+	p, err := s.Sessions.Principal(c.Request.Context(), token)
+	if errors.Is(err, auth.ErrDenied) {
+		err = errUnauthenticated
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.Set(keyPrincipal, p)
+}
+
+// allow is nil when p may do a to o. Who may not read it is told that it does
+// not exist.
+func allow(p auth.Principal, a auth.Action, o auth.Object) error {
+	if !auth.Can(p, auth.Read, o) {
+		return farm.ErrNotFound
+	}
+	if !auth.Can(p, a, o) {
+		return errForbidden
+	}
+	return nil
+}
+
+// scopeOf returns the most that p may list; false when that is nothing.
+func scopeOf(p auth.Principal) (Scope, bool) {
+	switch p.Role {
+	case auth.Administrator:
+		return Scope{}, true
+	case auth.Bureau:
+		return Scope{Region: p.Region}, p.Region != ""
+	case auth.Manager, auth.Farmer:
+		return Scope{Tenant: p.Tenant}, p.Tenant != ""
+	}
+	return Scope{}, false
+}

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tianhai/api/auth"
+	"tianhai/farm"
+	"tianhai/ingest"
+	"tianhai/trace"
+)
+
+var (
+	errUnauthenticated = errors.New("no session")
+	errForbidden       = errors.New("forbidden")
+	errOrigin          = errors.New("cross-origin request")
+	errMethod          = errors.New("method not allowed")
+	errTooLarge        = errors.New("body is too large")
+	errMediaType       = errors.New("content type is not application/json")
+	errJSON            = errors.New("body is not the JSON that is wanted")
+)
+
+// An invalidError says which field of a request cannot be.
+type invalidError struct {
+	field  string // JSON member or query parameter
+	reason string // English, for whoever writes the client; without the value
+}
+
+func (e *invalidError) Error() string { return e.field + " " + e.reason }
+
+// A kind is what an error is to a client. Its code is stable, and the key
+// problem.{code} holds the words for people.
+type kind struct {
+	err    error
+	status int
+	code   string
+}
+
+// kinds is the one place where errors become HTTP. The first that matches counts.
+func kinds() []kind {
+	return []kind{
+		{errUnauthenticated, http.StatusUnauthorized, "unauthenticated"},
+		{errForbidden, http.StatusForbidden, "forbidden"},
+		{errOrigin, http.StatusForbidden, "cross_origin"},
+		{errMethod, http.StatusMethodNotAllowed, "method_not_allowed"},
+		{errTooLarge, http.StatusRequestEntityTooLarge, "too_large"},
+		{errMediaType, http.StatusUnsupportedMediaType, "unsupported_type"},
+		{errJSON, http.StatusBadRequest, "bad_json"},
+		{auth.ErrDenied, http.StatusUnauthorized, "bad_login"},
+		{auth.ErrTooMany, http.StatusTooManyRequests, "too_many"},
+		{farm.ErrNotFound, http.StatusNotFound, "not_found"},
+		{farm.ErrConflict, http.StatusConflict, "conflict"},
+		{trace.ErrNoEvidence, http.StatusServiceUnavailable, "no_evidence"},
+		{ingest.ErrBusy, http.StatusServiceUnavailable, "busy"},
+		{context.DeadlineExceeded, http.StatusServiceUnavailable, "timeout"},
+	}
+}
+
+// problem is the body of an error, RFC 9457 §3.
+type problem struct {
+	Type    string `json:"type"`
+	Title   string `json:"title"`
+	Status  int    `json:"status"`
+	Detail  string `json:"detail,omitempty"`
+	Code    string `json:"code"`
+	Field   string `json:"field,omitempty"`
+	Request string `json:"request,omitempty"` // where to look in the log
+}
+
+// retryAfter is what a client is told to wait when an error does not say.
+const retryAfter = 5 * time.Second
+
+func newProblem(err error) problem {
+	if invalid, ok := errors.AsType[*invalidError](err); ok {
+		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: invalid.field, Detail: invalid.reason}
+	}
+	if field, ok := errors.AsType[*trace.FieldError](err); ok {
+		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: field.Field, Detail: field.Reason}
+	}
+	for _, k := range kinds() {
+		if errors.Is(err, k.err) {
+			return problem{Status: k.status, Code: k.code}
+		}
+	}
+	return problem{Status: http.StatusInternalServerError, Code: "internal"}
+}
+
+// fail answers a request with an error.
+func (s *server) fail(c *gin.Context, err error) {
+	c.Abort()
+	ctx := c.Request.Context()
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return // nobody is there to read it
+	}
+	p := newProblem(err)
+	if p.Status >= http.StatusInternalServerError {
+		s.Logger.ErrorContext(ctx, "request failed", slog.String("request", requestID(c)),
+			slog.String("method", c.Request.Method), slog.String("route", c.FullPath()), slog.Any("error", err))
+		p.Request = requestID(c)
+	}
+	if c.Writer.Written() {
+		return
+	}
+	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
+		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait(err).Seconds()))))
+	}
+	lang := s.Catalog.Match(c.Query("lang"), c.GetHeader("Accept-Language"))
+	p.Type = "about:blank"
+	p.Title = s.Catalog.T(lang, "problem."+p.Code)
+	c.Header("Content-Language", lang)
+	c.Header("Content-Type", "application/problem+json")
+	c.JSON(p.Status, p)
+}
+
+// wait returns how long an error asks the client to wait.
+func wait(err error) time.Duration {
+	if e, ok := errors.AsType[*auth.TooManyError](err); ok {
+		return max(e.Retry, time.Second)
+	}
+	return retryAfter
+}

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/oklog/ulid/v2"
+
+	"tianhai/api/auth"
+	"tianhai/farm"
+	"tianhai/trace"
+)
+
+// How much of a site's operations is listed.
+const (
+	usualOperations = 366 * 24 * time.Hour
+	maxOperations   = 20 * 366 * 24 * time.Hour
+)
+
+func (s *server) listOperations(c *gin.Context) error {
+	site, err := s.site(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	// A phone's clock may be a little ahead of ours.
+	from, to, err := queryPeriod(c, s.Now().Add(time.Hour), usualOperations, maxOperations)
+	if err != nil {
+		return err
+	}
+	ops, err := s.Records.Operations(c.Request.Context(), site.ID, from, to)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"operations": list(ops)})
+	return nil
+}
+
+func (s *server) addOperation(c *gin.Context) error {
+	site, err := s.site(c, auth.Write)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		ID       string       `json:"id"`
+		Kind     string       `json:"kind"`
+		At       time.Time    `json:"at"`
+		Items    []trace.Item `json:"items"`
+		Corrects string       `json:"corrects"`
+	}
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	op, added, err := s.Recorder.AddOperation(c.Request.Context(), trace.Operation{
+		ID: in.ID, Tenant: site.Tenant, Site: site.ID, Kind: in.Kind, At: in.At,
+		Person: who(c).Login, Items: in.Items, Corrects: in.Corrects,
+	})
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if added {
+		status = http.StatusCreated
+	}
+	c.JSON(status, op)
+	return nil
+}
+
+func (s *server) listProducts(c *gin.Context) error {
+	products, err := s.Records.Products(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"products": list(products)})
+	return nil
+}
+
+func (s *server) listBatches(c *gin.Context) error {
+	ctx, p := c.Request.Context(), who(c)
+	visible := []trace.Batch{}
+	if in, ok := scopeOf(p); ok {
+		batches, err := s.Records.Batches(ctx, in)
+		if err != nil {
+			return err
+		}
+		may := map[string]bool{}
+		for _, b := range batches {
+			if _, asked := may[b.Site]; !asked {
+				o, err := s.batchObject(ctx, b)
+				if err != nil {
+					return err
+				}
+				may[b.Site] = auth.Can(p, auth.Read, o)
+			}
+			if may[b.Site] {
+				visible = append(visible, b)
+			}
+		}
+	}
+	c.JSON(http.StatusOK, gin.H{"batches": visible})
+	return nil
+}
+
+// batchObject returns whose a batch is; it lies where its site does.
+func (s *server) batchObject(ctx context.Context, b trace.Batch) (auth.Object, error) {
+	site, err := s.Farms.Site(ctx, b.Site)
+	if err != nil {
+		return auth.Object{}, err
+	}
+	return auth.Object{Tenant: b.Tenant, Region: site.Region}, nil
+}
+
+func (s *server) openBatch(c *gin.Context) error {
+	ctx := c.Request.Context()
+	var in struct {
+		ID       string    `json:"id"`
+		Site     string    `json:"site"`
+		Product  string    `json:"product"`
+		Lot      string    `json:"lot"`
+		Quantity float64   `json:"quantity"`
+		Unit     string    `json:"unit"`
+		Began    time.Time `json:"began"`
+		Harvest  time.Time `json:"harvest"`
+	}
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	if farm.CheckID(in.Site) != nil {
+		return &invalidError{"site", "is not an identifier"}
+	}
+	if farm.CheckID(in.Product) != nil {
+		return &invalidError{"product", "is not an identifier"}
+	}
+	site, err := s.Farms.Site(ctx, in.Site)
+	if err != nil {
+		return err
+	}
+	if err := allow(who(c), auth.Write, siteObject(site)); err != nil {
+		return err
+	}
+	b, err := s.Recorder.OpenBatch(ctx, trace.Batch{
+		ID: in.ID, Tenant: site.Tenant, Site: site.ID, Product: in.Product, Lot: in.Lot,
+		Quantity: in.Quantity, Unit: in.Unit, Began: in.Began, Harvest: in.Harvest,
+	})
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, b)
+	return nil
+}
+
+func (s *server) closeBatch(c *gin.Context) error {
+	ctx := c.Request.Context()
+	if _, err := ulid.ParseStrict(c.Param("id")); err != nil {
+		return farm.ErrNotFound
+	}
+	b, err := s.Records.Batch(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	o, err := s.batchObject(ctx, b)
+	if err != nil {
+		return err
+	}
+	if err := allow(who(c), auth.Write, o); err != nil {
+		return err
+	}
+	closed, err := s.Recorder.CloseBatch(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, closed)
+	return nil
+}

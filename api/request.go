@@ -1,0 +1,110 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tianhai/farm"
+)
+
+// body reads the request's JSON into a struct, strictly: a member that the
+// struct lacks, a second value, or another content type is an error.
+func body(c *gin.Context, into any) error {
+	if t, _, err := mime.ParseMediaType(c.GetHeader("Content-Type")); err != nil || t != "application/json" {
+		return errMediaType
+	}
+	dec := json.NewDecoder(c.Request.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return bodyError(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errJSON
+	}
+	return nil
+}
+
+func bodyError(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return errTooLarge
+	}
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
+		return &invalidError{e.Field, "is of another JSON type, or out of range"}
+	}
+	if _, ok := errors.AsType[*time.ParseError](err); ok {
+		return &invalidError{"", "a time is not RFC 3339"}
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return &invalidError{strings.Trim(name, `"`), "is not known"}
+	}
+	return errJSON
+}
+
+// id returns the path's identifier. What cannot be one does not exist.
+func id(c *gin.Context) (string, error) {
+	s := c.Param("id")
+	if farm.CheckID(s) != nil {
+		return "", farm.ErrNotFound
+	}
+	return s, nil
+}
+
+// queryTime returns an RFC 3339 parameter, or otherwise when it is not given.
+func queryTime(c *gin.Context, name string, otherwise time.Time) (time.Time, error) {
+	s := c.Query(name)
+	if s == "" {
+		return otherwise, nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || t.Year() < 1970 || t.Year() > 2200 {
+		return time.Time{}, &invalidError{name, "is not an RFC 3339 time such as 2026-07-01T08:00:00Z"}
+	}
+	return t.UTC(), nil
+}
+
+// queryPeriod returns the parameters from and to: by default the time up to now
+// that is given, and at most a limit long.
+func queryPeriod(c *gin.Context, now time.Time, usual, limit time.Duration) (from, to time.Time, err error) {
+	if to, err = queryTime(c, "to", now.UTC()); err != nil {
+		return from, to, err
+	}
+	if from, err = queryTime(c, "from", to.Add(-usual)); err != nil {
+		return from, to, err
+	}
+	if !from.Before(to) {
+		return from, to, &invalidError{"from", "is not before to"}
+	}
+	if to.Sub(from) > limit {
+		return from, to, &invalidError{"from", "is more than " + strconv.Itoa(int(limit.Hours()/24)) + " days before to"}
+	}
+	return from, to, nil
+}
+
+// queryInt returns a whole number from 1 to most, or otherwise when not given.
+func queryInt(c *gin.Context, name string, otherwise, most int) (int, error) {
+	s := c.Query(name)
+	if s == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > most {
+		return 0, &invalidError{name, "is not a whole number from 1 to " + strconv.Itoa(most)}
+	}
+	return n, nil
+}
+
+// list is never null in JSON.
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}

@@ -1,0 +1,49 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+const prefix = "/api/v1"
+
+// A route answers one method on one path. Unless it is open, it is reached only
+// with a session.
+type route struct {
+	method, path string
+	handler      func(*gin.Context) error
+	open         bool
+}
+
+// routes lists every route there is.
+func (s *server) routes() []route {
+	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
+	return []route{
+		{post, "/session", s.login, true},
+		{get, "/session", s.whoami, false},
+		{del, "/session", s.logout, false},
+
+		{get, "/vocabulary", s.vocabulary, false},
+
+		{get, "/sites", s.listSites, false},
+		{get, "/sites/:id", s.getSite, false},
+		{get, "/sites/:id/series", s.getSeries, false},
+		{get, "/sites/:id/operations", s.listOperations, false},
+		{post, "/sites/:id/operations", s.addOperation, false},
+
+		{get, "/devices/:id", s.getDevice, false},
+		{get, "/devices/:id/commands", s.listCommands, false},
+		{post, "/devices/:id/commands", s.sendCommand, false},
+
+		{get, "/alerts", s.listAlerts, false},
+		{get, "/live", s.live, false},
+
+		{get, "/products", s.listProducts, false},
+		{get, "/batches", s.listBatches, false},
+		{post, "/batches", s.openBatch, false},
+		{post, "/batches/:id/close", s.closeBatch, false},
+
+		{get, "/quarantine", s.listQuarantine, false},
+	}
+}

@@ -1,0 +1,477 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tianhai/api"
+	"tianhai/api/auth"
+	"tianhai/farm"
+	"tianhai/i18n"
+	"tianhai/ingest"
+	"tianhai/ingest/device"
+	"tianhai/monitor/alert"
+	"tianhai/trace"
+)
+
+var noon = time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC)
+
+// world is two farms in two cities, with everything the API asks for. Every
+// method locks, since a server calls them at the same time.
+type world struct {
+	mu       sync.Mutex
+	sites    []farm.Site
+	devices  map[string]device.Device
+	places   map[string]ingest.Place
+	commands []device.CommandRecord
+	alerts   []alert.Alert
+	batches  map[string]trace.Batch
+	ops      map[string]trace.Operation
+	frames   []ingest.Quarantined
+	tokens   map[string]auth.Principal
+	summary  farm.Summary
+	asked    api.SeriesQuery
+	sent     []ingest.Command
+	fail     error // what every method returns when set
+	sendFail error
+	remote   string // of the last login
+	panics   bool
+	hangs    bool // asking for products takes for ever
+	wrote    int
+}
+
+const (
+	batchID = "01JZ0000000000000000000BAT"
+	opID    = "01JZ00000000000000000000P1"
+)
+
+var accounts = map[string]auth.Principal{
+	"admin":      {Login: "admin", Name: "管理员", Role: auth.Administrator},
+	"bureau":     {Login: "bureau", Name: "北海局", Role: auth.Bureau, Region: "450500"},
+	"bureau-tea": {Login: "bureau-tea", Name: "梧州局", Role: auth.Bureau, Region: "450400"},
+	"manager":    {Login: "manager", Name: "蚝场长", Role: auth.Manager, Tenant: "oyster"},
+	"farmer":     {Login: "farmer", Name: "蚝农", Role: auth.Farmer, Tenant: "oyster"},
+	"stranger":   {Login: "stranger", Name: "茶农", Role: auth.Farmer, Tenant: "tea"},
+	"nobody":     {Login: "nobody", Name: "离职者", Role: "retired", Tenant: "oyster"},
+}
+
+func newWorld() *world {
+	raft := ingest.Place{Tenant: "oyster", Region: "450512", Site: "raft-1", Kind: farm.Raft}
+	garden := ingest.Place{Tenant: "tea", Region: "450421", Site: "garden-1", Kind: farm.Garden}
+	value := 3.2
+	return &world{
+		sites: []farm.Site{
+			{ID: "garden-1", Tenant: "tea", Region: "450421", Kind: farm.Garden, Name: farm.Text{Zh: "一号茶园"}},
+			{ID: "raft-1", Tenant: "oyster", Region: "450512", Kind: farm.Raft, Name: farm.Text{Zh: "一号蚝排", En: "Raft 1"}, Latitude: 21.6},
+		},
+		devices: map[string]device.Device{
+			"do-1":  {ID: "do-1", Tenant: "oyster", Model: "pond", Name: farm.Text{Zh: "溶氧仪"}, SecretHash: []byte("hash"), Created: noon, Online: true},
+			"tea-1": {ID: "tea-1", Tenant: "tea", Model: "mute", Created: noon},
+			"shelf": {ID: "shelf", Tenant: "oyster", Model: "mute", Created: noon},
+		},
+		places:  map[string]ingest.Place{"do-1": raft, "tea-1": garden},
+		alerts:  []alert.Alert{{ID: "01JZ00000000000000000000A1", Rule: "oxygen", Tenant: "oyster", Region: "450512", Site: "raft-1", Device: "do-1", State: alert.Firing, Value: &value, Began: noon, Fired: noon}},
+		batches: map[string]trace.Batch{batchID: {ID: batchID, Tenant: "oyster", Site: "raft-1", Product: "oysters", Lot: "lot-77", Quantity: 5, Unit: "kg"}},
+		ops:     map[string]trace.Operation{opID: {ID: opID, Tenant: "oyster", Site: "raft-1", Kind: "stock", At: noon.Add(-time.Hour), Person: "farmer"}},
+		frames: []ingest.Quarantined{
+			{Seq: 3, At: noon, Reason: "json at byte 0", Frame: ingest.Frame{Device: "do-1", Received: noon, ContentType: "text/plain", Payload: []byte{0xff, 0}}},
+			{Seq: 4, At: noon, Reason: "unknown device", Frame: ingest.Frame{Device: "ghost", Received: noon}},
+		},
+		tokens: map[string]auth.Principal{},
+	}
+}
+
+// enter is how every method begins; the caller unlocks.
+func (w *world) enter() error {
+	w.mu.Lock()
+	if w.panics {
+		panic("a bug")
+	}
+	return w.fail
+}
+
+func (w *world) Login(_ context.Context, login, password, remote string) (string, auth.Principal, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return "", auth.Principal{}, err
+	}
+	w.remote = remote
+	p, ok := accounts[login]
+	if !ok || password != "pw-"+login {
+		return "", auth.Principal{}, auth.ErrDenied
+	}
+	w.tokens["token-"+login] = p
+	return "token-" + login, p, nil
+}
+
+func (w *world) Principal(_ context.Context, token string) (auth.Principal, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p, ok := w.tokens[token]
+	if !ok {
+		return auth.Principal{}, auth.ErrDenied
+	}
+	return p, nil
+}
+
+func (w *world) Logout(_ context.Context, token string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.tokens, token)
+	return nil
+}
+
+func (w *world) Site(_ context.Context, id string) (farm.Site, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return farm.Site{}, err
+	}
+	i := slices.IndexFunc(w.sites, func(s farm.Site) bool { return s.ID == id })
+	if i < 0 {
+		return farm.Site{}, farm.ErrNotFound
+	}
+	return w.sites[i], nil
+}
+
+func within(in api.Scope, tenant, region string) bool {
+	return (in.Tenant == "" || in.Tenant == tenant) && (in.Region == "" || farm.RegionContains(in.Region, region))
+}
+
+func (w *world) Sites(_ context.Context, in api.Scope) ([]farm.Site, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(w.sites), func(s farm.Site) bool { return !within(in, s.Tenant, s.Region) }), nil
+}
+
+func (w *world) Device(_ context.Context, id string) (device.Device, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return device.Device{}, err
+	}
+	d, ok := w.devices[id]
+	if !ok {
+		return device.Device{}, farm.ErrNotFound
+	}
+	return d, nil
+}
+
+func (w *world) DevicesAt(_ context.Context, site string) ([]device.Device, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	var out []device.Device
+	for id, p := range w.places {
+		if p.Site == site {
+			out = append(out, w.devices[id])
+		}
+	}
+	return out, nil
+}
+
+func (w *world) DevicesBySite(_ context.Context, in api.Scope) (map[string][]device.Device, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	out := map[string][]device.Device{}
+	for id, p := range w.places {
+		if within(in, p.Tenant, p.Region) {
+			out[p.Site] = append(out[p.Site], w.devices[id])
+		}
+	}
+	return out, nil
+}
+
+func (w *world) Models(context.Context) ([]device.Model, error) {
+	defer w.mu.Unlock()
+	return []device.Model{
+		{ID: "pond", Format: "json", Interval: 90 * time.Second, Commands: []string{"aerator"}},
+		{ID: "mute", Format: "json"},
+	}, w.enter()
+}
+
+func (w *world) Installations(_ context.Context, id string) ([]ingest.Installation, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	p, ok := w.places[id]
+	if !ok {
+		return nil, nil
+	}
+	return []ingest.Installation{{From: noon.Add(-24 * time.Hour), Place: p}}, nil
+}
+
+func (w *world) CreateCommand(_ context.Context, c device.CommandRecord) error {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return err
+	}
+	w.wrote++
+	w.commands = slices.Insert(w.commands, 0, c)
+	return nil
+}
+
+func (w *world) Commands(_ context.Context, id string, limit int) ([]device.CommandRecord, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	own := slices.DeleteFunc(slices.Clone(w.commands), func(c device.CommandRecord) bool { return c.Device != id })
+	return own[:min(limit, len(own))], nil
+}
+
+func (w *world) SettleCommand(_ context.Context, _ string, res ingest.CommandResult, at time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.commands {
+		if c := &w.commands[i]; c.ID == res.ID {
+			c.State, c.Error, c.Settled = device.Failed, res.Error, at
+		}
+	}
+	return nil
+}
+
+func (w *world) Send(_ context.Context, c ingest.Command) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sendFail != nil {
+		return w.sendFail
+	}
+	w.sent = append(w.sent, c)
+	return nil
+}
+
+func (w *world) Series(_ context.Context, q api.SeriesQuery) (farm.Summary, error) {
+	defer w.mu.Unlock()
+	w.asked = q
+	return w.summary, w.enter()
+}
+
+func (w *world) Alerts(_ context.Context, q api.AlertQuery) ([]alert.Alert, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(w.alerts), func(a alert.Alert) bool {
+		return a.State != q.State || q.Site != "" && a.Site != q.Site || !within(q.Scope, a.Tenant, a.Region)
+	}), nil
+}
+
+func (w *world) Operations(_ context.Context, site string, from, to time.Time) ([]trace.Operation, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	var out []trace.Operation
+	for _, op := range w.ops {
+		if op.Site == site && !op.At.Before(from) && op.At.Before(to) {
+			out = append(out, op)
+		}
+	}
+	return out, nil
+}
+
+func (w *world) Products(ctx context.Context) ([]trace.Product, error) {
+	if w.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	defer w.mu.Unlock()
+	return []trace.Product{{ID: "oysters", Kind: trace.Aquatic, Name: farm.Text{Zh: "大蚝"}}}, w.enter()
+}
+
+func (w *world) Batch(_ context.Context, id string) (trace.Batch, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return trace.Batch{}, err
+	}
+	b, ok := w.batches[id]
+	if !ok {
+		return trace.Batch{}, farm.ErrNotFound
+	}
+	return b, nil
+}
+
+func (w *world) Batches(_ context.Context, in api.Scope) ([]trace.Batch, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	var out []trace.Batch
+	for _, b := range w.batches {
+		i := slices.IndexFunc(w.sites, func(s farm.Site) bool { return s.ID == b.Site })
+		if within(in, b.Tenant, w.sites[i].Region) {
+			out = append(out, b)
+		}
+	}
+	return out, nil
+}
+
+func (w *world) AddOperation(_ context.Context, op trace.Operation) (trace.Operation, bool, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return trace.Operation{}, false, err
+	}
+	if op.Kind == "" {
+		return trace.Operation{}, false, &trace.FieldError{Field: "kind", Reason: "is not a lower-case word"}
+	}
+	if old, ok := w.ops[op.ID]; ok {
+		if !old.Same(op) {
+			return trace.Operation{}, false, farm.ErrConflict
+		}
+		return old, false, nil
+	}
+	w.wrote++
+	w.ops[op.ID] = op
+	return op, true, nil
+}
+
+func (w *world) OpenBatch(_ context.Context, b trace.Batch) (trace.Batch, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return trace.Batch{}, err
+	}
+	w.wrote++
+	b.ID, b.Opened = "01JZ0000000000000000000BA2", noon
+	w.batches[b.ID] = b
+	return b, nil
+}
+
+func (w *world) CloseBatch(_ context.Context, id string) (trace.Batch, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return trace.Batch{}, err
+	}
+	b := w.batches[id]
+	if b.Code != "" {
+		return trace.Batch{}, farm.ErrConflict
+	}
+	w.wrote++
+	b.Code, b.Closed = "4Q7XH2M9KTB3D", noon
+	w.batches[id] = b
+	return b, nil
+}
+
+func (w *world) Quarantined(_ context.Context, dev string, after uint64, limit int) ([]ingest.Quarantined, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	out := slices.DeleteFunc(slices.Clone(w.frames), func(q ingest.Quarantined) bool {
+		return dev != "" && q.Frame.Device != dev || q.Seq <= after
+	})
+	return out[:min(limit, len(out))], nil
+}
+
+func (w *world) writes() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wrote + len(w.sent)
+}
+
+func handler(t testing.TB, w *world, hub *api.Hub) http.Handler {
+	t.Helper()
+	return api.New(config(t, w, hub))
+}
+
+func config(t testing.TB, w *world, hub *api.Hub) api.Config {
+	t.Helper()
+	catalog, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api.Config{
+		Sessions: w, Farms: w, Devices: w, Commands: w, Sender: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w,
+		Hub: hub, Catalog: catalog, Now: func() time.Time { return noon },
+	}
+}
+
+// A client is a browser of one account; without an account it has no session.
+type client struct {
+	t    testing.TB
+	base string
+	as   string
+}
+
+func serve(t testing.TB, w *world) (base string, hub *api.Hub) {
+	t.Helper()
+	hub = &api.Hub{}
+	srv := httptest.NewServer(handler(t, w, hub))
+	t.Cleanup(func() { hub.Close(); srv.Close() })
+	w.mu.Lock()
+	for login, p := range accounts {
+		w.tokens["token-"+login] = p
+	}
+	w.mu.Unlock()
+	return srv.URL, hub
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (a answer) decode(t testing.TB, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.body), into); err != nil {
+		t.Fatalf("%v in %s", err, a.body)
+	}
+}
+
+func (c client) do(method, path, body string, header ...string) answer {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, c.base+"/api/v1"+path, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.as != "" {
+		req.AddCookie(&http.Cookie{Name: "th_session", Value: "token-" + c.as})
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.Header.Get("Content-Type") == "text/event-stream" {
+		return answer{status: resp.StatusCode, header: resp.Header}
+	}
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(bytes.TrimSpace(raw))}
+}
+
+func want[T any](t testing.TB, what string, want, got T) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("%s (-want +got)\n%s", what, d)
+	}
+}
+
+var errBroken = errors.New("pq: password authentication failed for user tianhai")
