@@ -4,6 +4,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"tianhai/farm"
@@ -29,6 +30,36 @@ type Account struct {
 	Region   string // of a bureau officer, GB/T 2260
 	Password string // argon2id in PHC string format
 	Created  time.Time
+}
+
+// Check reports what keeps a from being an account: an unusable login, an
+// unknown role, or a tenant or region that its role needs or must not have.
+func (a Account) Check() error {
+	if err := farm.CheckID(a.Login); err != nil {
+		return fmt.Errorf("login: %w", err)
+	}
+	tenant, region := false, false
+	switch a.Role {
+	case Administrator:
+	case Bureau:
+		region = true
+	case Manager, Farmer:
+		tenant = true
+	default:
+		return fmt.Errorf("role %q is none of administrator, bureau, manager and farmer", a.Role)
+	}
+	switch {
+	case tenant != (a.Tenant != ""):
+		return fmt.Errorf("a %s has tenant %q", a.Role, a.Tenant)
+	case region != (a.Region != ""), region && !farm.RegionContains(a.Region, a.Region):
+		return fmt.Errorf("a %s has region %q", a.Role, a.Region)
+	}
+	return nil
+}
+
+// Principal returns whom the account makes of a person who logged in.
+func (a Account) Principal() Principal {
+	return Principal{Login: a.Login, Name: a.Name, Role: a.Role, Tenant: a.Tenant, Region: a.Region}
 }
 
 // A Principal is who is asking.

@@ -1,0 +1,89 @@
+package auth_test
+
+import (
+	"slices"
+	"testing"
+
+	"tianhai/api/auth"
+)
+
+// TestCan goes through every role, action and relation to the object.
+func TestCan(t *testing.T) {
+	everything := []auth.Action{auth.Read, auth.Write, auth.Command, auth.Administer, "", "invent"}
+	read, farming, managing := everything[:1], everything[:3], everything[:4]
+	objects := map[string]auth.Object{
+		"own":             {Tenant: "tea", Region: "450406"},
+		"other in region": {Tenant: "oysters", Region: "450481"},
+		"other elsewhere": {Tenant: "oysters", Region: "450702"},
+		"of nobody":       {},
+		"region alone":    {Region: "450406"},
+		"nowhere":         {Tenant: "oysters", Region: "000000"},
+	}
+	tests := map[string]struct {
+		who auth.Principal
+		may map[string][]auth.Action // by object; nothing where it is not named
+	}{
+		"administrator": {auth.Principal{Role: auth.Administrator}, map[string][]auth.Action{
+			"own": everything, "other in region": everything, "other elsewhere": everything,
+			"of nobody": everything, "region alone": everything, "nowhere": everything,
+		}},
+		"bureau of the city": {auth.Principal{Role: auth.Bureau, Region: "450400"}, map[string][]auth.Action{
+			"own": read, "other in region": read, "region alone": read,
+		}},
+		"bureau of Guangxi": {auth.Principal{Role: auth.Bureau, Region: "450000"}, map[string][]auth.Action{
+			"own": read, "other in region": read, "other elsewhere": read, "region alone": read,
+		}},
+		"bureau of a county":            {auth.Principal{Role: auth.Bureau, Region: "450481"}, map[string][]auth.Action{"other in region": read}},
+		"bureau of nowhere":             {auth.Principal{Role: auth.Bureau}, nil},
+		"bureau of the whole world":     {auth.Principal{Role: auth.Bureau, Region: "000000"}, nil},
+		"bureau with a tenant":          {auth.Principal{Role: auth.Bureau, Tenant: "tea"}, nil},
+		"manager":                       {auth.Principal{Role: auth.Manager, Tenant: "tea"}, map[string][]auth.Action{"own": managing}},
+		"manager with a region":         {auth.Principal{Role: auth.Manager, Tenant: "tea", Region: "450000"}, map[string][]auth.Action{"own": managing}},
+		"manager of nobody":             {auth.Principal{Role: auth.Manager}, nil},
+		"farmer":                        {auth.Principal{Role: auth.Farmer, Tenant: "tea"}, map[string][]auth.Action{"own": farming}},
+		"farmer of nobody":              {auth.Principal{Role: auth.Farmer}, nil},
+		"no role":                       {auth.Principal{Tenant: "tea", Region: "450000"}, nil},
+		"unknown role":                  {auth.Principal{Role: "Administrator", Tenant: "tea", Region: "450000"}, nil},
+		"nobody, who has not logged in": {auth.Principal{}, nil},
+	}
+	for name, tt := range tests {
+		for object, o := range objects {
+			for _, a := range everything {
+				want := slices.Contains(tt.may[object], a)
+				if got := auth.Can(tt.who, a, o); got != want {
+					t.Errorf("%s, %q, %s: %t, want %t", name, a, object, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestAccountCheck(t *testing.T) {
+	good := map[string]auth.Account{
+		"administrator": {Login: "root", Role: auth.Administrator},
+		"bureau":        {Login: "wei", Role: auth.Bureau, Region: "450700"},
+		"manager":       {Login: "li", Role: auth.Manager, Tenant: "tea"},
+		"farmer":        {Login: "chen", Role: auth.Farmer, Tenant: "tea"},
+	}
+	for name, a := range good {
+		if err := a.Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	bad := map[string]auth.Account{
+		"login":                       {Login: "A B", Role: auth.Administrator},
+		"no role":                     {Login: "x"},
+		"unknown role":                {Login: "x", Role: "root"},
+		"bureau of nowhere":           {Login: "x", Role: auth.Bureau},
+		"bureau of the whole world":   {Login: "x", Role: auth.Bureau, Region: "000000"},
+		"bureau with a tenant":        {Login: "x", Role: auth.Bureau, Region: "450700", Tenant: "tea"},
+		"farmer of nobody":            {Login: "x", Role: auth.Farmer},
+		"manager with a region":       {Login: "x", Role: auth.Manager, Tenant: "tea", Region: "450700"},
+		"administrator with a tenant": {Login: "x", Role: auth.Administrator, Tenant: "tea"},
+	}
+	for name, a := range bad {
+		if a.Check() == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
