@@ -46,7 +46,7 @@ func (c *replayCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open measurements: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	rows, err := fleet.NewRows(file, mapping)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", c.CSV, err)
@@ -100,7 +100,7 @@ func (c *replayCmd) mapping() (fleet.Mapping, error) {
 	if err != nil {
 		return fleet.Mapping{}, fmt.Errorf("open mapping: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	return fleet.ReadMapping(file)
 }
 

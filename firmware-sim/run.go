@@ -126,7 +126,7 @@ func (b broker) devices() ([]fleet.Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read credentials: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	devices, err := readCredentials(file)
 	if err != nil {
 		return nil, fmt.Errorf("read credentials %s: %w", b.Credentials, err)

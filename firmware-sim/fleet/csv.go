@@ -146,7 +146,9 @@ func NewRows(r io.Reader, m Mapping) (*Rows, error) {
 		_, _ = in.Discard(3)
 	}
 	for range m.SkipLines {
-		if err := discardLine(in); err != nil {
+		if err := discardLine(in); errors.Is(err, io.EOF) {
+			break // and no headings either
+		} else if err != nil {
 			return nil, fmt.Errorf("skip lines: %w", err)
 		}
 	}
@@ -157,6 +159,9 @@ func NewRows(r io.Reader, m Mapping) (*Rows, error) {
 		rows.csv.Comma = rune(m.Separator[0])
 	}
 	headings, err := rows.csv.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: the file has no headings", ErrMapping)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read headings: %w", err)
 	}
@@ -190,7 +195,7 @@ func NewRows(r io.Reader, m Mapping) (*Rows, error) {
 // discardLine reads past the next line feed.
 func discardLine(r *bufio.Reader) error {
 	for {
-		if _, err := r.ReadSlice('\n'); err != bufio.ErrBufferFull {
+		if _, err := r.ReadSlice('\n'); !errors.Is(err, bufio.ErrBufferFull) {
 			return err
 		}
 	}
@@ -214,7 +219,7 @@ func (r *Rows) Skip(n int) error {
 // line and the column.
 func (r *Rows) Next() (Row, error) {
 	record, err := r.csv.Read()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return Row{}, io.EOF
 	}
 	r.number++

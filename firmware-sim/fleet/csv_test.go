@@ -57,7 +57,7 @@ func TestGrandBay(t *testing.T) {
 	var first, last sample
 	for {
 		row, err := rows.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -114,14 +114,22 @@ func TestRows(t *testing.T) {
 		"plain":             {base, "t,A,B c\n" + at + ",1,2.50\n", []string{`{"ts":1780272000000,"a":1,"b":2.5}`}},
 		"order of the file": {base, "B c,x,A,t\n2,y,1," + at + "\n", []string{`{"ts":1780272000000,"b":2,"a":1}`}},
 		"gaps":              {base, "t,A,B c\n" + at + ",,\n" + at + ", ,-3e-2", []string{`{"ts":1780272000000,"a":null,"b":null}`, `{"ts":1780272000000,"a":null,"b":-0.03}`}},
-		"mark, CRLF, quotes, spaces": {base, "\ufeff\"t\", A ,\"B c\"\r\n \"" + at + "\", 1 ,\" 2\"\r\n",
-			[]string{`{"ts":1780272000000,"a":1,"b":2}`}},
-		"missing words": {with(func(m *fleet.Mapping) { m.Missing = []string{"NA", "-9999"} }), "t,A,B c\n" + at + ",NA,-9999\n",
-			[]string{`{"ts":1780272000000,"a":null,"b":null}`}},
-		"decimal comma": {with(func(m *fleet.Mapping) { m.Decimal, m.Separator = ",", ";" }), "t;A;B c\n" + at + ";1,25;-0,5\n",
-			[]string{`{"ts":1780272000000,"a":1.25,"b":-0.5}`}},
-		"lines before": {with(func(m *fleet.Mapping) { m.SkipLines = 2 }), "Logger 7\n\"serial\nt,A,B c\n" + at + ",1,x\n",
-			[]string{`line 4 (row 1), column "B c": "x" is not a number`}},
+		"mark, CRLF, quotes, spaces": {
+			base, "\ufeff\"t\", A ,\"B c\"\r\n \"" + at + "\", 1 ,\" 2\"\r\n",
+			[]string{`{"ts":1780272000000,"a":1,"b":2}`},
+		},
+		"missing words": {
+			with(func(m *fleet.Mapping) { m.Missing = []string{"NA", "-9999"} }), "t,A,B c\n" + at + ",NA,-9999\n",
+			[]string{`{"ts":1780272000000,"a":null,"b":null}`},
+		},
+		"decimal comma": {
+			with(func(m *fleet.Mapping) { m.Decimal, m.Separator = ",", ";" }), "t;A;B c\n" + at + ";1,25;-0,5\n",
+			[]string{`{"ts":1780272000000,"a":1.25,"b":-0.5}`},
+		},
+		"lines before": {
+			with(func(m *fleet.Mapping) { m.SkipLines = 2 }), "Logger 7\n\"serial\nt,A,B c\n" + at + ",1,x\n",
+			[]string{`line 4 (row 1), column "B c": "x" is not a number`},
+		},
 		"unix": {with(func(m *fleet.Mapping) { m.TimeLayout = "unix" }), "t,A,B c\n1780272000,1,2\n", []string{`{"ts":1780272000000,"a":1,"b":2}`}},
 		"zone": {with(func(m *fleet.Mapping) {
 			m.TimeLayout, m.Zone = "2006-01-02 15:04:05", time.FixedZone("", 8*3600)
@@ -133,11 +141,15 @@ func TestRows(t *testing.T) {
 		"column not there": {base, "t,A\n", []string{`mapping does not fit: the file has no column "B c"`}},
 		"no time":          {base, "A,B c\n", []string{`mapping does not fit: the file has no column "t"`}},
 		"column twice":     {base, "t,A,A,B c\n", []string{`mapping does not fit: column "A" is there twice`}},
-		"empty file":       {base, "", []string{"read headings: EOF"}},
-		"channel twice": {with(func(m *fleet.Mapping) { m.Columns = map[string]string{"A": "a", "B c": "a"} }), "t,A,B c\n",
-			[]string{`mapping does not fit: column "B c": channel "a" is taken`}},
-		"channel ts": {with(func(m *fleet.Mapping) { m.Columns = map[string]string{"A": "ts"} }), "t,A\n",
-			[]string{`mapping does not fit: column "A": channel "ts" is taken`}},
+		"empty file":       {base, "", []string{"mapping does not fit: the file has no headings"}},
+		"channel twice": {
+			with(func(m *fleet.Mapping) { m.Columns = map[string]string{"A": "a", "B c": "a"} }), "t,A,B c\n",
+			[]string{`mapping does not fit: column "B c": channel "a" is taken`},
+		},
+		"channel ts": {
+			with(func(m *fleet.Mapping) { m.Columns = map[string]string{"A": "ts"} }), "t,A\n",
+			[]string{`mapping does not fit: column "A": channel "ts" is taken`},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
@@ -148,10 +160,10 @@ func TestRows(t *testing.T) {
 					got = append(got, string(row.Payload))
 				}
 			}
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				got = append(got, err.Error())
 			}
-			if len(got) == len(c.want) && len(got) > 0 && err != io.EOF && strings.HasPrefix(got[len(got)-1], c.want[len(got)-1]) {
+			if len(got) == len(c.want) && len(got) > 0 && !errors.Is(err, io.EOF) && strings.HasPrefix(got[len(got)-1], c.want[len(got)-1]) {
 				got[len(got)-1] = c.want[len(got)-1]
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {

@@ -1,10 +1,12 @@
 // Package fleet simulates farm devices: physics, sensors with faults, and an
 // MQTT session that loses no measurement while it has room.
 //
-// The physics is repeatable. One seed, one device and one instant give the same
-// bytes in every run, on every interval, live or as History, unless commands or
-// a stuck sensor made a difference. Nothing here is shared with the server's
-// decoders, so that the two witness for each other.
+// The physics is repeatable: the same seed, device, instants and commands give
+// the same bytes. Runs that begin at different times, or measure at another
+// interval, agree where they meet, to about the last digit, because weather and
+// noise follow from the instant alone and models settle before they are asked.
+// Nothing here is shared with the server's decoders, so that the two witness
+// for each other.
 //
 // A device publishes to th/{id}/up, at QoS 1, a JSON object of "ts" in Unix
 // milliseconds and one member per channel of its Kind: a number, or null for a
@@ -210,8 +212,8 @@ func (f *Fleet) Stats() Stats {
 }
 
 // History returns what dev would have measured every so often from from until
-// before to: times and payloads, oldest first, without any broker. It is what a
-// fleet of this seed measures live, up to commands. RadioLoss has no effect.
+// before to: times and payloads, oldest first, without any broker. A fleet of
+// this seed that starts at to goes on where it ends. RadioLoss has no effect.
 func History(seed uint64, dev Device, from, to time.Time, every time.Duration) (iter.Seq2[time.Time, []byte], error) {
 	if every < time.Millisecond {
 		return nil, fmt.Errorf("history of %s: interval %s is below 1 ms", dev.ID, every)

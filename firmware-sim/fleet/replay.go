@@ -87,13 +87,15 @@ func (r Replay) Run(ctx context.Context, rows *Rows) (Replayed, error) {
 
 // send puts the rows into the outbox, and returns the first that it did not.
 func (r Replay) send(ctx context.Context, rows *Rows, box *outbox) (next int, err error) {
-	if err := rows.Skip(r.FromRow - 1); err != nil {
+	if err := rows.Skip(r.FromRow - 1); errors.Is(err, io.EOF) {
+		return r.FromRow, fmt.Errorf("there is no row %d", r.FromRow)
+	} else if err != nil {
 		return r.FromRow, fmt.Errorf("skip to row %d: %w", r.FromRow, err)
 	}
 	var pace *clock
 	for next = r.FromRow; ; next++ {
 		row, err := rows.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return next, nil
 		}
 		if err != nil {

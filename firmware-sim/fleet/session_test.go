@@ -100,8 +100,10 @@ func TestFleetPublishes(t *testing.T) {
 
 func TestWrongPasswordStores(t *testing.T) {
 	broker := startMosquitto(t, "raft")
-	f, err := fleet.New(fleet.Config{Broker: broker.url(), Interval: 10 * time.Millisecond, Grace: time.Millisecond,
-		Devices: []fleet.Device{{ID: "raft", Kind: "raft", Secret: "guess"}}})
+	f, err := fleet.New(fleet.Config{
+		Broker: broker.url(), Interval: 10 * time.Millisecond, Grace: time.Millisecond,
+		Devices: []fleet.Device{{ID: "raft", Kind: "raft", Secret: "guess"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,8 +168,10 @@ func TestRadioLoss(t *testing.T) {
 	broker := startMosquitto(t, "raft")
 	w := watch(t, broker)
 	outage := fleet.Fault{Kind: fleet.RadioLoss, From: summer.Add(time.Hour), For: 2 * time.Hour}
-	f := newFleet(t, fleet.Config{Broker: broker.url(), Start: summer, Speed: 3600, Interval: time.Minute,
-		Devices: []fleet.Device{{Kind: "raft", Faults: []fleet.Fault{outage}}}})
+	f := newFleet(t, fleet.Config{
+		Broker: broker.url(), Start: summer, Speed: 3600, Interval: time.Minute,
+		Devices: []fleet.Device{{Kind: "raft", Faults: []fleet.Fault{outage}}},
+	})
 	stop := running(t, f.Run)
 	during := 0
 	eventually(t, "the last will", func() bool { return w.last("th/raft/status") == "offline" })
@@ -254,8 +258,10 @@ func TestOnlyPUBACKCounts(t *testing.T) {
 			taken <- serveOnce(conn, n, swallow)
 		}
 	}()
-	f := newFleet(t, fleet.Config{Broker: "tcp://" + listener.Addr().String(), Start: summer, Interval: time.Minute, Speed: 6000,
-		AckTimeout: 200 * time.Millisecond, Grace: time.Millisecond, Devices: []fleet.Device{{Kind: "raft"}}})
+	f := newFleet(t, fleet.Config{
+		Broker: "tcp://" + listener.Addr().String(), Start: summer, Interval: time.Minute, Speed: 6000,
+		AckTimeout: 200 * time.Millisecond, Grace: time.Millisecond, Devices: []fleet.Device{{Kind: "raft"}},
+	})
 	stop := running(t, f.Run)
 	connection := func() []string {
 		select {
@@ -328,8 +334,10 @@ func TestFullStoreDropsOldest(t *testing.T) {
 	}
 	nobody := "tcp://" + listener.Addr().String()
 	listener.Close()
-	f := newFleet(t, fleet.Config{Broker: nobody, Start: summer, Interval: time.Minute, Speed: 60_000, Keep: 10,
-		Grace: time.Millisecond, Devices: []fleet.Device{{Kind: "raft"}}})
+	f := newFleet(t, fleet.Config{
+		Broker: nobody, Start: summer, Interval: time.Minute, Speed: 60_000, Keep: 10,
+		Grace: time.Millisecond, Devices: []fleet.Device{{Kind: "raft"}},
+	})
 	stop := running(t, f.Run)
 	eventually(t, "dropping", func() bool { return f.Stats().Dropped > 10 })
 	stop()
@@ -344,8 +352,10 @@ func TestCatchUp(t *testing.T) {
 	broker := startMosquitto(t, "raft")
 	w := watch(t, broker)
 	start := time.Now().Add(-time.Hour)
-	f := newFleet(t, fleet.Config{Broker: broker.url(), Start: start, Speed: 100_000, CatchUp: true, Interval: time.Second,
-		Keep: 3, Devices: []fleet.Device{{Kind: "raft"}}})
+	f := newFleet(t, fleet.Config{
+		Broker: broker.url(), Start: start, Speed: 100_000, CatchUp: true, Interval: time.Second,
+		Keep: 3, Devices: []fleet.Device{{Kind: "raft"}},
+	})
 	stop := running(t, f.Run)
 	eventually(t, "the present", func() bool { return f.Stats().Acknowledged > 3600 })
 	stop()
