@@ -39,7 +39,7 @@ type broker struct {
 	CA           string `type:"existingfile" help:"PEM file of the authorities to trust, instead of the system's."`
 	Credentials  string `type:"existingfile" help:"CSV file of devices: id,secret,kind. Lines that begin with # are skipped."`
 	User         string `help:"MQTT user name of devices without credentials; their id by default."`
-	PasswordFile string `type:"existingfile" help:"File of their password. Else the environment variable TIANHAI_SIM_PASSWORD is used."`
+	PasswordFile string `type:"existingfile" help:"File of their password. Else the environment variable FIRMWARE_SIM_PASSWORD is used."`
 	Verbose      bool   `short:"v" help:"Log every attempt to connect."`
 }
 
@@ -61,7 +61,7 @@ func (b broker) tls() (*tls.Config, error) {
 
 func (b broker) password() (string, error) {
 	if b.PasswordFile == "" {
-		return os.Getenv("TIANHAI_SIM_PASSWORD"), nil
+		return os.Getenv("FIRMWARE_SIM_PASSWORD"), nil
 	}
 	text, err := os.ReadFile(b.PasswordFile)
 	if err != nil {
