@@ -37,6 +37,8 @@ type farmyard struct {
 	frames  []ingest.Frame
 	online  map[string]bool
 	settled []ingest.CommandResult
+	away    bool // the records cannot be written
+	asked   int
 }
 
 func newFarmyard() *farmyard { return &farmyard{online: make(map[string]bool)} }
@@ -60,6 +62,10 @@ func (y *farmyard) Append(_ context.Context, f ingest.Frame) error {
 func (y *farmyard) SetOnline(_ context.Context, device string, online bool, _ time.Time) error {
 	y.mu.Lock()
 	defer y.mu.Unlock()
+	y.asked++
+	if y.away {
+		return errors.New("database is locked")
+	}
 	y.online[device] = online
 	return nil
 }
@@ -471,6 +477,40 @@ func TestCloseSaysOffline(t *testing.T) {
 	}
 }
 
+// What could not be recorded at first is recorded later, at the latest by Close.
+func TestPresenceIsTriedAgain(t *testing.T) {
+	setAway := func(y *farmyard, away bool) {
+		y.mu.Lock()
+		defer y.mu.Unlock()
+		y.away = away
+	}
+	asked := func(y *farmyard) int {
+		y.mu.Lock()
+		defer y.mu.Unlock()
+		return y.asked
+	}
+	for _, closing := range []bool{false, true} {
+		t.Run(fmt.Sprintf("closing=%t", closing), func(t *testing.T) {
+			y := newFarmyard()
+			setAway(y, true)
+			b := open(t, y, broker.Options{})
+			mustConnect(t, settings(b, "raft-1").SetAutoReconnect(false))
+			eventually(t, "it is tried", func() bool { return asked(y) > 0 })
+			setAway(y, false)
+			if closing {
+				if err := b.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if got := y.isOnline("raft-1"); got != "offline" {
+					t.Errorf("after Close the device is %q", got)
+				}
+				return
+			}
+			eventually(t, "it is recorded", func() bool { return y.isOnline("raft-1") == "online" })
+		})
+	}
+}
+
 // A command waits for a device that is away.
 func TestSend(t *testing.T) {
 	y := newFarmyard()
@@ -660,7 +700,7 @@ func TestSecretsStayOutOfLog(t *testing.T) {
 	eventually(t, "both are logged", func() bool {
 		return strings.Contains(log.String(), "device refused") && strings.Contains(log.String(), "error processing packet")
 	})
-	for _, secret := range []string{"hunter2", secretOf("a")} {
+	for _, secret := range []string{"hunter2", secretOf("a"), strings.Trim(fmt.Sprint([]byte(secretOf("a"))), "[]")} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("%q is in the log:\n%s", secret, log.String())
 		}

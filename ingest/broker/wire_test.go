@@ -40,9 +40,17 @@ func props(version byte) []byte {
 	return nil
 }
 
+// connectPacket has a last will, a user name and a secret, and asks for a clean
+// session.
 func connectPacket(version byte, device string) []byte {
-	return packet(0x10, str("MQTT"), []byte{version, 0xEE &^ 0x28, 0, 60}, props(version), str(device),
+	return packet(0x10, str("MQTT"), []byte{version, 0xC6, 0, 60}, props(version), str(device),
 		props(version), str(ingest.Topic(device, "status")), str("offline"), str(device), str(secretOf(device)))
+}
+
+// connectWith has a last will of its own.
+func connectWith(device, will string) []byte {
+	return packet(0x10, str("MQTT"), []byte{4, 0xC6, 0, 60}, str(device),
+		str(ingest.Topic(device, "status")), str(will), str(device), str(secretOf(device)))
 }
 
 func publishPacket(version, qos byte) []byte {
@@ -216,7 +224,8 @@ func TestFirstPacket(t *testing.T) {
 		"HTTP":              []byte("GET / HTTP/1.1\r\n\r\n"),
 		"TLS":               {0x16, 0x03, 0x01, 0x02, 0x00},
 		"PUBLISH":           publishPacket(4, 1),
-		"CONNECT of 1 MiB":  {0x10, 0x80, 0x80, 0x40},
+		"CONNECT of 1 MiB":  append([]byte{0x10, 0x80, 0x80, 0x40}, make([]byte, 64<<10)...),
+		"CONNECT of 9 KiB":  connectWith("a", strings.Repeat("x", 9<<10)), // else in order
 		"endless length":    {0x10, 0x80, 0x80, 0x80, 0x80, 0x80},
 		"CONNECT with flag": {0x11, 0x00},
 	} {
