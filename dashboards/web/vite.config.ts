@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
@@ -23,7 +22,7 @@ export default defineConfig({
       input: {
         bureau: here('bureau/index.html'),
         field: here('field/index.html'),
-        ...(existsSync(here('verify/main.ts')) ? { verify: here('verify/main.ts') } : {}),
+        verify: here('verify/main.ts'),
       },
     },
   },

@@ -29,7 +29,7 @@ export function option(d: Drawing): EChartsCoreOption {
   return {
     animation: false,
     useUTC: true,
-    textStyle: { fontFamily: 'inherit', color: ink },
+    textStyle: { fontFamily: 'sans-serif', fontSize: 13, color: ink },
     aria: { enabled: true, label: { description: description(d) } },
     grid: { left: 8, right: 16, top: 44, bottom: 52, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
     legend: { top: 4, right: 8, data: legend(d.quantity), selectedMode: false, textStyle: { color: ink } },
@@ -37,11 +37,20 @@ export function option(d: Drawing): EChartsCoreOption {
     yAxis: yAxis(d.quantity),
     dataZoom: [
       { type: 'inside', zoomOnMouseWheel: 'ctrl', moveOnMouseWheel: false, filterMode: 'none' },
-      { type: 'slider', height: 18, bottom: 8, filterMode: 'none', showDetail: false, brushSelect: false, borderColor: '#cbd6d1' },
+      { type: 'slider', height: 18, bottom: 8, filterMode: 'none', showDetail: false, brushSelect: false, ...slider },
     ],
     tooltip: { trigger: 'axis', confine: true, transitionDuration: 0, axisPointer: { type: 'line' }, formatter: (params: unknown) => tooltip(params, data, d.quantity) },
     series: lines(d, data),
   }
+}
+
+const slider = {
+  borderColor: '#cbd6d1',
+  fillerColor: 'rgba(11, 107, 79, 0.08)',
+  handleStyle: { borderColor: line },
+  moveHandleStyle: { color: '#a9bab2' },
+  dataBackground: { lineStyle: { color: '#a9bab2' }, areaStyle: { color: '#dfe8e4' } },
+  selectedDataBackground: { lineStyle: { color: line }, areaStyle: { color: '#cfe3da' } },
 }
 
 const labels = { year: '{yyyy}', month: '{M}-{d}', day: '{M}-{d}', hour: '{HH}:{mm}', minute: '{HH}:{mm}' }

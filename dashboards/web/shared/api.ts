@@ -65,8 +65,8 @@ async function problemCode(answer: Response): Promise<string> {
 /** What to tell the person about an error. */
 export function explain(e: unknown): string {
   if (!(e instanceof ApiError)) return t('web.error.unknown')
-  if (e.code === 'network') return t('web.error.network')
-  if (e.code === 'timeout') return t('web.error.timeout')
+  // Without a status the code is our own: no server said it.
+  if (e.status === 0) return t(e.code === 'timeout' ? 'web.error.timeout' : 'web.error.network')
   if (has(`problem.${e.code}`)) return t(`problem.${e.code}`)
   if (e.status >= 500) return t('web.error.server')
   return t('web.error.unknown')

@@ -59,9 +59,9 @@ export function moment(at: number): string {
   return date(at, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' })
 }
 
-/** Date and time in full. */
+/** Date and time in full, year first: 11/12 means two days, 2026-11-12 only one. */
 export function full(at: number): string {
-  return date(at, { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' })
+  return iso(at).slice(0, 19).replace('T', ' ')
 }
 
 type Unit = 'second' | 'minute' | 'hour' | 'day'

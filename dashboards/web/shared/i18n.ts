@@ -22,13 +22,13 @@ const catalogs = shallowReactive<Record<string, Messages>>({})
 
 /** Takes the message from the first catalogue that has it and fills its {name} places. */
 export function translate(chain: (Messages | undefined)[], key: string, args: Record<string, string | number> = {}): string {
-  const message = chain.find((messages) => messages && key in messages)?.[key] ?? key
-  return message.replace(/\{(\w+)\}/g, (place, name: string) => (name in args ? String(args[name]) : place))
+  const message = chain.find((messages) => messages && Object.hasOwn(messages, key))?.[key] ?? key
+  return message.replace(/\{(\w+)\}/g, (place, name: string) => (Object.hasOwn(args, name) ? String(args[name]) : place))
 }
 
 /** Whether some loaded language has a message under key. */
 export function has(key: string): boolean {
-  return Object.values(catalogs).some((messages) => key in messages)
+  return Object.values(catalogs).some((messages) => Object.hasOwn(messages, key))
 }
 
 /** The message under key in the current language, or the key itself where nobody has one. */
