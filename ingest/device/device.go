@@ -12,11 +12,11 @@ import (
 
 // A Channel of a model maps a member of the payload to a quantity.
 type Channel struct {
-	Key      string     `json:"key" yaml:"key"`           // the device's own name
-	Quantity string     `json:"quantity" yaml:"quantity"` // farm.Quantity.ID
-	Slope    float64    `json:"slope,omitempty" yaml:"slope"`
-	Offset   float64    `json:"offset,omitempty" yaml:"offset"`
-	Limits   farm.Range `json:"limits,omitzero" yaml:"limits"`
+	Key      string     `json:"key" yaml:"key"`                 // the device's own name
+	Quantity string     `json:"quantity" yaml:"quantity"`       // farm.Quantity.ID
+	Slope    float64    `json:"slope,omitempty" yaml:"slope"`   // 0 means 1
+	Offset   float64    `json:"offset,omitempty" yaml:"offset"` // in the quantity's unit
+	Limits   farm.Range `json:"limits,omitzero" yaml:"limits"`  // what the sensor can measure; zero: what the quantity can be
 }
 
 // A Model is a kind of device.

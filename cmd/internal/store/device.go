@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -63,8 +64,12 @@ type DeviceFilter struct {
 	Site   string // where the device stands now
 }
 
-// PutModel adds a model or replaces the one with its ID.
+// PutModel adds a model or replaces the one with its ID. One that is not valid
+// is refused.
 func (s *Store) PutModel(ctx context.Context, m device.Model) error {
+	if err := m.Validate(); err != nil {
+		return fmt.Errorf("put model: %w", err)
+	}
 	row := modelRow{ID: m.ID, Name: m.Name, Format: m.Format, Interval: int64(m.Interval), Channels: m.Channels, Commands: m.Commands}
 	_, err := s.write.NewInsert().Model(&row).On("CONFLICT (id) DO UPDATE").
 		Set("name = EXCLUDED.name, format = EXCLUDED.format, interval_ns = EXCLUDED.interval_ns").

@@ -19,6 +19,11 @@ func testDevices(t *testing.T, s *store.Store) {
 	check(t, s.PutModel(ctx, changed))
 	equal(t, "changed model", []device.Model{changed})(s.Models(ctx))
 
+	changed.Channels = append(changed.Channels, changed.Channels[0])
+	if err := s.PutModel(ctx, changed); err == nil {
+		t.Error("took a model with one channel twice")
+	}
+
 	spare := device.Device{ID: "spare", Tenant: "oysters", Model: "station", SecretHash: []byte{3}, Created: noon}
 	check(t, s.CreateDevice(ctx, spare))
 	equal(t, "device", buoy)(s.Device(ctx, "buoy-1"))

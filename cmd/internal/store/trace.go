@@ -110,8 +110,9 @@ func (s *Store) Products(ctx context.Context) ([]trace.Product, error) {
 
 // AddOperation stores an operation and its record. The same operation again,
 // whenever it was recorded, is nothing new and its second record is dropped;
-// another one under its ID is farm.ErrConflict. A site that is unknown or of
-// another tenant, and a correction of what is unknown, is farm.ErrNotFound.
+// another one under its ID, or a second correction of one operation, is
+// farm.ErrConflict. A site that is unknown or of another tenant, and a
+// correction of what is unknown, is farm.ErrNotFound.
 func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.Record) error {
 	if rec.Subject != op.ID || rec.Tenant != op.Tenant {
 		return fmt.Errorf("add operation: record %s is not about operation %s", rec.ID, op.ID)

@@ -81,6 +81,8 @@ func testOperations(t *testing.T, s *store.Store) {
 	equal(t, "of another site", []trace.Operation{})(s.Operations(ctx, "raft-1", yesterday, noon.Add(time.Hour)))
 
 	lost, lostRec := newOperation("o9", noon)
+	lost.Corrects = "o1"
+	wantErr(t, "second correction", s.AddOperation(ctx, lost, lostRec), farm.ErrConflict)
 	lost.Corrects = "nothing"
 	wantErr(t, "correction of nothing", s.AddOperation(ctx, lost, lostRec), farm.ErrNotFound)
 	lost.Corrects, lost.Site = "", "nowhere"

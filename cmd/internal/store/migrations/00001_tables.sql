@@ -137,6 +137,7 @@ CREATE TABLE operations (
     FOREIGN KEY (corrects, tenant) REFERENCES operations (id, tenant)
 );
 CREATE INDEX operations_site ON operations (site, at);
+CREATE UNIQUE INDEX operations_corrects ON operations (corrects);
 
 CREATE TABLE batches (
     id       TEXT NOT NULL PRIMARY KEY,
