@@ -150,7 +150,7 @@ func publicEvidence(summaries []farm.Summary, from, to time.Time) (PublicEvidenc
 		round := func(v float64) float64 { return v }
 		if known {
 			scale := math.Pow10(q.Digits + 1)
-			round = func(v float64) float64 { return math.Round(v*scale) / scale }
+			round = func(v float64) float64 { return math.Round(v*scale)/scale + 0 } // + 0: never "-0"
 		}
 		out, err := publicSeries(s, round)
 		if err != nil {

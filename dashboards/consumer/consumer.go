@@ -1,0 +1,333 @@
+// Package consumer is the page behind the code on a packet. It needs no script,
+// loads nothing from elsewhere, and shows nothing that is not read from the
+// sealed bytes of the batch's record: before it shows them, it checks them
+// against their receipt, and where they do not match it shows only that.
+//
+// The same addresses serve what anyone needs to check for themselves: the
+// record's bytes with their salt, the receipt, and JSON for machines.
+package consumer
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"tianhai/farm"
+	"tianhai/i18n"
+	"tianhai/trace"
+	"tianhai/trace/label"
+	"tianhai/trace/ledger"
+)
+
+//go:embed templates style.css
+var files embed.FS
+
+const (
+	languageCookie = "th_lang"
+	qrPixels       = 480
+)
+
+// Records finds what was sealed; trace.Outbox is one.
+type Records interface {
+	// RecordByCode returns a closed batch's record, or farm.ErrNotFound.
+	RecordByCode(ctx context.Context, code string) (trace.Record, error)
+}
+
+// Options are what New needs; all but VerifyScript must be set.
+type Options struct {
+	Records     Records
+	VerifierKey string // of the log, in signed-note form
+	// PublicURL is where people reach this server, such as
+	// "https://trace.example.cn"; QR codes point at PublicURL + "/t/" + code.
+	PublicURL string
+	Catalog   *i18n.Catalog
+	// VerifyScript returns the path of the built check script on this server, or
+	// "" where the web faces are not built; the page then goes without button.
+	VerifyScript func() string
+	Logger       *slog.Logger
+}
+
+// server answers under /t/.
+type server struct {
+	Options
+	templates *template.Template
+	style     template.CSS
+	policy    string // Content-Security-Policy
+}
+
+// New returns the handler for everything under /t/: the page, qr.svg, qr.png,
+// receipt and record. It does no I/O; an error means that Options make no sense.
+func New(opts Options) (http.Handler, error) {
+	u, err := url.Parse(opts.PublicURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("consumer page: public URL %q is not http(s)://host", opts.PublicURL)
+	}
+	opts.PublicURL = strings.TrimSuffix(opts.PublicURL, "/")
+	if opts.VerifyScript == nil {
+		opts.VerifyScript = func() string { return "" }
+	}
+	css, err := files.ReadFile("style.css")
+	if err != nil {
+		return nil, fmt.Errorf("consumer page: %w", err)
+	}
+	templates, err := template.ParseFS(files, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("consumer page: %w", err)
+	}
+	sum := sha256.Sum256(css)
+	s := &server{
+		Options: opts, templates: templates, style: template.CSS(css), //nolint:gosec // our own file
+		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; script-src 'self'; " +
+			"connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /t/{$}", s.form)
+	mux.HandleFunc("GET /t/{code}", s.page)
+	mux.HandleFunc("GET /t/{code}/{part}", s.part)
+	return mux, nil
+}
+
+// state says how a record stands towards the log.
+type state string
+
+const (
+	sealed  state = "sealed"  // the receipt proves these bytes
+	pending state = "pending" // the log has not answered yet
+	broken  state = "broken"  // the receipt does not prove these bytes
+)
+
+// prove checks the record against its receipt as any stranger would.
+func (s *server) prove(ctx context.Context, rec trace.Record) (state, ledger.Proof, trace.PublicRecord) {
+	fail := func(err error) (state, ledger.Proof, trace.PublicRecord) {
+		s.Logger.ErrorContext(ctx, "a sealed record does not match its receipt", "code", rec.Code, "record", rec.ID, "error", err)
+		return broken, ledger.Proof{}, trace.PublicRecord{}
+	}
+	public, err := trace.ParsePublicRecord(rec.Body)
+	if err != nil {
+		return fail(err)
+	}
+	if public.Code != rec.Code {
+		return fail(errors.New("the sealed body is of another code"))
+	}
+	if rec.Receipt == "" {
+		return pending, ledger.Proof{}, public
+	}
+	proof, err := ledger.Verify(s.VerifierKey, rec.Receipt)
+	if err != nil {
+		return fail(err)
+	}
+	if !bytes.Equal(proof.Leaf, rec.Leaf()) {
+		return fail(errors.New("the receipt is for other bytes"))
+	}
+	return sealed, proof, public
+}
+
+// find returns the record that the address asks for, and answers the request
+// itself where there is none or where the code is written in another way.
+func (s *server) find(w http.ResponseWriter, r *http.Request) (trace.Record, bool) {
+	typed := r.PathValue("code")
+	code, err := label.ParseCode(typed)
+	if err != nil {
+		s.refuse(w, r, typed, err)
+		return trace.Record{}, false
+	}
+	if code != typed {
+		target := url.URL{Path: "/t/" + code, RawQuery: r.URL.RawQuery}
+		if part := r.PathValue("part"); part != "" {
+			target.Path += "/" + part
+		}
+		http.Redirect(w, r, target.String(), http.StatusMovedPermanently)
+		return trace.Record{}, false
+	}
+	rec, err := s.Records.RecordByCode(r.Context(), code)
+	switch {
+	case errors.Is(err, farm.ErrNotFound):
+		s.refuse(w, r, code, nil)
+		return trace.Record{}, false
+	case err != nil:
+		s.Logger.ErrorContext(r.Context(), "cannot read the record of a code", "code", code, "error", err)
+		s.unavailable(w, r, code)
+		return trace.Record{}, false
+	}
+	return rec, true
+}
+
+func (s *server) page(w http.ResponseWriter, r *http.Request) {
+	rec, ok := s.find(w, r)
+	if !ok {
+		return
+	}
+	st, proof, public := s.prove(r.Context(), rec)
+	if wantsJSON(r) {
+		s.json(w, r, rec, st)
+		return
+	}
+	cache := "no-cache"
+	if st != sealed {
+		cache = "no-store"
+	}
+	lang := s.language(w, r)
+	s.html(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: newPage(s, lang, rec, view{st, proof, public})})
+}
+
+// json answers the sealed bytes themselves.
+func (s *server) json(w http.ResponseWriter, r *http.Request, rec trace.Record, st state) {
+	h := w.Header()
+	h.Add("Vary", "Accept")
+	h.Set("Access-Control-Allow-Origin", "*")
+	if st == broken {
+		h.Set("Content-Type", "application/problem+json")
+		h.Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusInternalServerError)
+		fmt.Fprintln(w, `{"type":"about:blank","title":"the record does not match its receipt","status":500,"code":"record_broken"}`)
+		return
+	}
+	h.Set("Link", fmt.Sprintf(`</t/%s/receipt>; rel="describedby"; type="text/plain"`, rec.Code))
+	s.write(w, r, answer{status: http.StatusOK, cache: "no-cache", contentType: "application/json; charset=utf-8", body: rec.Body})
+}
+
+// part answers what lies below a code.
+func (s *server) part(w http.ResponseWriter, r *http.Request) {
+	part := r.PathValue("part")
+	switch part {
+	case "qr.svg", "qr.png", "receipt", "record":
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	rec, ok := s.find(w, r)
+	if !ok {
+		return
+	}
+	a := answer{status: http.StatusOK, cache: "public, max-age=86400"}
+	address := s.PublicURL + "/t/" + rec.Code
+	var err error
+	switch part {
+	case "qr.svg":
+		a.contentType = "image/svg+xml"
+		a.body, err = label.SVG(address)
+	case "qr.png":
+		a.contentType = "image/png"
+		a.body, err = label.PNG(address, qrPixels)
+	case "receipt":
+		if rec.Receipt == "" {
+			w.Header().Set("Retry-After", "2")
+			http.Error(w, "the record is being sealed, try again in seconds", http.StatusNotFound)
+			return
+		}
+		a.contentType, a.body, a.cache = "text/plain; charset=utf-8", []byte(rec.Receipt), "no-cache"
+		a.download = rec.Code + ".tlog-proof"
+	case "record":
+		a.contentType, a.cache = "application/json; charset=utf-8", "no-cache"
+		a.download = rec.Code + ".json"
+		a.body, err = rec.Opening()
+	}
+	if err != nil {
+		s.Logger.ErrorContext(r.Context(), "cannot make part of a consumer page", "part", part, "code", rec.Code, "error", err)
+		http.Error(w, "cannot be made", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	s.write(w, r, a)
+}
+
+// An answer is one response.
+type answer struct {
+	status      int
+	contentType string
+	cache       string
+	download    string // file name to save under; "" to show
+	body        []byte
+	template    string // for html, in place of body
+	data        any
+}
+
+// html renders a page in one language.
+func (s *server) html(w http.ResponseWriter, r *http.Request, a answer) {
+	var b bytes.Buffer
+	if err := s.templates.ExecuteTemplate(&b, a.template, a.data); err != nil {
+		s.Logger.ErrorContext(r.Context(), "cannot render a consumer page", "template", a.template, "error", err)
+		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Add("Vary", "Accept, Accept-Language, Cookie")
+	h.Set("Content-Security-Policy", s.policy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	a.contentType, a.body = "text/html; charset=utf-8", b.Bytes()
+	s.write(w, r, a)
+}
+
+// write sends a body, compressed where the client can, or only that it has not
+// changed.
+func (s *server) write(w http.ResponseWriter, r *http.Request, a answer) {
+	sum := sha256.Sum256(a.body)
+	tag := `W/"` + hex.EncodeToString(sum[:8]) + `"`
+	h := w.Header()
+	h.Add("Vary", "Accept-Encoding")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Type", a.contentType)
+	h.Set("Cache-Control", a.cache)
+	if a.download != "" {
+		h.Set("Content-Disposition", `attachment; filename="`+a.download+`"`)
+	}
+	if a.status == http.StatusOK && a.cache != "no-store" {
+		h.Set("ETag", tag)
+		if strings.Contains(r.Header.Get("If-None-Match"), tag) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	body := a.body
+	if len(body) > 1<<10 && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		body = gzipped(body)
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(a.status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // a reader who leaves is not our error
+	}
+}
+
+func gzipped(body []byte) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(body) // into memory
+	_ = z.Close()
+	return b.Bytes()
+}
+
+// language picks by ?lang, then the cookie, then the browser; asking sets the
+// cookie, for every face of Tianhai.
+func (s *server) language(w http.ResponseWriter, r *http.Request) string {
+	asked := r.URL.Query().Get("lang")
+	if asked != "" {
+		if found := s.Catalog.Match(asked, ""); strings.EqualFold(found, asked) {
+			http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: found, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode,
+				Secure: strings.HasPrefix(s.PublicURL, "https:")})
+		}
+	} else if c, err := r.Cookie(languageCookie); err == nil {
+		asked = c.Value
+	}
+	return s.Catalog.Match(asked, r.Header.Get("Accept-Language"))
+}
+
+// wantsJSON tells a machine from a browser.
+func wantsJSON(r *http.Request) bool {
+	accept := r.Header.Get("Accept")
+	return strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html")
+}

@@ -1,0 +1,270 @@
+package consumer
+
+import (
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tianhai/farm"
+	"tianhai/i18n"
+	"tianhai/trace"
+	"tianhai/trace/label"
+	"tianhai/trace/ledger"
+)
+
+const (
+	maxOperations = 60 // shown; the rest is in the record
+	inSight       = 10 // of them not folded away; medicines never are
+	maxGaps       = 4  // told in words per quantity
+	lateAfter     = 36 * time.Hour
+)
+
+// base is what every page has.
+type base struct {
+	Lang    string
+	Title   string
+	Style   template.CSS
+	Langs   []langLink
+	catalog *i18n.Catalog
+}
+
+type langLink struct {
+	Tag, Name string
+	Current   bool
+}
+
+// T returns the message under key in the page's language.
+func (b base) T(key string, args ...string) string { return b.catalog.T(b.Lang, key, args...) }
+
+// word returns the message under prefix.name, or the name itself.
+func (b base) word(prefix, name string) string {
+	key := prefix + "." + name
+	if msg := b.T(key); msg != key {
+		return msg
+	}
+	return name
+}
+
+// kind returns the message under key.kind where there is one, else under key.
+func (b base) kind(key string, kind trace.ProductKind) string {
+	if msg := b.T(key + "." + string(kind)); msg != key+"."+string(kind) {
+		return msg
+	}
+	return b.T(key)
+}
+
+func (s *server) base(lang, titleKey string) base {
+	b := base{Lang: lang, Style: s.style, catalog: s.Catalog}
+	for _, tag := range s.Catalog.Languages() {
+		b.Langs = append(b.Langs, langLink{tag, s.Catalog.T(tag, "language.name"), tag == lang})
+	}
+	b.Title = b.T(titleKey)
+	return b
+}
+
+// view is a record and how it stands.
+type view struct {
+	state  state
+	proof  ledger.Proof
+	public trace.PublicRecord
+}
+
+// page is the consumer page of one batch. Sealed paths name where in the sealed
+// body a text stands, for the check script to compare.
+type page struct {
+	base
+	State         state
+	Code, Grouped string
+	Kind          trace.ProductKind
+	Product       sealedText
+	Producer      sealedText
+	Summary       string // one sentence for search engines and link previews
+	Facts, Maker  []fact
+	Operations    []operation
+	Earlier       []operation // folded away
+	More          int         // operations that are not shown at all
+	Period        string
+	Recorded      bool
+	Series        []series
+	Origin        string // of the log
+	Index, Size   int64
+	Closed        moment
+	Key           string
+	Script        string
+}
+
+// sealedText is a text and its path in the sealed body.
+type sealedText struct{ Text, Path string }
+
+// fact is one line of a list.
+type fact struct {
+	Name  string
+	Parts []sealedText
+	Join  string // between parts; a dot where it is empty
+	Value string // machine-readable, for the first part; "" where there is none
+	Unit  string
+	Tel   string
+	Code  bool
+}
+
+type moment struct{ Machine, Text string }
+
+type operation struct {
+	Kind, Class string
+	At          moment
+	Items       []item
+	Late        string
+	Corrected   []operation // what this one replaces, oldest mistake last
+}
+
+type item struct{ Name, Value string }
+
+// newPage lays out a record.
+func newPage(s *server, lang string, rec trace.Record, v view) page {
+	b := s.base(lang, "consumer.title")
+	p := page{base: b, State: v.state, Code: rec.Code, Grouped: label.Group(rec.Code), Key: s.VerifierKey, Script: s.VerifyScript()}
+	if v.state == broken {
+		return p
+	}
+	r := v.public
+	p.Kind = r.Product.Kind
+	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.text("producer.name", r.Producer.Name)
+	p.Origin, p.Index, p.Size = v.proof.Origin, v.proof.Index, v.proof.Size
+	p.Closed = at(r.Closed)
+	p.Facts, p.Maker = b.facts(r), b.maker(r.Producer)
+	p.Operations, p.More = b.operations(r.Operations)
+	p.Operations, p.Earlier = fold(p.Operations)
+	p.Period = b.T("consumer.period", "from", at(r.Evidence.From).Text, "to", at(r.Evidence.To).Text)
+	p.Recorded = r.Evidence.Recorded
+	for i, e := range r.Evidence.Series {
+		p.Series = append(p.Series, b.series(e, r.Evidence, i))
+	}
+	b.sayOnce(p.Series)
+	p.Title = b.T("consumer.title.of", "product", p.Product.Text)
+	p.Summary = b.T("consumer.summary", "product", p.Product.Text, "producer", p.Producer.Text, "lot", r.Lot)
+	return p
+}
+
+// text picks the language of a name and says where it stands.
+func (b base) text(path string, t farm.Text) sealedText {
+	out := sealedText{Text: t.In(b.Lang), Path: path + ".zh"}
+	if out.Text == t.En && t.En != t.Zh {
+		out.Path = path + ".en"
+	}
+	return out
+}
+
+func (b base) facts(r trace.PublicRecord) []fact {
+	place := []sealedText{{Text: b.T("consumer.guangxi")}}
+	for _, part := range []sealedText{b.text("origin.prefecture", r.Origin.Prefecture), b.text("origin.town", r.Origin.Town)} {
+		if part.Text != "" {
+			place = append(place, part)
+		}
+	}
+	quantity := strconv.FormatFloat(r.Quantity, 'f', -1, 64)
+	facts := []fact{
+		{Name: b.T("consumer.origin"), Parts: place},
+		{Name: b.T("consumer.site"), Parts: []sealedText{{Text: b.word("site_kind", string(r.Origin.Kind))}, b.text("origin.site", r.Origin.Site)}},
+		{Name: b.T("consumer.lot"), Parts: []sealedText{{r.Lot, "lot"}}},
+		{Name: b.T("consumer.quantity"), Parts: []sealedText{{quantity, "quantity"}}, Value: quantity, Unit: b.unit(r.Unit)},
+		{Name: b.kind("consumer.grown", r.Product.Kind), Parts: []sealedText{{Text: day(r.Began)}, {Text: day(r.Harvest)}}, Join: " – "},
+		{Name: b.kind("consumer.harvest", r.Product.Kind), Parts: []sealedText{{Text: day(r.Harvest)}}},
+		{Name: b.T("consumer.code"), Parts: []sealedText{{Text: label.Group(r.Code)}}, Code: true},
+	}
+	if r.Product.GTIN != "" {
+		facts = append(facts, fact{Name: b.T("consumer.gtin"), Parts: []sealedText{{r.Product.GTIN, "product.gtin"}}, Code: true})
+	}
+	return slices.DeleteFunc(facts, func(f fact) bool { return f.Parts[len(f.Parts)-1].Text == "" })
+}
+
+func (b base) maker(p trace.Producer) []fact {
+	facts := []fact{{Name: b.T("consumer.producer"), Parts: []sealedText{b.text("producer.name", p.Name)}}}
+	if p.CreditCode != "" {
+		facts = append(facts, fact{Name: b.T("consumer.credit_code"), Parts: []sealedText{{p.CreditCode, "producer.credit_code"}}, Code: true})
+	}
+	if p.Phone != "" {
+		facts = append(facts, fact{Name: b.T("consumer.phone"), Parts: []sealedText{{p.Phone, "producer.phone"}}, Tel: p.Phone})
+	}
+	return facts
+}
+
+// unit writes a UCUM code as people do.
+func (b base) unit(ucum string) string {
+	return strings.Trim(b.word("unit", ucum), "{}[]")
+}
+
+// operations lists what was done, newest first, each with what it replaces.
+func (b base) operations(done []trace.PublicOperation) (shown []operation, more int) {
+	byID := map[string]trace.PublicOperation{}
+	for _, o := range done {
+		byID[o.ID] = o
+	}
+	for _, o := range slices.Backward(done) {
+		if _, known := byID[o.CorrectedBy]; known {
+			continue // stands below its correction
+		}
+		if len(shown) == maxOperations {
+			more++
+			continue
+		}
+		entry := b.operation(o)
+		for wrong, ok := byID[o.Corrects]; ok && len(entry.Corrected) < len(done); wrong, ok = byID[wrong.Corrects] {
+			entry.Corrected = append(entry.Corrected, b.operation(wrong))
+		}
+		shown = append(shown, entry)
+	}
+	return shown, more
+}
+
+// timeline is some operations with the words that go with them.
+type timeline struct {
+	base
+	Operations []operation
+}
+
+// TimelineOf gives operations to the template of that name.
+func (p page) TimelineOf(ops []operation) timeline { return timeline{p.base, ops} }
+
+// fold keeps the newest operations and every use of medicine in sight.
+func fold(all []operation) (inView, earlier []operation) {
+	for i, o := range all {
+		if i < inSight || o.Class == "medicine" {
+			inView = append(inView, o)
+		} else {
+			earlier = append(earlier, o)
+		}
+	}
+	return inView, earlier
+}
+
+func (b base) operation(o trace.PublicOperation) operation {
+	out := operation{Kind: b.word("operation", o.Kind), At: at(o.At)}
+	switch o.Kind {
+	case "spray", "medicate", "vaccinate":
+		out.Class = "medicine"
+	case "harvest", "slaughter":
+		out.Class = "harvest"
+	}
+	for _, i := range o.Items {
+		value := i.Value
+		if i.Unit != "" {
+			value += " " + b.unit(i.Unit)
+		}
+		out.Items = append(out.Items, item{b.word("item", i.Key), value})
+	}
+	if o.Recorded.Sub(o.At) > lateAfter {
+		out.Late = b.T("consumer.late", "time", at(o.Recorded).Text)
+	}
+	return out
+}
+
+// beijing is China Standard Time, which has had no summer time since 1991.
+func beijing(t time.Time) time.Time { return t.In(time.FixedZone("CST", 8*3600)) }
+
+func at(t time.Time) moment {
+	return moment{t.UTC().Format(time.RFC3339), beijing(t).Format("2006-01-02 15:04")}
+}
+
+func day(t time.Time) string { return beijing(t).Format("2006-01-02") }
