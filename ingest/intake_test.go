@@ -54,8 +54,10 @@ func TestAcceptRoutes(t *testing.T) {
 		}}, nil},
 		"online":  {"th/raft-1/status", "online", nil, []string{"raft-1 online=true"}},
 		"offline": {"th/raft-1/status", "offline", nil, []string{"raft-1 online=false"}},
-		"answer": {"th/raft-1/ack", `{"id":"01J","ok":false,"error":"jammed"}`, nil,
-			[]string{"raft-1 {ID:01J OK:false Error:jammed}"}},
+		"answer": {
+			"th/raft-1/ack", `{"id":"01J","ok":false,"error":"jammed"}`, nil,
+			[]string{"raft-1 {ID:01J OK:false Error:jammed}"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
@@ -56,24 +57,24 @@ func (b *Broker) dismiss(conn net.Conn) {
 // parses and answers in this goroutine, so that a panic ends here. Its writer,
 // in a goroutine of its own, handles nothing but packets made by this program.
 func (b *Broker) serve(conn net.Conn) {
+	l := &line{Conn: conn}
 	remote := conn.RemoteAddr()
+	defer b.gate.left(l)
 	defer func() {
 		if r := recover(); r != nil {
 			b.log.Error("connection ended by a panic", "remote", remote, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			b.gate.lost(conn)
 		}
 	}()
 	// mochi itself sets no deadline before it has a CONNECT.
 	if err := conn.SetDeadline(time.Now().Add(connectTimeout)); err != nil {
 		return
 	}
-	head, err := readHead(conn)
-	if err != nil {
+	var err error
+	if l.head, err = readHead(conn); err != nil {
 		b.log.Debug("no MQTT connection", "remote", remote, "error", err)
 		return
 	}
-	checked := &replay{Conn: conn, head: head}
-	if err := b.mochi.EstablishConnection("mqtt", checked); err != nil && !errors.Is(err, io.EOF) {
+	if err := b.mochi.EstablishConnection("mqtt", l); err != nil && !errors.Is(err, io.EOF) {
 		b.log.Debug("connection ended", "remote", remote, "error", err)
 	}
 }
@@ -106,17 +107,21 @@ func readHead(r io.Reader) ([]byte, error) {
 	return nil, errors.New("malformed length")
 }
 
-// A replay is a connection whose first bytes were read already.
-type replay struct {
+// A line is a connection whose first bytes were read already, and what the gate
+// must know of it. Its fields belong to the goroutine of serve.
+type line struct {
 	net.Conn
-	head []byte
+	head    []byte
+	client  *mqtt.Client // from the moment it speaks for a device
+	before  *mqtt.Client // which it takes over from
+	holding bool         // it is this device's turn, in gate.sessions
 }
 
-func (r *replay) Read(p []byte) (int, error) {
-	if len(r.head) == 0 {
-		return r.Conn.Read(p)
+func (l *line) Read(p []byte) (int, error) {
+	if len(l.head) == 0 {
+		return l.Conn.Read(p)
 	}
-	n := copy(p, r.head)
-	r.head = r.head[n:]
+	n := copy(p, l.head)
+	l.head = l.head[n:]
 	return n, nil
 }

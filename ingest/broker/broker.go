@@ -130,7 +130,6 @@ func prepare(ctx context.Context, opt Options) (*Broker, error) {
 		conns: make(map[net.Conn]struct{}),
 		mochi: mqtt.New(&mqtt.Options{
 			Capabilities:           capabilities(opt.MaxConnections),
-			InlineClient:           true,
 			SysTopicResendInterval: 24 * 60 * 60, // nobody may read them
 			Logger:                 slog.New(sparse{opt.Logger.Handler()}),
 		}),

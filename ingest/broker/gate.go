@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ type gate struct {
 	opt      *Options
 	log      *slog.Logger
 	presence *presence
+	sessions turns
 
 	mu      sync.Mutex              // guards what follows, and the order of presence.set
 	current map[string]*mqtt.Client // the one connection that speaks for a device
@@ -108,50 +108,64 @@ func (g *gate) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
 	return false
 }
 
-// OnSessionEstablish keeps an earlier connection of the device that takes no more
-// from holding up this one: mochi says goodbye to it now.
+// OnSessionEstablish makes cl the connection that speaks for its device. From
+// here to OnSessionEstablished mochi hands the session over, and from
+// OnDisconnect to the end of serve it clears up; it does not expect both at once,
+// so they take turns, device by device.
 func (g *gate) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
+	l := cl.Net.Conn.(*line)
+	g.sessions.lock(cl.ID)
+	l.holding = true
+	l.client = cl
 	g.mu.Lock()
-	before := g.current[cl.ID]
+	l.before, g.current[cl.ID] = g.current[cl.ID], cl
 	g.mu.Unlock()
-	if before != nil {
-		_ = before.Net.Conn.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+	// Neither one may hold up the other by taking nothing.
+	_ = l.SetWriteDeadline(time.Now().Add(connectTimeout))
+	if l.before != nil {
+		_ = l.before.Net.Conn.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
 	}
 }
 
-// OnSessionEstablished makes cl the connection that speaks for its device and
-// ends the one before it [MQTT-3.1.4-2], which mochi leaves open.
+// OnSessionEstablished ends the connection before [MQTT-3.1.4-2], which mochi
+// leaves open.
 func (g *gate) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
+	l := cl.Net.Conn.(*line)
+	if l.before != nil {
+		l.before.Stop(packets.ErrSessionTakenOver)
+		l.before = nil
+	}
 	g.mu.Lock()
-	before := g.current[cl.ID]
-	g.current[cl.ID] = cl
 	g.presence.set(cl.ID, true)
 	g.mu.Unlock()
-	if before != nil && before != cl {
-		before.Stop(packets.ErrSessionTakenOver)
-	}
+	g.release(l)
 }
 
-// OnDisconnect says that a device is offline, unless another connection has
-// taken over.
+// OnDisconnect waits for the device's turn, see OnSessionEstablish.
 func (g *gate) OnDisconnect(cl *mqtt.Client, _ error, _ bool) {
+	g.sessions.lock(cl.ID)
+	cl.Net.Conn.(*line).holding = true
+}
+
+// left says that a device is offline, unless another connection has taken over.
+func (g *gate) left(l *line) {
+	cl := l.client
+	if cl == nil {
+		return
+	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	if g.current[cl.ID] == cl {
 		delete(g.current, cl.ID)
 		g.presence.set(cl.ID, false)
 	}
+	g.mu.Unlock()
+	g.release(l)
 }
 
-// lost is OnDisconnect for a connection that ended in a panic.
-func (g *gate) lost(conn net.Conn) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for device, cl := range g.current {
-		if r, ok := cl.Net.Conn.(*replay); ok && r.Conn == conn {
-			delete(g.current, device)
-			g.presence.set(device, false)
-		}
+func (g *gate) release(l *line) {
+	if l.holding {
+		l.holding = false
+		g.sessions.unlock(l.client.ID)
 	}
 }
 

@@ -27,4 +27,5 @@ func (h sparse) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h sparse) WithAttrs(attrs []slog.Attr) slog.Handler { return sparse{h.Handler.WithAttrs(attrs)} }
-func (h sparse) WithGroup(name string) slog.Handler       { return sparse{h.Handler.WithGroup(name)} }
+
+func (h sparse) WithGroup(name string) slog.Handler { return sparse{h.Handler.WithGroup(name)} }

@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -325,6 +324,6 @@ func BenchmarkPublish(b *testing.B) {
 		}
 	}
 	if ack[0] != 0x40 {
-		b.Fatal(fmt.Sprintf("% x", ack))
+		b.Fatalf("% x", ack)
 	}
 }

@@ -229,7 +229,7 @@ func (j *Journal) connect(ctx context.Context) error {
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectBufSize(-1), // refuse at once rather than answer late
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			j.opt.Logger.Warn("journal connection", "error", err)
+			j.opt.Logger.WarnContext(ctx, "journal connection", "error", err)
 		}),
 	}
 	if j.opt.URL == "" {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -109,7 +110,7 @@ func (e *embedded) stop() {
 // probe writes and removes a file in dir.
 func probe(dir string) (err error) {
 	name := filepath.Join(dir, "probe.tmp")
-	defer os.Remove(name)
+	defer func() { err = errors.Join(err, os.Remove(name)) }()
 	return os.WriteFile(name, make([]byte, probeSize), 0o600)
 }
 

@@ -101,7 +101,7 @@ func (b *bufferedConn) flush() {
 		if len(out) == 0 {
 			return
 		}
-		err := b.Conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+		err := b.SetWriteDeadline(time.Now().Add(writeTimeout))
 		if err == nil {
 			_, err = b.Conn.Write(out)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -111,12 +110,12 @@ func (r *receiver) settle(ctx context.Context, msg *message) bool {
 			return true
 		case errors.Is(err, ingest.ErrRefused):
 			// Not acknowledged it would come again for ever.
-			r.warn(ctx, "message refused", msg, err)
+			r.opt.Logger.WarnContext(ctx, "message refused", "topic", msg.Topic(), "error", err)
 			return true
 		case ctx.Err() != nil:
 			return false
 		case pause == minRetry:
-			r.warn(ctx, "message not taken, trying again", msg, err)
+			r.opt.Logger.WarnContext(ctx, "message not taken, trying again", "topic", msg.Topic(), "error", err)
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -126,10 +125,6 @@ func (r *receiver) settle(ctx context.Context, msg *message) bool {
 			return false
 		}
 	}
-}
-
-func (r *receiver) warn(ctx context.Context, what string, msg *message, err error) {
-	r.opt.Logger.LogAttrs(ctx, slog.LevelWarn, what, slog.String("topic", msg.Topic()), slog.Any("error", err))
 }
 
 // noStore keeps nothing: the broker keeps what was not acknowledged, and a
