@@ -152,19 +152,23 @@ func TestUnknownPathsNeedASession(t *testing.T) {
 
 // Lists hold what one may read, and nothing else, even if a store returned more.
 func TestListsAreScoped(t *testing.T) {
-	w := newWorld()
-	base, _ := serve(t, w)
-	for login, want := range map[string][2]bool{ // sees the raft, sees the garden
-		"admin": {true, true}, "bureau": {true, false}, "bureau-tea": {false, true},
-		"farmer": {true, false}, "stranger": {false, true}, "nobody": {false, false},
-	} {
-		got := client{t, base, login}.do("GET", "/sites", "").body
-		if raft, garden := strings.Contains(got, "raft-1"), strings.Contains(got, "garden-1"); raft != want[0] || garden != want[1] {
-			t.Errorf("%s sees raft %v, garden %v; want %v", login, raft, garden, want)
-		}
-		for path, mark := range map[string]string{"/alerts": "oxygen", "/batches": "lot-77"} {
-			if got := strings.Contains(client{t, base, login}.do("GET", path, "").body, mark); got != want[0] {
-				t.Errorf("%s sees %s in %s: %v", login, mark, path, got)
+	for _, leaky := range []bool{false, true} {
+		w := newWorld()
+		w.leaky = leaky
+		base, _ := serve(t, w)
+		for login, want := range map[string][2]bool{ // sees the raft, sees the garden
+			"admin": {true, true}, "bureau": {true, false}, "bureau-tea": {false, true},
+			"farmer": {true, false}, "stranger": {false, true}, "nobody": {false, false},
+		} {
+			c := client{t, base, login}
+			got := c.do("GET", "/sites", "").body
+			if raft, garden := strings.Contains(got, "raft-1"), strings.Contains(got, "garden-1"); raft != want[0] || garden != want[1] {
+				t.Errorf("leaky %v: %s sees raft %v, garden %v; want %v", leaky, login, raft, garden, want)
+			}
+			for path, mark := range map[string]string{"/alerts": "oxygen", "/batches": "lot-77"} {
+				if got := strings.Contains(c.do("GET", path, "").body, mark); got != want[0] {
+					t.Errorf("leaky %v: %s sees %s in %s: %v", leaky, login, mark, path, got)
+				}
 			}
 		}
 	}
