@@ -377,5 +377,8 @@ func TestProblemWords(t *testing.T) {
 	}
 }
 
-var _ api.Sessions = (*auth.Sessions)(nil)
-var _ api.Recorder = (*trace.Service)(nil)
+// What stands behind the interfaces in our own server.
+var (
+	_ api.Sessions = (*auth.Sessions)(nil)
+	_ api.Recorder = (*trace.Service)(nil)
+)

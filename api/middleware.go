@@ -47,7 +47,7 @@ func (s *server) outermost(c *gin.Context) {
 	ctx := c.Request.Context()
 	defer func() {
 		if r := recover(); r != nil {
-			if r == http.ErrAbortHandler {
+			if err, ok := r.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(r)
 			}
 			// The deadline's context ended while the panic passed through.

@@ -19,7 +19,7 @@ const (
 	usualSeries   = 24 * time.Hour
 	maxPoints     = 2000
 	usualPoints   = 300
-	countedAlerts = 10_000 // firing alerts that enter the counts of a list of sites
+	countedAlerts = 1000 // firing alerts that enter the counts; beyond, counts are too low
 )
 
 // siteView is a site as screens list it.

@@ -37,6 +37,12 @@ func newMemory() *memory {
 	return &memory{alerts: map[string]alert.Alert{}, notices: map[string]*notice{}, fail: map[string]int{}}
 }
 
+func (m *memory) failNext(method string, times int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail[method] = times
+}
+
 // down reports whether this call of a method fails. The caller holds the mutex.
 func (m *memory) down(method string) bool {
 	m.fail[method]--
@@ -111,6 +117,13 @@ func (m *memory) NoticeFailed(_ context.Context, id, reason string, next time.Ti
 	n.Attempts++
 	n.Next, n.reason, n.gaveUp = next, reason, next.IsZero()
 	return nil
+}
+
+// notice returns a copy of one notice.
+func (m *memory) notice(id string) notice {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return *m.notices[id]
 }
 
 // told lists rule and state of every notice, by the time it is about.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,11 +42,13 @@ func (s *script) Notify(ctx context.Context, _ alert.Notice) (bool, error) {
 	return false, nil
 }
 
-func (s *script) count() int {
+func (s *script) times() []time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.tries)
+	return slices.Clone(s.tries)
 }
+
+func (s *script) count() int { return len(s.times()) }
 
 // add stores a firing alert with one notice per channel.
 func add(t *testing.T, m *memory, name string, severity alert.Severity, channels ...string) {
@@ -85,7 +88,7 @@ func TestNoticeIsSentOnceAndAtOnce(t *testing.T) {
 		s.Wake()
 		synctest.Wait()
 		want(t, "attempts", 1, hook.count())
-		want(t, "sent at", []time.Time{saved}, m.notices["one-hook"].sent)
+		want(t, "sent at", []time.Time{saved}, m.notice("one-hook").sent)
 		time.Sleep(time.Hour)
 		want(t, "attempts after an hour", 1, hook.count())
 	})
@@ -111,15 +114,16 @@ func TestRetry(t *testing.T) {
 		send(t, m, map[string]alert.Notifier{"hook": hook})
 		time.Sleep(time.Hour)
 		want(t, "attempts", 11, hook.count())
-		want(t, "deliveries", 1, len(m.notices["one-hook"].sent))
-		for i := 1; i < len(hook.tries); i++ {
+		want(t, "deliveries", 1, len(m.notice("one-hook").sent))
+		tries := hook.times()
+		for i := 1; i < len(tries); i++ {
 			full := min(alert.FirstPause<<(i-1), alert.LongestPause)
 			// A retry is noticed at the next look at the store, 5 s apart.
-			if gap := hook.tries[i].Sub(hook.tries[i-1]); gap < full/2 || gap > full+5*time.Second {
+			if gap := tries[i].Sub(tries[i-1]); gap < full/2 || gap > full+5*time.Second {
 				t.Errorf("pause %d is %v, want %v to %v", i, gap, full/2, full)
 			}
 		}
-		if r := m.notices["one-hook"].reason; !strings.HasPrefix(r, "status 503 ") || len(r) > 300 || strings.ToValidUTF8(r, "?") != r {
+		if r := m.notice("one-hook").reason; !strings.HasPrefix(r, "status 503 ") || len(r) > 300 || strings.ToValidUTF8(r, "?") != r {
 			t.Errorf("reason = %q, want at most 300 bytes of the error in whole characters", r)
 		}
 	})
@@ -134,14 +138,13 @@ func TestGivingUp(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m, hook := newMemory(), &script{fail: 1 << 30}
 			add(t, m, "one", severity, "hook")
-			n := m.notices["one-hook"]
 			start := time.Now()
 			send(t, m, map[string]alert.Notifier{"hook": hook})
 			time.Sleep(patience - time.Second)
-			want(t, "given up early", false, n.gaveUp)
+			want(t, "given up early", false, m.notice("one-hook").gaveUp)
 			time.Sleep(alert.LongestPause + 10*time.Second)
-			want(t, "given up", true, n.gaveUp)
-			last := hook.tries[len(hook.tries)-1].Sub(start)
+			want(t, "given up", true, m.notice("one-hook").gaveUp)
+			last := hook.times()[hook.count()-1].Sub(start)
 			if last < patience || last > patience+alert.LongestPause+5*time.Second {
 				t.Errorf("%s: last attempt after %v, want just after %v", severity, last, patience)
 			}
@@ -159,8 +162,8 @@ func TestNoRetry(t *testing.T) {
 		send(t, m, map[string]alert.Notifier{"hook": hook})
 		time.Sleep(time.Hour)
 		want(t, "attempts", 1, hook.count())
-		want(t, "refused: given up", true, m.notices["one-hook"].gaveUp)
-		want(t, "channel no longer configured: given up", true, m.notices["one-gone"].gaveUp)
+		want(t, "refused: given up", true, m.notice("one-hook").gaveUp)
+		want(t, "channel no longer configured: given up", true, m.notice("one-gone").gaveUp)
 	})
 }
 
@@ -193,7 +196,7 @@ func TestStoreFailsAfterDelivery(t *testing.T) {
 		send(t, m, map[string]alert.Notifier{"hook": hook})
 		time.Sleep(time.Minute)
 		want(t, "attempts", 1, hook.count())
-		want(t, "noted", 1, len(m.notices["one-hook"].sent))
+		want(t, "noted", 1, len(m.notice("one-hook").sent))
 	})
 }
 
@@ -208,7 +211,7 @@ func TestStopDuringAttempt(t *testing.T) {
 		if err := s.Run(ctx); err != nil {
 			t.Error(err)
 		}
-		n := m.notices["one-hook"]
+		n := m.notice("one-hook")
 		if len(n.sent) > 0 || n.gaveUp || n.Attempts > 0 {
 			t.Errorf("notice %+v, want it due as before", n)
 		}

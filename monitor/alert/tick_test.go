@@ -2,6 +2,8 @@ package alert_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,17 +21,27 @@ rules:
 
 // fleet is a list of devices that a test may change between ticks.
 type fleet struct {
+	mu      sync.Mutex
 	watched []alert.Watched
 	err     error
 	during  func() // what happens meanwhile
 }
 
 func (f *fleet) Watched(context.Context) ([]alert.Watched, error) {
-	list := f.watched
-	if f.during != nil {
-		f.during()
+	f.mu.Lock()
+	list, err, during := slices.Clone(f.watched), f.err, f.during
+	f.during = nil
+	f.mu.Unlock()
+	if during != nil {
+		during()
 	}
-	return list, f.err
+	return list, err
+}
+
+func (f *fleet) change(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do()
 }
 
 func inPond(devices ...string) *fleet {
@@ -153,7 +165,7 @@ func TestNewDeviceIsNotSilentYet(t *testing.T) {
 		_, stop := run(t, silenceRules, m, f)
 		defer stop()
 		time.Sleep(3 * time.Hour)
-		f.watched = inPond("new").watched
+		f.change(func() { f.watched = inPond("new").watched })
 		time.Sleep(14 * time.Minute)
 		want(t, "changes", nil, m.changes())
 		time.Sleep(3 * time.Minute)
@@ -168,13 +180,13 @@ func TestDeviceRemovedOrMoved(t *testing.T) {
 		defer stop()
 		time.Sleep(16 * time.Minute)
 		want(t, "silent", alert.Firing, m.only(t).State)
-		f.watched[0].Place.Kind, f.watched[0].Place.Site = farm.Barn, "barn-1"
+		f.change(func() { f.watched[0].Place.Kind, f.watched[0].Place.Site = farm.Barn, "barn-1" })
 		time.Sleep(2 * time.Minute)
 		want(t, "reason", alert.DeviceMoved, m.only(t).Reason)
 
 		time.Sleep(13 * time.Minute)
 		want(t, "silent in the barn", "silent a firing", m.changes()[2])
-		f.watched = nil
+		f.change(func() { f.watched = nil })
 		time.Sleep(2 * time.Minute)
 		want(t, "removed", "silent a resolved", m.changes()[3])
 		observe(t, e, now("b", "water.ph", 7))
@@ -215,8 +227,8 @@ func TestTickBearsFailures(t *testing.T) {
 		_, stop := run(t, silenceRules, m, f)
 		defer stop()
 		time.Sleep(2 * time.Minute)
-		f.err = errDown
-		m.fail["SaveAlert"] = 3
+		f.change(func() { f.err = errDown })
+		m.failNext("SaveAlert", 3)
 		time.Sleep(15 * time.Minute)
 		want(t, "changes", []string{"blind a firing"}, m.changes())
 	})
@@ -228,9 +240,8 @@ func TestDeviceHeardWhileListing(t *testing.T) {
 		m, f := newMemory(), inPond()
 		e := alert.New(alert.Config{Rules: parse(t, oxygenRule), Store: m, Fleet: f})
 		f.during = func() {
-			f.during = nil
 			observe(t, e, now("a", "water.dissolved_oxygen", 3))
-			f.watched = inPond("a").watched
+			f.change(func() { f.watched = inPond("a").watched })
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
