@@ -13,6 +13,7 @@ describe('in Chinese', () => {
   test.each([
     ['digits of the quantity', () => measure(6, oxygen), '6.00 mg/L'],
     ['missing', () => measure(0, oxygen, 9), '–'],
+    ['null', () => measure(null, oxygen, 9), '–'],
     ['no reading', () => value(undefined, oxygen), '–'],
     ['a machine that runs', () => measure(1, aerator), '开'],
     ['a machine that stands', () => value(0, aerator), '关'],

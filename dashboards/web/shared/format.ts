@@ -31,14 +31,14 @@ export function isSwitch(quantity: Pick<Quantity, 'id' | 'unit'>): boolean {
 }
 
 /** A reading without its unit: a dash when missing, on or off for a switch. */
-export function value(v: number | undefined, quantity: Quantity | undefined, flag: Flag = 1): string {
-  if (v === undefined || flag === 9) return '–'
+export function value(v: number | null | undefined, quantity: Quantity | undefined, flag: Flag = 1): string {
+  if (v === undefined || v === null || flag === 9) return '–'
   if (quantity && isSwitch(quantity)) return t(v >= 0.5 ? 'web.on' : 'web.off')
   return number(v, quantity?.digits ?? 2)
 }
 
 /** A reading with its unit. */
-export function measure(v: number | undefined, quantity: Quantity | undefined, flag: Flag = 1): string {
+export function measure(v: number | null | undefined, quantity: Quantity | undefined, flag: Flag = 1): string {
   const s = value(v, quantity, flag)
   return quantity?.symbol && s !== '–' ? `${s} ${quantity.symbol}` : s
 }

@@ -48,7 +48,7 @@ export class LiveSeries {
     const reading = o.readings.find((r) => r.quantity === this.series.quantity)
     const time = Date.parse(o.time)
     const key = `${o.device} ${time}`
-    if (!reading || reading.flag === 4 || reading.flag === 9 || time <= this.since || this.seen.has(key)) return false
+    if (!reading || reading.value === null || reading.flag === 4 || reading.flag === 9 || time <= this.since || this.seen.has(key)) return false
     this.seen.add(key)
     this.put(time, reading.value)
     return true

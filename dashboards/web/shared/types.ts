@@ -36,7 +36,7 @@ export interface Principal {
 export type Flag = 1 | 2 | 3 | 4 | 9
 
 export interface Latest {
-  value: number
+  value: number | null // null when missing
   flag: Flag
   time: string // RFC 3339
   device?: string
@@ -76,7 +76,7 @@ export interface Model {
 
 export interface DeviceDetail extends Omit<Device, 'model'> {
   model: Model
-  place: { tenant: string; region: string; site: string; kind: string }
+  place: { tenant: string; region: string; site: string; kind: string } | null // null before it is installed
   site_name: Text
   interval: number // seconds between reports; 0 when not known
   latest: LatestByQuantity
@@ -136,7 +136,7 @@ export interface Observation {
   site: string
   time: string
   server_time: boolean
-  readings: { quantity: string; value: number; flag: Flag }[]
+  readings: { quantity: string; value: number | null; flag: Flag }[] // value is null when missing
 }
 
 export interface Status {
