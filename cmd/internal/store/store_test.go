@@ -90,6 +90,7 @@ func TestOpenErrors(t *testing.T) {
 		"unparsable":       "postgres://user:" + secret + "@localhost:port/x",
 		"unparsable again": "postgres://user:" + secret + "%zz@localhost/x",
 		"bad option":       "postgres://user:" + secret + "@localhost/x?connect_timeout=soon&password=" + secret,
+		"words":            "postgres:host=localhost password = " + secret + " 'x",
 		"nobody there":     "postgres://user:" + secret + "@127.0.0.1:1/x?sslmode=disable",
 		"no directory":     "sqlite:" + filepath.Join(t.TempDir(), "missing", "x.db"),
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
-	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -139,12 +137,8 @@ func sameOperation(ctx context.Context, tx bun.Tx, op trace.Operation) error {
 	if err := tx.NewSelect().Model(&row).Where("o.id = ?", op.ID).Scan(ctx); err != nil {
 		return err
 	}
-	old := row.operation()
-	old.Recorded, op.Recorded = time.Time{}, time.Time{}
-	op.At = op.At.UTC().Truncate(time.Microsecond)
-	same := slices.Equal(old.Items, op.Items)
-	old.Items, op.Items = nil, nil
-	if !same || !reflect.DeepEqual(old, op) {
+	op.At = op.At.Truncate(time.Microsecond)
+	if !op.Same(row.operation()) {
 		return farm.ErrConflict
 	}
 	return nil
