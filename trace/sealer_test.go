@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tianhai/trace"
@@ -156,4 +157,22 @@ func TestSealWhenLogIsBroken(t *testing.T) {
 	if n := log.tries.Load(); n > 4 {
 		t.Errorf("%d tries in seconds: it does not back off", n)
 	}
+}
+
+// A log that stays broken is asked less and less often, and at least each minute.
+func TestSealBacksOff(t *testing.T) {
+	m := newMemory()
+	add(t, newService(m, &evidence{}), operation("feed", noon.Add(-time.Hour)))
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		log := &brokenLog{}
+		log.broken.Store(true)
+		if err := trace.NewSealer(m, log, slog.New(slog.DiscardHandler)).Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if n := log.tries.Load(); n < 10 || n > 20 {
+			t.Errorf("%d tries in ten minutes, want about 15", n)
+		}
+	})
 }

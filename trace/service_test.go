@@ -28,13 +28,17 @@ func newService(m *memory, e trace.Evidence) *trace.Service {
 }
 
 func operation(kind string, at time.Time) trace.Operation {
-	return trace.Operation{ID: ulid.Make().String(), Tenant: "maowei", Site: "raft-1", Kind: kind, At: at, Person: "account-of-wei",
-		Items: []trace.Item{{Key: "quantity", Value: "200", Unit: "kg"}}}
+	return trace.Operation{
+		ID: ulid.Make().String(), Tenant: "maowei", Site: "raft-1", Kind: kind, At: at, Person: "account-of-wei",
+		Items: []trace.Item{{Key: "quantity", Value: "200", Unit: "kg"}},
+	}
 }
 
 func batch() trace.Batch {
-	return trace.Batch{Tenant: "maowei", Site: "raft-1", Product: "oyster", Lot: "MW-2026-11", Quantity: 320.5, Unit: "kg",
-		Began: noon.AddDate(0, -2, 0), Harvest: noon.Add(-24 * time.Hour)}
+	return trace.Batch{
+		Tenant: "maowei", Site: "raft-1", Product: "oyster", Lot: "MW-2026-11", Quantity: 320.5, Unit: "kg",
+		Began: noon.AddDate(0, -2, 0), Harvest: noon.Add(-24 * time.Hour),
+	}
 }
 
 func add(t *testing.T, s *trace.Service, op trace.Operation) trace.Operation {
@@ -116,16 +120,22 @@ func TestBatchStory(t *testing.T) {
 	want := trace.PublicRecord{
 		Version: 1, Code: closed.Code, Batch: b.ID, Product: m.product,
 		Producer: trace.Producer{Name: m.tenant.Name, CreditCode: m.tenant.CreditCode, Phone: m.tenant.Phone},
-		Origin: trace.Origin{Region: "450702", Prefecture: farm.Text{Zh: "钦州市", En: "Qinzhou"}, Town: m.sites["raft-1"].Town,
-			Kind: farm.Raft, Site: m.sites["raft-1"].Name},
+		Origin: trace.Origin{
+			Region: "450702", Prefecture: farm.Text{Zh: "钦州市", En: "Qinzhou"}, Town: m.sites["raft-1"].Town,
+			Kind: farm.Raft, Site: m.sites["raft-1"].Name,
+		},
 		Lot: "MW-2026-11", Quantity: 320.5, Unit: "kg", Began: b.Began, Harvest: b.Harvest, Closed: noon,
 		Operations: []trace.PublicOperation{public(misdated, dated.ID), public(stock, ""), public(dated, ""), public(right, ""), public(wrong, right.ID)},
 		Evidence: trace.PublicEvidence{From: b.Began, To: b.Harvest, Recorded: true, Series: []trace.Series{
-			{Quantity: "water.salinity", Unit: "1", Devices: []string{"raft-1-water"}, N: 4000, Rejected: 3, Min: 17.25, Mean: 21, Max: 25.5,
+			{
+				Quantity: "water.salinity", Unit: "1", Devices: []string{"raft-1-water"}, N: 4000, Rejected: 3, Min: 17.25, Mean: 21, Max: 25.5,
 				Interval: 21600, Coverage: 0.9877,
-				Points: []farm.Point{{Time: noon.AddDate(0, 0, -3), Min: 17.25, Mean: 20.12, Max: 25.5, N: 72}}, Gaps: salinity().Gaps},
-			{Quantity: "air.rain", Unit: "mm", Devices: []string{"mast"}, N: 10, Max: 3, Sum: &sum, Interval: 3600, Coverage: 1,
-				Points: []farm.Point{}, Gaps: []farm.Gap{}},
+				Points: []farm.Point{{Time: noon.AddDate(0, 0, -3), Min: 17.25, Mean: 20.12, Max: 25.5, N: 72}}, Gaps: salinity().Gaps,
+			},
+			{
+				Quantity: "air.rain", Unit: "mm", Devices: []string{"mast"}, N: 10, Max: 3, Sum: &sum, Interval: 3600, Coverage: 1,
+				Points: []farm.Point{}, Gaps: []farm.Gap{},
+			},
 		}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

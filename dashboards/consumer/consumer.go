@@ -88,7 +88,7 @@ func New(opts Options) (http.Handler, error) {
 	}
 	sum := sha256.Sum256(css)
 	s := &server{
-		Options: opts, templates: templates, style: template.CSS(css), //nolint:gosec // our own file
+		Options: opts, templates: templates, style: template.CSS(css),
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; script-src 'self'; " +
 			"connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 	}
@@ -317,8 +317,10 @@ func (s *server) language(w http.ResponseWriter, r *http.Request) string {
 	asked := r.URL.Query().Get("lang")
 	if asked != "" {
 		if found := s.Catalog.Match(asked, ""); strings.EqualFold(found, asked) {
-			http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: found, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode,
-				Secure: strings.HasPrefix(s.PublicURL, "https:")})
+			http.SetCookie(w, &http.Cookie{
+				Name: languageCookie, Value: found, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode,
+				Secure: strings.HasPrefix(s.PublicURL, "https:"),
+			})
 		}
 	} else if c, err := r.Cookie(languageCookie); err == nil {
 		asked = c.Value

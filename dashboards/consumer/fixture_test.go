@@ -30,14 +30,18 @@ func oysters(code string) trace.PublicRecord {
 		Version: 1, Code: code, Batch: "01JD8Z0000000000000000000B",
 		Product:  trace.Product{ID: "oyster", Kind: trace.Aquatic, Name: farm.Text{Zh: "钦州大蚝", En: "Qinzhou oysters"}},
 		Producer: trace.Producer{Name: farm.Text{Zh: "茅尾海蚝业专业合作社", En: "Maowei Bay Oyster Co-operative"}, CreditCode: "93450702MA5KTESTX0", Phone: "0777-2820000"},
-		Origin: trace.Origin{Region: "450702", Prefecture: farm.Text{Zh: "钦州市", En: "Qinzhou"}, Town: farm.Text{Zh: "尖山街道", En: "Jianshan"},
-			Kind: farm.Raft, Site: farm.Text{Zh: "一号蚝排", En: "Raft 1"}},
+		Origin: trace.Origin{
+			Region: "450702", Prefecture: farm.Text{Zh: "钦州市", En: "Qinzhou"}, Town: farm.Text{Zh: "尖山街道", En: "Jianshan"},
+			Kind: farm.Raft, Site: farm.Text{Zh: "一号蚝排", En: "Raft 1"},
+		},
 		Lot: "MW-2026-11-19", Quantity: 1250.5, Unit: "kg", Began: began, Harvest: harvest, Closed: noon,
 	}
 	for i := range 36 {
 		at := began.Add(time.Duration(i) * 40 * time.Hour)
-		r.Operations = append(r.Operations, trace.PublicOperation{ID: fmt.Sprintf("inspect-%02d", i), Kind: "inspect", At: at, Recorded: at.Add(time.Minute),
-			Items: []trace.Item{{Key: "result", Value: "苗体正常，无脱落"}}})
+		r.Operations = append(r.Operations, trace.PublicOperation{
+			ID: fmt.Sprintf("inspect-%02d", i), Kind: "inspect", At: at, Recorded: at.Add(time.Minute),
+			Items: []trace.Item{{Key: "result", Value: "苗体正常，无脱落"}},
+		})
 	}
 	r.Operations = append(r.Operations,
 		trace.PublicOperation{ID: "wrong", Kind: "harvest", At: harvest.Add(-2 * time.Hour), Recorded: harvest, CorrectedBy: "right", Items: []trace.Item{{Key: "quantity", Value: "12505", Unit: "kg"}}},
@@ -138,8 +142,10 @@ func newShop(t testing.TB, script string) *shop {
 		t.Fatal(err)
 	}
 	s := &shop{shelf: &shelf{records: map[string]trace.Record{}}, log: log}
-	s.handler, err = consumer.New(consumer.Options{Records: s.shelf, VerifierKey: log.VerifierKey(), PublicURL: "https://trace.example.cn/", Catalog: catalog,
-		VerifyScript: func() string { return script }, Logger: slog.New(slog.DiscardHandler)})
+	s.handler, err = consumer.New(consumer.Options{
+		Records: s.shelf, VerifierKey: log.VerifierKey(), PublicURL: "https://trace.example.cn/", Catalog: catalog,
+		VerifyScript: func() string { return script }, Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,8 +34,10 @@ func (s *server) form(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	b := s.base(s.language(w, r), "consumer.form.title")
-	s.html(w, r, answer{template: "code.html", status: http.StatusOK, cache: "no-cache",
-		data: codePage{base: b, Heading: b.T("consumer.form.title"), Says: []string{b.T("consumer.form.text")}, Ask: true}})
+	s.html(w, r, answer{
+		template: "code.html", status: http.StatusOK, cache: "no-cache",
+		data: codePage{base: b, Heading: b.T("consumer.form.title"), Says: []string{b.T("consumer.form.text")}, Ask: true},
+	})
 }
 
 // refuse says what is wrong with a code, err being label's, or that no batch has
@@ -76,8 +78,10 @@ func (s *server) unavailable(w http.ResponseWriter, r *http.Request, code string
 		return
 	}
 	b := s.base(s.language(w, r), "consumer.unavailable.title")
-	s.html(w, r, answer{template: "code.html", status: http.StatusServiceUnavailable, cache: "no-store",
-		data: codePage{base: b, Heading: b.T("consumer.unavailable.title"), Says: []string{b.T("consumer.unavailable.text", "code", label.Group(code))}}})
+	s.html(w, r, answer{
+		template: "code.html", status: http.StatusServiceUnavailable, cache: "no-store",
+		data: codePage{base: b, Heading: b.T("consumer.unavailable.title"), Says: []string{b.T("consumer.unavailable.text", "code", label.Group(code))}},
+	})
 }
 
 // cut shortens what a stranger typed.

@@ -131,7 +131,7 @@ func value(r rune) int {
 func syndrome(code []byte) byte {
 	sum := byte(0)
 	for _, c := range code {
-		sum = double(sum) ^ byte(value(rune(c))) //nolint:gosec // a character of the alphabet
+		sum = double(sum) ^ byte(value(rune(c)))
 	}
 	return sum
 }
@@ -144,7 +144,7 @@ func guesses(code []byte, sum byte) []Guess {
 	for i := len(code) - 1; i >= 0; i-- {
 		// sum is the error times α^(12-i); dividing by α leaves the error alone.
 		read := code[i]
-		meant := alphabet[byte(value(rune(read)))^sum] //nolint:gosec // a character of the alphabet
+		meant := alphabet[byte(value(rune(read)))^sum]
 		pair, reverse := string([]byte{read, meant}), string([]byte{meant, read})
 		if strings.Contains(alike, pair) || strings.Contains(alike, reverse) {
 			fixed := append([]byte{}, code...)

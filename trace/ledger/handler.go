@@ -95,7 +95,7 @@ func covered(path string, size int64) bool {
 func (l *Ledger) serveFile(w http.ResponseWriter, r *http.Request, path string) {
 	f, err := os.OpenInRoot(l.tiles, filepath.FromSlash(path))
 	if err == nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }() // was only read
 		var info fs.FileInfo
 		if info, err = f.Stat(); err == nil && info.Mode().IsRegular() {
 			http.ServeContent(w, r, "", info.ModTime(), f)

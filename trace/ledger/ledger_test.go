@@ -387,8 +387,10 @@ func TestHandler(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "tiles", "tile", "0", "000.p", "4"), make([]byte, 128), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/", "/tile/0/000", "/tile/entries/000", "/tile/0/000.p/4", "/tile/0/000.p/0", "/tile/0/000.p/256", "/tile/1/000.p/1",
-		"/tile/0/001.p/1", "/tile/9/000.p/1", "/tile/0/x999/x999/x999/x999/x999/999", "/tile/0/../entries/000.p/3"} {
+	for _, path := range []string{
+		"/", "/tile/0/000", "/tile/entries/000", "/tile/0/000.p/4", "/tile/0/000.p/0", "/tile/0/000.p/256", "/tile/1/000.p/1",
+		"/tile/0/001.p/1", "/tile/9/000.p/1", "/tile/0/x999/x999/x999/x999/x999/999", "/tile/0/../entries/000.p/3",
+	} {
 		if w := get(t, l, path); w.Code != http.StatusNotFound || w.Header().Get("Cache-Control") != "" {
 			t.Errorf("GET %s: %d, cached as %q", path, w.Code, w.Header().Get("Cache-Control"))
 		}
