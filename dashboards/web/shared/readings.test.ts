@@ -72,4 +72,11 @@ describe('alerts', () => {
     alerts = mergeAlert(alerts, alert('a', 'firing', '2026-11-23T08:00:00Z'))
     expect(alerts.map((a) => [a.id, a.state])).toEqual([['b', 'firing'], ['a', 'resolved']])
   })
+
+  test('one that passed before it fired does not come back', () => {
+    let alerts = mergeAlert([], alert('a', 'pending', '2026-11-23T08:00:00Z'))
+    alerts = mergeAlert(alerts, alert('a', 'inactive', '2026-11-23T08:00:00Z'))
+    alerts = mergeAlert(alerts, alert('a', 'pending', '2026-11-23T08:00:00Z'))
+    expect(alerts.map((a) => a.state)).toEqual(['inactive'])
+  })
 })

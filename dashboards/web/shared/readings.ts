@@ -43,10 +43,10 @@ export function ordered(latest: LatestByQuantity, quantities: Quantity[]): { qua
     .sort((a, b) => own(a.quantity) - own(b.quantity))
 }
 
-const rank = { pending: 0, firing: 1, resolved: 2 }
+const rank = { pending: 0, firing: 1, resolved: 2, inactive: 2 }
 
 /** The alerts with one more, newest first. News older than what is known is dropped: an
- *  alert only ever goes from pending to firing to resolved. */
+ *  alert only ever goes from pending to firing to resolved, or from pending to inactive. */
 export function mergeAlert(alerts: Alert[], news: Alert): Alert[] {
   const known = alerts.find((a) => a.id === news.id)
   if (known && rank[known.state] > rank[news.state]) return alerts

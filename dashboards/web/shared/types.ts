@@ -90,12 +90,13 @@ export interface Alert {
   site: string
   device: string
   quantity: string // empty for silence on every channel
-  state: 'pending' | 'firing' | 'resolved'
+  state: 'pending' | 'firing' | 'resolved' | 'inactive' // inactive: it passed before it fired
   value?: number // the reading that led to the state; absent when the alert is about silence
   limit: number // for silence: the seconds allowed
   began: string
   fired?: string
   ended?: string
+  reason?: string // why it ended; absent when the condition passed
 }
 
 export interface Point {
