@@ -137,7 +137,7 @@ func loadConfig(file string, environ []string) (config, error) {
 		if err != nil {
 			return c, fmt.Errorf("read configuration: %w", err)
 		}
-		if err := parseConfig(raw, &c); err != nil {
+		if err := parseStrict(raw, &c); err != nil {
 			return c, fmt.Errorf("configuration %s: %w", file, err)
 		}
 	}
@@ -151,8 +151,9 @@ func loadConfig(file string, environ []string) (config, error) {
 	return c, c.check()
 }
 
-func parseConfig(raw []byte, c *config) error {
-	err := yaml.UnmarshalWithOptions(raw, c, yaml.Strict())
+// parseStrict refuses what it does not know and says where it stands.
+func parseStrict(raw []byte, into any) error {
+	err := yaml.UnmarshalWithOptions(raw, into, yaml.Strict())
 	if err == nil {
 		return nil
 	}

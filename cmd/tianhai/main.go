@@ -1,3 +1,50 @@
+// Command tianhai takes sensor streams from farms and marine ranches, keeps
+// them, watches over them, and ties them to the records behind a QR code.
 package main
 
-func main() {}
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the server."`
+	Demo    demoCommand    `cmd:"" help:"Run the server with simulated farms, seeded accounts and batches."`
+	Verify  verifyCommand  `cmd:"" help:"Check a downloaded receipt offline."`
+	Account accountCommand `cmd:"" help:"Manage people's accounts."`
+	Import  importCommand  `cmd:"" help:"Register tenants, sites, models, devices, products and accounts from a file."`
+	Health  healthCommand  `cmd:"" help:"Ask a running server whether it is ready; exit 0 if so."`
+}
+
+// parseArgs finds the command that the arguments ask for.
+func parseArgs(args []string) (*kong.Context, error) {
+	k, err := kong.New(&commands{}, kong.Name("tianhai"),
+		kong.Description("田海 Tianhai: from sensor to scanned code."),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		return nil, err
+	}
+	return k.Parse(args)
+}
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	command, err := parseArgs(args)
+	if err == nil {
+		command.BindTo(ctx, (*context.Context)(nil))
+		err = command.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tianhai:", err)
+		return 1
+	}
+	return 0
+}

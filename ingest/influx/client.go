@@ -239,3 +239,11 @@ func failureOf(op string, err error) *Error {
 	}
 	return &Error{Op: op, Err: err}
 }
+
+// Ping reports whether InfluxDB answers.
+func (c *Client) Ping(ctx context.Context) error {
+	if _, err := c.version(ctx); err != nil {
+		return fmt.Errorf("ping influxdb: %w", err)
+	}
+	return nil
+}

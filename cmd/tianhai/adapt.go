@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tianhai/api"
+	"tianhai/cmd/internal/store"
+	"tianhai/farm"
+	"tianhai/ingest"
+	"tianhai/ingest/device"
+	"tianhai/ingest/influx"
+	"tianhai/monitor/alert"
+	"tianhai/trace"
+)
+
+// records shows the store as the API asks for it. The packages know nothing of
+// each other; only here do they meet.
+type records struct{ *store.Store }
+
+// Sites returns the sites in scope.
+func (r records) Sites(ctx context.Context, in api.Scope) ([]farm.Site, error) {
+	return r.Store.Sites(ctx, store.SiteFilter(in))
+}
+
+// DevicesAt returns the devices that stand at a site now.
+func (r records) DevicesAt(ctx context.Context, site string) ([]device.Device, error) {
+	placed, err := r.Devices(ctx, store.DeviceFilter{Site: site})
+	devices := make([]device.Device, len(placed))
+	for i, p := range placed {
+		devices[i] = p.Device
+	}
+	return devices, err
+}
+
+// DevicesBySite returns the devices that stand at the sites in scope now.
+func (r records) DevicesBySite(ctx context.Context, in api.Scope) (map[string][]device.Device, error) {
+	placed, err := r.Devices(ctx, store.DeviceFilter{Tenant: in.Tenant, Region: in.Region})
+	bySite := map[string][]device.Device{}
+	for _, p := range placed {
+		if p.Site != "" {
+			bySite[p.Site] = append(bySite[p.Site], p.Device)
+		}
+	}
+	return bySite, err
+}
+
+// Alerts returns alerts, newest first.
+func (r records) Alerts(ctx context.Context, q api.AlertQuery) ([]alert.Alert, error) {
+	return r.Store.Alerts(ctx, store.AlertFilter{Tenant: q.Tenant, Region: q.Region, Site: q.Site, State: q.State, Limit: q.Limit})
+}
+
+// Batches returns batches, newest first.
+func (r records) Batches(ctx context.Context, in api.Scope) ([]trace.Batch, error) {
+	return r.Store.Batches(ctx, store.BatchFilter{Tenant: in.Tenant, Region: in.Region})
+}
+
+// Watched lists what no-data rules watch: every device that stands somewhere.
+func (r records) Watched(ctx context.Context) ([]alert.Watched, error) {
+	placed, err := r.Devices(ctx, store.DeviceFilter{})
+	if err != nil {
+		return nil, err
+	}
+	sites, err := r.Store.Sites(ctx, store.SiteFilter{})
+	if err != nil {
+		return nil, err
+	}
+	models, err := r.Models(ctx)
+	if err != nil {
+		return nil, err
+	}
+	places := map[string]ingest.Place{}
+	for _, s := range sites {
+		places[s.ID] = ingest.Place{Tenant: s.Tenant, Region: s.Region, Site: s.ID, Kind: s.Kind}
+	}
+	measures := map[string][]string{}
+	for _, m := range models {
+		for _, c := range m.Channels {
+			measures[m.ID] = append(measures[m.ID], c.Quantity)
+		}
+	}
+	var all []alert.Watched
+	for _, d := range placed {
+		if place, ok := places[d.Site]; ok {
+			all = append(all, alert.Watched{Device: d.ID, Place: place, Quantities: measures[d.Model]})
+		}
+	}
+	return all, nil
+}
+
+// series shows the time-series store as the API asks for it.
+type series struct{ *influx.Client }
+
+// Series returns one quantity at a site.
+func (s series) Series(ctx context.Context, q api.SeriesQuery) (farm.Summary, error) {
+	return s.Client.Series(ctx, influx.SeriesQuery{Tenant: q.Tenant, Site: q.Site, Quantity: q.Quantity, From: q.From, To: q.To, Points: q.Points})
+}
+
+// prime shows the hub what was measured before this start.
+func (s *server) prime(ctx context.Context) error {
+	latest, err := s.series.Latest(ctx, influx.Scope{})
+	if err != nil {
+		return err
+	}
+	sites, err := s.store.Sites(ctx, store.SiteFilter{})
+	if err != nil {
+		return err
+	}
+	places := map[string]ingest.Place{}
+	for _, site := range sites {
+		places[site.ID] = ingest.Place{Tenant: site.Tenant, Region: site.Region, Site: site.ID, Kind: site.Kind}
+	}
+	for _, l := range latest {
+		if place, ok := places[l.Site]; ok {
+			ob := ingest.Observation{Device: l.Device, Place: place, Time: l.Time, Received: l.Time, Readings: []ingest.Reading{l.Reading}}
+			if err := s.hub.Observe(ctx, []ingest.Observation{ob}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// counted counts what the journal takes from devices, and what it refuses.
+type counted struct {
+	ingest.Journal
+	received, refused prometheus.Counter
+}
+
+func newCounted(j ingest.Journal, r prometheus.Registerer) counted {
+	c := counted{
+		Journal:  j,
+		received: prometheus.NewCounter(prometheus.CounterOpts{Name: "tianhai_frames_received_total", Help: "Frames that the journal has taken from devices."}),
+		refused:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tianhai_frames_refused_total", Help: "Frames that the journal could not take; their senders were not acknowledged."}),
+	}
+	r.MustRegister(c.received, c.refused)
+	return c
+}
+
+// Append counts.
+func (c counted) Append(ctx context.Context, f ingest.Frame) error {
+	err := c.Journal.Append(ctx, f)
+	if err == nil {
+		c.received.Inc()
+	} else {
+		c.refused.Inc()
+	}
+	return err
+}
+
+// expireCommands marks what no device has answered in time.
+func (s *server) expireCommands(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Second)
+	defer tick.Stop()
+	for {
+		if _, err := s.store.ExpireCommands(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "cannot expire commands", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

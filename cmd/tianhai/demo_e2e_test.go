@@ -1,0 +1,264 @@
+package main_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func readAll(resp *http.Response) string {
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}
+
+// A webhook is somebody who wants to be told.
+type webhook struct {
+	URL string
+	mu  sync.Mutex
+	got []string
+}
+
+func newWebhook(t *testing.T) *webhook {
+	w := &webhook{}
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		raw, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.got = append(w.got, string(raw))
+	}))
+	t.Cleanup(srv.Close)
+	w.URL = srv.URL
+	return w
+}
+
+// heard reports whether some notice holds all the words.
+func (w *webhook) heard(words ...string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.got, func(body string) bool {
+		return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(body, word) })
+	})
+}
+
+// publishLow reports an oxygen at which shellfish die until somebody is told.
+func publishLow(t *testing.T, addr, device, secret string, hook *webhook) {
+	t.Helper()
+	c, err := dialRaw(addr, device, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	id := uint16(0)
+	waitFor(t, "a notice of low oxygen", 2*time.Minute, func() bool {
+		id++
+		payload := fmt.Appendf(nil, `{"ts":%d,"dissolved_oxygen":0.9}`, time.Now().UnixMilli())
+		if _, err := c.conn.Write(publishPacket("th/"+device+"/up", id, payload)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.readAck(); err != nil {
+			t.Fatal(err)
+		}
+		return hook.heard(device, "firing", "water.dissolved_oxygen")
+	})
+}
+
+// A demo is a running `tianhai demo` and what it printed for its user.
+type demo struct {
+	*server
+	codes     []string
+	passwords map[string]string
+}
+
+func startDemo(t *testing.T, env ...string) *demo {
+	t.Helper()
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		t.Setenv(name, value)
+	}
+	d := &demo{server: startServer(t, "demo", t.TempDir(), "--seed", "7"), passwords: map[string]string{}}
+	code := regexp.MustCompile(`/t/([0-9A-Za-z]{13})\b`)
+	account := regexp.MustCompile(`(?m)^\s+([a-z]+)\s+([0-9a-z-]{8,})\s`)
+	waitFor(t, "four codes", 2*time.Minute, func() bool {
+		var codes []string
+		for _, m := range code.FindAllStringSubmatch(d.log.String(), -1) {
+			codes = append(codes, m[1])
+		}
+		slices.Sort(codes)
+		d.codes = slices.Compact(codes)
+		return len(d.codes) == 4
+	})
+	for _, m := range account.FindAllStringSubmatch(d.log.String(), -1) {
+		d.passwords[m[1]] = m[2]
+	}
+	return d
+}
+
+// TestDemo goes through the whole chain as its users do.
+func TestDemo(t *testing.T) {
+	hook := newWebhook(t)
+	d := startDemo(t, "TIANHAI_ALERTS_WEBHOOK_URL="+hook.URL)
+	if !strings.Contains(d.log.String(), "█") {
+		t.Error("no code was drawn in the terminal")
+	}
+	t.Run("receipts verify offline", func(t *testing.T) { checkReceipts(t, d) })
+	t.Run("accounts see their own", func(t *testing.T) { checkAccounts(t, d) })
+	t.Run("live", func(t *testing.T) { checkLive(t, d) })
+	t.Run("aerator obeys and the alarm ends", func(t *testing.T) { checkPond(t, d, hook) })
+	t.Run("consumer page in a browser", func(t *testing.T) { checkConsumer(t, d) })
+	t.Run("bureau page in a browser", func(t *testing.T) { checkBureau(t, d) })
+	t.Run("field page in a browser", func(t *testing.T) { checkField(t, d) })
+	t.Run("nothing is quarantined", func(t *testing.T) {
+		b := newBrowser(t, d.HTTP)
+		b.login("admin", d.passwords["admin"])
+		var q struct{ Frames []any }
+		b.getJSON("/api/v1/quarantine", &q)
+		if len(q.Frames) != 0 {
+			t.Errorf("%d frames of our own devices cannot be read: %v", len(q.Frames), q.Frames[0])
+		}
+	})
+}
+
+func checkReceipts(t *testing.T, d *demo) {
+	b := newBrowser(t, d.HTTP)
+	status, key := b.send("GET", "/log/key", nil)
+	if status != http.StatusOK {
+		t.Fatalf("GET /log/key: %d", status)
+	}
+	for _, code := range d.codes {
+		status, receipt := b.send("GET", "/t/"+code+"/receipt", nil)
+		if status != http.StatusOK {
+			t.Fatalf("GET receipt of %s: %d", code, status)
+		}
+		_, record := b.send("GET", "/t/"+code+"/record", nil)
+		dir := t.TempDir()
+		good, bad, rec := filepath.Join(dir, "good"), filepath.Join(dir, "bad"), filepath.Join(dir, "record.json")
+		damaged := strings.Replace(string(receipt), "index ", "index 1", 1)
+		for file, content := range map[string]string{good: string(receipt), bad: damaged, rec: string(record)} {
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		vkey := strings.TrimSpace(string(key))
+		if out, err := runTianhai(t, "verify", "--key", vkey, "--record", rec, good); err != nil {
+			t.Errorf("%s: the receipt does not verify: %v\n%s", code, err, out)
+		}
+		if out, err := runTianhai(t, "verify", "--key", vkey, bad); err == nil {
+			t.Errorf("%s: a damaged receipt verifies:\n%s", code, out)
+		}
+		forged := strings.Replace(string(record), `kg`, `km`, 1)
+		if err := os.WriteFile(rec, []byte(forged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := runTianhai(t, "verify", "--key", vkey, "--record", rec, good); err == nil {
+			t.Errorf("%s: a forged record verifies:\n%s", code, out)
+		}
+	}
+}
+
+type siteView struct {
+	ID, Tenant              string
+	Devices, Online, Firing int
+	Latest                  map[string]struct {
+		Value float64
+		Time  time.Time
+	}
+}
+
+func checkAccounts(t *testing.T, d *demo) {
+	sites := func(login string) []string {
+		b := newBrowser(t, d.HTTP)
+		b.login(login, d.passwords[login])
+		var list struct{ Sites []siteView }
+		b.getJSON("/api/v1/sites", &list)
+		var ids []string
+		for _, s := range list.Sites {
+			ids = append(ids, s.ID)
+		}
+		return ids
+	}
+	if got := sites("bureau"); len(got) != 6 {
+		t.Errorf("the bureau sees %v, want all six sites", got)
+	}
+	if got := sites("tea"); !slices.Equal(got, []string{"yunling-garden-1"}) {
+		t.Errorf("the tea grower sees %v", got)
+	}
+	stranger := newBrowser(t, d.HTTP)
+	if status, _ := stranger.send("GET", "/api/v1/sites", nil); status != http.StatusUnauthorized {
+		t.Errorf("a stranger gets %d for the sites", status)
+	}
+	tea := newBrowser(t, d.HTTP)
+	tea.login("tea", d.passwords["tea"])
+	if status, body := tea.send("GET", "/api/v1/sites/maowei-raft-1", nil); status != http.StatusNotFound || strings.Contains(string(body), "maowei-oyster") {
+		t.Errorf("the tea grower gets %d %s for an oyster raft", status, body)
+	}
+	if status, _ := tea.send("POST", "/api/v1/devices/pond-1/commands", []byte(`{"name":"aerator","value":"off"}`)); status != http.StatusNotFound {
+		t.Errorf("the tea grower gets %d for switching off a stranger's aerator", status)
+	}
+}
+
+// checkLive listens as the bureau's screen does.
+func checkLive(t *testing.T, d *demo) {
+	b := newBrowser(t, d.HTTP)
+	b.login("bureau", d.passwords["bureau"])
+	b.Timeout = 0
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", d.HTTP+"/api/v1/live", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := b.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	seen := map[string]bool{}
+	lines := bufio.NewScanner(resp.Body)
+	for len(seen) < 6 && lines.Scan() {
+		var ob struct{ Site string }
+		if data, ok := strings.CutPrefix(lines.Text(), "data:"); ok && json.Unmarshal([]byte(data), &ob) == nil && ob.Site != "" {
+			seen[ob.Site] = true
+		}
+	}
+	if len(seen) < 6 {
+		t.Errorf("live readings came from %v only: %v", seen, lines.Err())
+	}
+}
+
+// checkPond waits for the demo's night of low oxygen to be told, switches the
+// aerator on as the owner would, and waits for the all-clear.
+func checkPond(t *testing.T, d *demo, hook *webhook) {
+	waitFor(t, "the alarm of the pond", 3*time.Minute, func() bool { return hook.heard("guangpo-pond-3", "firing", "water.dissolved_oxygen") })
+	b := newBrowser(t, d.HTTP)
+	b.login("shrimp", d.passwords["shrimp"])
+	status, answer := b.send("POST", "/api/v1/devices/pond-1/commands", []byte(`{"name":"aerator","value":"on"}`))
+	if status != http.StatusAccepted {
+		t.Fatalf("switch on the aerator: %d %s", status, answer)
+	}
+	waitFor(t, "the aerator's answer", time.Minute, func() bool {
+		var list struct {
+			Commands []struct{ Name, State string }
+		}
+		b.getJSON("/api/v1/devices/pond-1/commands", &list)
+		return len(list.Commands) > 0 && list.Commands[0].State == "done"
+	})
+	waitFor(t, "the all-clear", 5*time.Minute, func() bool { return hook.heard("guangpo-pond-3", "resolved", "water.dissolved_oxygen") })
+}

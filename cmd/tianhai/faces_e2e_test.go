@@ -1,0 +1,124 @@
+package main_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// checkConsumer scans a code: the browser itself checks the proof, and notices
+// when what it shows is not what was sealed.
+func checkConsumer(t *testing.T, d *demo) {
+	for _, lang := range []string{"zh-CN", "en"} {
+		c := newChrome(t, 390, 844)
+		c.open(d.HTTP + "/t/" + d.codes[0] + "?lang=" + lang)
+		c.click("#verify button")
+		c.waitJS("the browser's own verdict", "document.getElementById('verify').dataset.state === 'ok'")
+		c.waitJS("every step of the proof", "[...document.querySelectorAll('#verify li')].every(e => e.dataset.state === 'ok')")
+
+		c.open(d.HTTP + "/t/" + d.codes[0] + "?lang=" + lang)
+		c.waitJS("a forged product name", "document.querySelector('h1').textContent = 'forged'")
+		c.click("#verify button")
+		c.waitJS("the verdict on a forged page", "document.getElementById('verify').dataset.state === 'bad'")
+	}
+}
+
+func (c *chrome) login(login, password string) {
+	c.t.Helper()
+	c.fill("#login", login)
+	c.fill("#password", password)
+	c.click("form button[type=submit]")
+}
+
+// checkBureau looks at the province as an officer does.
+func checkBureau(t *testing.T, d *demo) {
+	c := newChrome(t, 1440, 900)
+	c.open(d.HTTP + "/bureau/?lang=zh-CN")
+	c.login("bureau", d.passwords["bureau"])
+	for _, name := range []string{"茅尾海一号蚝排", "光坡三号虾塘", "云岭一号茶园", "双桥二号果园", "温泉五号猪舍"} {
+		c.waitJS(name, "document.body.innerText.includes('"+name+"')")
+	}
+	c.open(d.HTTP + "/bureau/?lang=zh-CN#/sites/maowei-raft-1")
+	c.waitJS("the site's chart", "document.querySelector('canvas')")
+	c.waitJS("readings that move", `(() => {
+		const now = document.body.innerText; const first = window.seenFirst ??= now; return now !== first })()`)
+}
+
+// checkField opens the code on a device as its owner does.
+func checkField(t *testing.T, d *demo) {
+	c := newChrome(t, 390, 844)
+	c.open(d.HTTP + "/d/pond-1")
+	c.login("shrimp", d.passwords["shrimp"])
+	c.waitJS("the device behind the code", "document.body.innerText.includes('三号塘控制站')")
+	c.waitJS("its oxygen", "document.body.innerText.includes('溶解氧')")
+	c.waitJS("its aerator", "document.body.innerText.includes('增氧机')")
+}
+
+// TestScreenshots takes the README's pictures: go test -run TestScreenshots -screenshots DIR.
+func TestScreenshots(t *testing.T) {
+	if *screenshotDir == "" {
+		t.Skip("pictures are taken with -screenshots DIR; `make screenshots` does")
+	}
+	if err := os.MkdirAll(*screenshotDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d := startDemo(t)
+	for _, lang := range []string{"zh", "en"} {
+		tag := map[string]string{"zh": "zh-CN", "en": "en"}[lang]
+		for _, width := range []int{390, 1280} {
+			c := newChrome(t, width, 844)
+			size := map[int]string{390: "", 1280: "-wide"}[width]
+			for i, code := range d.codes {
+				c.open(d.HTTP + "/t/" + code + "?lang=" + tag)
+				if i == 0 {
+					c.click("#verify button")
+					c.waitJS("the verdict", "document.getElementById('verify').dataset.state === 'ok'")
+				}
+				c.picture(name("consumer", i, lang, size))
+			}
+			c.open(d.HTTP + "/bureau/?lang=" + tag)
+			c.picture("bureau-login-" + lang + size)
+			c.login("bureau", d.passwords["bureau"])
+			c.waitJS("the sites", "document.body.innerText.includes('1') && document.querySelectorAll('a[href*=\"maowei-raft-1\"]').length")
+			c.picture("bureau-" + lang + size)
+			c.open(d.HTTP + "/bureau/?lang=" + tag + "#/sites/maowei-raft-1")
+			c.waitJS("the chart", "document.querySelector('canvas')")
+			c.picture("bureau-site-" + lang + size)
+			f := newChrome(t, width, 844)
+			f.open(d.HTTP + "/field/?lang=" + tag + "#/d/pond-1")
+			f.login("shrimp", d.passwords["shrimp"])
+			f.waitJS("the oxygen", "document.querySelectorAll('button').length > 3 && document.body.innerText.includes('mg/L')")
+			f.picture("field-" + lang + size)
+			f.open(d.HTTP + "/field/?lang=" + tag + "#/")
+			f.waitJS("the list", "document.querySelectorAll('a[href*=\"pond-1\"]').length")
+			f.picture("field-home-" + lang + size)
+		}
+	}
+}
+
+func name(face string, i int, lang, size string) string {
+	if i > 0 {
+		face += string(rune('0' + i))
+	}
+	return face + "-" + lang + size
+}
+
+// picture writes the whole page as a JPEG.
+func (c *chrome) picture(name string) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.ctx, time.Minute)
+	defer cancel()
+	// Charts and fonts settle within two frames.
+	c.waitJS("two frames", "(window.frames2 = (window.frames2 ?? 0) + 1) > 2")
+	raw, err := chromedp.Run(ctx, chromedp.FullScreenshot(80))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(*screenshotDir, name+".jpg"), raw, 0o644); err != nil {
+		c.t.Fatal(err)
+	}
+}

@@ -1,0 +1,348 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"tianhai/api"
+	"tianhai/cmd/internal/store"
+	"tianhai/i18n"
+	"tianhai/ingest"
+	"tianhai/ingest/broker"
+	"tianhai/ingest/decode"
+	"tianhai/ingest/device"
+	"tianhai/ingest/influx"
+	"tianhai/ingest/journal"
+	"tianhai/ingest/mqtt"
+	"tianhai/ingest/qc"
+	"tianhai/monitor/alert"
+	"tianhai/monitor/alert/notify"
+	"tianhai/trace"
+	"tianhai/trace/label"
+	"tianhai/trace/ledger"
+)
+
+// shutdownLimit is how long a stop may take before the process ends itself with
+// an error. Nothing acknowledged is lost either way.
+const shutdownLimit = 5 * time.Second
+
+// A server is every part of Tianhai, joined. Parts are opened in the order in
+// which they need each other, and closed in the reverse.
+type server struct {
+	cfg     config
+	log     *slog.Logger
+	metrics *prometheus.Registry
+	texts   *i18n.Catalog
+
+	store    *store.Store
+	series   *influx.Client
+	journal  *journal.Journal
+	ledger   *ledger.Ledger
+	registry *device.Registry
+	hub      *api.Hub
+	engine   *alert.Engine
+	notices  *alert.Notices
+	tracer   *trace.Service
+	sealer   *trace.Sealer
+	intake   *ingest.Intake
+	broker   *broker.Broker // nil with an outside broker
+	session  *mqtt.Session  // nil with the embedded broker
+	listener net.Listener
+
+	influxURL string // of the embedded server, for whoever runs Grafana beside it
+	closers   []closer
+}
+
+type closer struct {
+	what string
+	do   func(context.Context) error
+}
+
+func (s *server) onClose(what string, do func(context.Context) error) {
+	s.closers = append(s.closers, closer{what, do})
+}
+
+// openServer opens every part. An error names the configuration key at fault.
+func openServer(ctx context.Context, cfg config) (*server, error) {
+	s := &server{cfg: cfg, log: cfg.logger(), metrics: prometheus.NewRegistry()}
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, open := range []func(context.Context) error{s.lock, s.openRecords, s.openSeries, s.openJournal, s.openMonitor, s.openTrace, s.listenWeb, s.openBroker} {
+		if err := open(ctx); err != nil {
+			return nil, errors.Join(err, s.close(ctx))
+		}
+	}
+	return s, nil
+}
+
+// lock keeps a second server off the data directory.
+func (s *server) lock(context.Context) error {
+	if err := makeDataDir(s.cfg.Data); err != nil {
+		return err
+	}
+	lock := flock.New(s.cfg.path("lock"))
+	free, err := lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("data: lock %s: %w", s.cfg.Data, err)
+	}
+	if !free {
+		return fmt.Errorf("data: %s is in use by another tianhai", s.cfg.Data)
+	}
+	s.onClose("lock", func(context.Context) error { return lock.Unlock() })
+	return nil
+}
+
+func (s *server) openRecords(ctx context.Context) (err error) {
+	if s.texts, err = i18n.Load(); err != nil {
+		return err
+	}
+	if s.store, err = openStore(ctx, s.cfg); err != nil {
+		return err
+	}
+	s.onClose("records", func(context.Context) error { return s.store.Close() })
+	return nil
+}
+
+func (s *server) openSeries(ctx context.Context) error {
+	c := s.cfg.Influx
+	opt := influx.Options{URL: c.URL, Token: string(c.Token), Org: c.Org, Bucket: c.Bucket, Gzip: c.URL != "", Logger: s.log}
+	if c.URL == "" {
+		embedded, err := influx.OpenServer(ctx, influx.ServerOptions{Dir: s.cfg.path("influx"), Addr: c.Addr, Logger: s.log})
+		if err != nil {
+			return fmt.Errorf("influx.addr: %w", err)
+		}
+		s.onClose("influxdb", func(context.Context) error { return embedded.Close() })
+		s.influxURL = embedded.URL()
+		opt.URL, opt.Token = embedded.URL(), embedded.Token()
+	}
+	client, err := influx.Open(ctx, opt)
+	if err != nil {
+		return fmt.Errorf("influx.url: %w", err)
+	}
+	s.series = client
+	s.onClose("influxdb client", func(context.Context) error { client.Close(); return nil })
+	return nil
+}
+
+func (s *server) openJournal(ctx context.Context) (err error) {
+	c := s.cfg.Journal
+	s.journal, err = journal.Open(ctx, journal.Options{
+		Dir: s.cfg.path("journal"), URL: c.URL, Partitions: c.Partitions, MaxBytes: c.MaxBytes,
+		Sync: time.Duration(c.Sync), SyncAlways: c.SyncAlways, Logger: s.log,
+	})
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	s.onClose("journal", s.journal.Close)
+	return nil
+}
+
+// interpreter makes one for one reader of the journal; what quality tests
+// remember of a device is each reader's own.
+func (s *server) interpreter() (*ingest.Interpreter, error) {
+	inRange, err := qc.NewGrossRange(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &ingest.Interpreter{Profiles: s.registry, Decode: decode.ByFormat, Quality: qc.New(inRange)}, nil
+}
+
+func (s *server) openMonitor(ctx context.Context) error {
+	s.hub = &api.Hub{}
+	s.registry = device.NewRegistry(device.RegistryOptions{Directory: s.store, Presence: s.hub, Logger: s.log})
+	if err := s.store.ResetPresence(ctx, time.Now()); err != nil {
+		return err
+	}
+	if err := s.prime(ctx); err != nil {
+		s.log.WarnContext(ctx, "screens begin empty: the time-series store does not answer", "error", err)
+	}
+	rules, err := s.loadRules()
+	if err != nil {
+		return fmt.Errorf("alerts.rules: %w", err)
+	}
+	notifiers := map[string]alert.Notifier{}
+	if hook := s.cfg.Alerts.Webhook; hook.URL != "" {
+		notifiers["webhook"], err = notify.NewWebhook(notify.WebhookConfig{URL: notify.Secret(hook.URL), Key: notify.Secret(hook.Secret), Catalog: s.texts, Sites: s.store})
+		if err != nil {
+			return fmt.Errorf("alerts.webhook: %w", err)
+		}
+	}
+	s.notices = alert.NewNotices(alert.NoticesConfig{Store: s.store, Notifiers: notifiers, Logger: s.log})
+	s.engine = alert.New(alert.Config{
+		Rules: rules, Store: s.store, Fleet: records{s.store}, Channels: slices.Collect(maps.Keys(notifiers)),
+		Listener: s.hub, Wake: s.notices.Wake, Logger: s.log,
+	})
+	return nil
+}
+
+func (s *server) loadRules() ([]alert.Rule, error) {
+	if s.cfg.Alerts.Rules == "" {
+		return alert.DefaultRules()
+	}
+	raw, err := os.ReadFile(s.cfg.Alerts.Rules)
+	if err != nil {
+		return nil, err
+	}
+	return alert.ParseRules(raw)
+}
+
+func (s *server) openTrace(ctx context.Context) (err error) {
+	s.ledger, err = ledger.Open(ctx, ledger.Options{Dir: s.cfg.path("ledger"), Origin: s.cfg.Ledger.Origin, Logger: s.log})
+	if err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	s.onClose("ledger", s.ledger.Close)
+	s.sealer = trace.NewSealer(s.store, s.ledger, s.log)
+	s.tracer = &trace.Service{
+		Store: s.store, Journal: s.store, Evidence: s.series, Added: s.sealer.Wake,
+		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
+	}
+	return nil
+}
+
+// openBroker is the last, because from then on devices come in.
+func (s *server) openBroker(ctx context.Context) (err error) {
+	c := s.cfg.MQTT
+	s.intake = &ingest.Intake{Journal: newCounted(s.journal, s.metrics), Presence: s.registry, Commands: s.registry}
+	if c.URL != "" {
+		secure, err := clientTLS(c.CAFile)
+		if err != nil {
+			return fmt.Errorf("mqtt.ca_file: %w", err)
+		}
+		s.session, err = mqtt.New(mqtt.Options{
+			URL: c.URL, Username: c.Username, Password: string(c.Password), TLS: secure,
+			ClientID: c.ClientID, Group: c.SharedGroup, Intake: s.intake, Logger: s.log,
+		})
+		if err != nil {
+			return fmt.Errorf("mqtt.url: %w", err)
+		}
+		return nil
+	}
+	opt := broker.Options{Addr: c.Addr, TLSAddr: c.TLSAddr, Auth: s.registry, Intake: s.intake, Logger: s.log}
+	if c.TLSAddr != "" {
+		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return fmt.Errorf("mqtt.cert_file: %w", err)
+		}
+		opt.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	}
+	if s.broker, err = broker.Open(ctx, opt); err != nil {
+		return fmt.Errorf("mqtt.addr: %w", err)
+	}
+	s.onClose("broker", func(context.Context) error { return s.broker.Close() })
+	return nil
+}
+
+// clientTLS trusts the authorities in the file, or the system's where there is none.
+func clientTLS(caFile string) (*tls.Config, error) {
+	if caFile == "" {
+		return nil, nil //nolint:nilnil // nil is the system's trust
+	}
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", caFile)
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+}
+
+// Send passes a command to whichever broker devices are at.
+func (s *server) Send(ctx context.Context, c ingest.Command) error {
+	if s.session != nil {
+		return s.session.Send(ctx, c)
+	}
+	return s.broker.Send(ctx, c)
+}
+
+// run works until ctx is done or a part fails.
+func (s *server) run(ctx context.Context) error {
+	store, err := s.interpreter()
+	if err != nil {
+		return err
+	}
+	live, err := s.interpreter()
+	if err != nil {
+		return err
+	}
+	handler, err := s.handler()
+	if err != nil {
+		return err
+	}
+	keeper := &ingest.Keeper{Source: s.journal, Quarantine: s.journal, Interpreter: store, Store: s.series, Metrics: ingest.NewMetrics(s.metrics), Logger: s.log}
+	watch := &ingest.Watch{Source: s.journal, Interpreter: live, Watchers: []ingest.Watcher{s.hub, s.engine}, Logger: s.log}
+	works := []func(context.Context) error{
+		keeper.Run, watch.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.expireCommands,
+		func(ctx context.Context) error { return s.serveWeb(ctx, handler) },
+	}
+	if s.session != nil {
+		works = append(works, s.session.Run)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, work := range works {
+		group.Go(func() error { return work(ctx) })
+	}
+	if err := s.writeAddresses(); err != nil {
+		return errors.Join(err, group.Wait())
+	}
+	s.log.InfoContext(ctx, "serving", "http", s.publicURL(), "data", s.cfg.Data)
+	return group.Wait()
+}
+
+// whileOpen works and then closes everything. A stop that takes longer than
+// shutdownLimit ends the process with an error instead of hanging.
+func (s *server) whileOpen(ctx context.Context, work func(context.Context) error) error {
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(shutdownLimit, func() {
+			s.log.Error("the stop took too long; the next start goes on where this one was")
+			os.Exit(1)
+		})
+	})()
+	err := work(ctx)
+	return errors.Join(err, s.close(context.WithoutCancel(ctx)))
+}
+
+// close closes what was opened, the last first.
+func (s *server) close(ctx context.Context) error {
+	if s.hub != nil {
+		s.hub.Close()
+	}
+	var all []error
+	for _, c := range slices.Backward(s.closers) {
+		if err := c.do(ctx); err != nil {
+			all = append(all, fmt.Errorf("close %s: %w", c.what, err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+type serveCommand struct{ serveFlags }
+
+// Run serves until SIGTERM or SIGINT.
+func (c *serveCommand) Run(ctx context.Context) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	s, err := openServer(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return s.whileOpen(ctx, s.run)
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tianhai/api"
+	"tianhai/api/auth"
+	"tianhai/dashboards/consumer"
+	"tianhai/dashboards/web"
+	"tianhai/farm"
+)
+
+// routes joins the faces. Every path that answers without a login is here.
+func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/api/", api) // asks for a session itself
+	mux.Handle("/t/", consumer)
+	mux.Handle("/log/", http.StripPrefix("/log", s.ledger.Handler()))
+	for _, face := range []string{"/bureau/", "/field/", "/assets/"} {
+		mux.Handle(face, faces) // pages only; what they show comes from the API
+	}
+	mux.HandleFunc("GET /d/{device}", openDevice)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/bureau/", http.StatusFound) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /metrics", localOnly(promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{})))
+	return mux
+}
+
+// handler builds every face.
+func (s *server) handler() (http.Handler, error) {
+	faces, err := web.Load(web.Dist(), s.texts)
+	if err != nil {
+		return nil, err
+	}
+	scan, err := consumer.New(consumer.Options{
+		Records: s.store, VerifierKey: s.ledger.VerifierKey(), PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log,
+		VerifyScript: func() string { path, _ := faces.Asset("verify/main.ts"); return path },
+	})
+	if err != nil {
+		return nil, err
+	}
+	machines := api.New(api.Config{
+		Sessions: &auth.Sessions{Store: s.store}, Farms: records{s.store}, Devices: records{s.store}, Commands: s.store, Sender: s,
+		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Quarantine: s.journal,
+		Hub: s.hub, Catalog: s.texts, Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
+	})
+	return s.routes(machines, scan, faces), nil
+}
+
+// openDevice is behind the code on a device: it opens the field page there.
+func openDevice(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("device")
+	if farm.CheckID(id) != nil {
+		http.NotFound(w, r)
+		return
+	}
+	http.Redirect(w, r, "/field/#/d/"+url.PathEscape(id), http.StatusFound)
+}
+
+// localOnly serves programs on this machine and nobody who came through a proxy.
+func localOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+			http.NotFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ready says whether frames are taken and records kept, and how each part is.
+// InfluxDB being away makes the server degraded, not unready: frames are kept
+// and alarms go out meanwhile.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	parts := map[string]string{"journal": "ok", "records": "ok", "influxdb": "ok"}
+	status := http.StatusOK
+	if _, err := s.journal.Lag(ctx); err != nil {
+		parts["journal"], status = "down", http.StatusServiceUnavailable
+	}
+	if err := s.store.Ping(ctx); err != nil {
+		parts["records"], status = "down", http.StatusServiceUnavailable
+	}
+	if err := s.series.Ping(ctx); err != nil {
+		parts["influxdb"] = "down"
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(parts); err != nil {
+		s.log.DebugContext(r.Context(), "readiness not delivered", "error", err)
+	}
+}
+
+// listenWeb takes the port, so that a port in use stops the start.
+func (s *server) listenWeb(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if s.listener, err = lc.Listen(ctx, "tcp", s.cfg.HTTP.Addr); err != nil {
+		return fmt.Errorf("http.addr: %w", err)
+	}
+	s.onClose("web", func(context.Context) error {
+		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// serveWeb serves until ctx is done and then until open requests are answered.
+func (s *server) serveWeb(ctx context.Context, handler http.Handler) error {
+	srv := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx }, // ends event streams at once
+	}
+	shut := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		shut <- errors.Join(srv.Shutdown(ctx), srv.Close())
+	})
+	defer stop()
+	if err := srv.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("http: %w", err)
+	}
+	<-shut // Serve returns as soon as Shutdown is called; this waits for its end
+	return nil
+}
+
+// publicURL is what codes and labels point at.
+func (s *server) publicURL() string {
+	if u := s.cfg.HTTP.PublicURL; u != "" {
+		return strings.TrimSuffix(u, "/")
+	}
+	return "http://" + dialable(s.listener.Addr().String())
+}
+
+// dialable turns the address of a listener into one that can be dialled here.
+func dialable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err != nil || host != "" && (ip == nil || !ip.IsUnspecified()) {
+		return addr
+	}
+	return net.JoinHostPort("localhost", port)
+}
+
+// runFile tells other programs of this machine where a running server listens.
+const runFile = "run.json"
+
+func (s *server) writeAddresses() error {
+	addrs := map[string]any{"pid": os.Getpid(), "http": "http://" + dialable(s.listener.Addr().String()), "influx": s.influxURL}
+	if s.broker != nil {
+		addrs["mqtt"] = "tcp://" + dialable(s.broker.Addr().String())
+	}
+	raw, err := json.Marshal(addrs)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.cfg.path(runFile), raw, 0o600); err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	s.onClose("addresses", func(context.Context) error { return os.Remove(s.cfg.path(runFile)) })
+	return nil
+}
