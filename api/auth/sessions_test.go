@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tianhai/api/auth"
@@ -278,25 +279,38 @@ func TestSuccessKeepsAddressCount(t *testing.T) {
 // However many log in at once, only a few passwords are hashed at once, and only
 // so many wait.
 func TestLoginQueue(t *testing.T) {
-	s, _, _ := setup(t)
-	leave := s.Occupy(auth.MaxHashing, auth.MaxHashing)
-	ctx, cancel := context.WithCancel(t.Context())
-	waits := make(chan error)
-	go func() {
-		_, _, err := s.Login(ctx, "li", password, "203.0.113.7")
-		waits <- err
-	}()
-	cancel()
-	if err := <-waits; !errors.Is(err, context.Canceled) {
-		t.Errorf("while all places are taken: %v, want to wait", err)
-	}
-	more := s.Occupy(0, auth.MaxWaiting)
-	if _, _, err := s.Login(t.Context(), "li", password, "203.0.113.7"); !errors.Is(err, auth.ErrTooMany) {
-		t.Errorf("while the queue is full: %v, want ErrTooMany", err)
-	}
-	more()
-	leave()
-	if _, _, err := s.Login(t.Context(), "li", password, "203.0.113.7"); err != nil {
-		t.Errorf("afterwards: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s, _, _ := setup(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		login := func() <-chan error {
+			done := make(chan error, 1)
+			go func() {
+				_, _, err := s.Login(ctx, "li", password, "203.0.113.7")
+				done <- err
+			}()
+			synctest.Wait()
+			return done
+		}
+		leave := s.Occupy(auth.MaxHashing, auth.MaxHashing)
+		waits := login()
+		if len(waits) != 0 {
+			t.Fatalf("while all places are taken: %v, want to wait", <-waits)
+		}
+		more := s.Occupy(0, auth.MaxWaiting-1)
+		if err := <-login(); !errors.Is(err, auth.ErrTooMany) {
+			t.Errorf("while the queue is full: %v, want ErrTooMany", err)
+		}
+		more()
+		leave()
+		if err := <-waits; err != nil {
+			t.Errorf("after the wait: %v", err)
+		}
+
+		defer s.Occupy(auth.MaxHashing, auth.MaxHashing)()
+		waits = login()
+		cancel()
+		if err := <-waits; !errors.Is(err, context.Canceled) {
+			t.Errorf("who goes away while waiting: %v, want context.Canceled", err)
+		}
+	})
 }
