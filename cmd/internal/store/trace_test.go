@@ -291,6 +291,7 @@ func writeRound(ctx context.Context, s *store.Store, writer, round int) error {
 		s.AddOperation(ctx, common, commonRec),
 		s.SaveAlert(ctx, a, []alert.Notice{{ID: "n-" + id, Alert: a, Channel: "webhook", Next: noon}}),
 		s.SetOnline(ctx, "buoy-1", round%2 == 0, noon),
+		s.Install(ctx, device.Installation{Device: "buoy-1", Site: "raft-1", From: yesterday}), // reads before it writes
 	)
 	if _, dueErr := s.DueNotices(ctx, noon, 10); dueErr != nil {
 		err = errors.Join(err, dueErr)
