@@ -35,7 +35,7 @@ type config struct {
 
 type httpConfig struct {
 	Addr      string `yaml:"addr"`       // default ":8080"
-	PublicURL string `yaml:"public_url"` // what codes and labels point at; default http://localhost and the port
+	PublicURL string `yaml:"public_url"` // what codes and labels point at; an address of this machine in its own network when empty
 }
 
 type mqttConfig struct {

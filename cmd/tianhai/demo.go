@@ -38,7 +38,7 @@ const (
 
 // A demoStory is the file of the demo: farms, and batches that grew there.
 type demoStory struct {
-	farms   `yaml:",inline"`
+	Farms   farms       `yaml:",inline"`
 	Batches []demoBatch `yaml:"batches"`
 }
 
@@ -166,11 +166,11 @@ func (d *demo) prepare(ctx context.Context) (demoState, error) {
 	if !errors.Is(err, os.ErrNotExist) {
 		return state, err
 	}
-	for i := range d.story.Devices {
-		d.story.Devices[i].From = d.now.Add(-demoHistory - 24*time.Hour)
+	for i := range d.story.Farms.Devices {
+		d.story.Farms.Devices[i].From = d.now.Add(-demoHistory - 24*time.Hour)
 	}
 	im := importer{store: d.store, now: d.now}
-	if err := im.run(ctx, d.story.farms); err != nil {
+	if err := im.run(ctx, d.story.Farms); err != nil {
 		return state, err
 	}
 	if err := writeCredentials(d.cfg.path("demo-devices.csv"), im.devices); err != nil {
@@ -270,7 +270,7 @@ func (d *demo) waitStored(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if lag[ingest.StoreReader] < uint64(len(d.story.Devices)) { // live frames never stop
+		if lag[ingest.StoreReader] < uint64(len(d.story.Farms.Devices)) { // live frames never stop
 			return nil
 		}
 		select {

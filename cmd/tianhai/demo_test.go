@@ -21,12 +21,12 @@ func loadStory(t *testing.T) demoStory {
 func TestDemoModelsAreTheSimulators(t *testing.T) {
 	story := loadStory(t)
 	for _, k := range fleet.Kinds() {
-		i := slices.IndexFunc(story.Models, func(m farmModel) bool { return m.ID == k.Name })
+		i := slices.IndexFunc(story.Farms.Models, func(m farmModel) bool { return m.ID == k.Name })
 		if i < 0 {
 			t.Errorf("demo.yaml has no model %s", k.Name)
 			continue
 		}
-		m := story.Models[i]
+		m := story.Farms.Models[i]
 		if !slices.Equal(m.Commands, k.Commands) {
 			t.Errorf("%s obeys %v, demo.yaml says %v", k.Name, k.Commands, m.Commands)
 		}

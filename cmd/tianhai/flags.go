@@ -38,7 +38,7 @@ func (f *serveFlags) load() (config, error) {
 	if err != nil {
 		return c, err
 	}
-	for flag, key := range map[string]*string{f.HTTP: &c.HTTP.Addr, f.MQTT: &c.MQTT.Addr, f.Influx: &c.Influx.Addr} {
+	for key, flag := range map[*string]string{&c.HTTP.Addr: f.HTTP, &c.MQTT.Addr: f.MQTT, &c.Influx.Addr: f.Influx} {
 		if flag != "" {
 			*key = flag
 		}

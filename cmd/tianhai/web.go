@@ -141,12 +141,33 @@ func (s *server) serveWeb(ctx context.Context, handler http.Handler) error {
 	return nil
 }
 
-// publicURL is what codes and labels point at.
+// publicURL is what codes and labels point at. Where nobody has said, it is an
+// address of this machine that a phone on the same network can reach.
 func (s *server) publicURL() string {
 	if u := s.cfg.HTTP.PublicURL; u != "" {
 		return strings.TrimSuffix(u, "/")
 	}
-	return "http://" + dialable(s.listener.Addr().String())
+	addr := s.listener.Addr().(*net.TCPAddr)
+	if addr.IP.IsUnspecified() {
+		if ip := lanAddress(); ip != nil {
+			return fmt.Sprintf("http://%s:%d", ip, addr.Port)
+		}
+	}
+	return "http://" + dialable(addr.String())
+}
+
+// lanAddress returns the first private IPv4 address of this machine, or nil.
+func lanAddress() net.IP {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsPrivate() {
+			return n.IP
+		}
+	}
+	return nil
 }
 
 // dialable turns the address of a listener into one that can be dialled here.
