@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,7 +11,6 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/cmd/internal/store"
-	"tianhai/farm"
 )
 
 type accountCommand struct {
@@ -46,41 +46,15 @@ func (c *accountAddCommand) Run(ctx context.Context) error {
 }
 
 func createAccount(ctx context.Context, db *store.Store, a farmAccount, password string, now time.Time) error {
-	if err := checkAccount(a); err != nil {
+	account := auth.Account{Login: a.Login, Name: cmp.Or(a.Name, a.Login), Role: a.Role, Tenant: a.Tenant, Region: a.Region, Created: now}
+	if err := account.Check(); err != nil {
 		return err
 	}
-	if a.Name == "" {
-		a.Name = a.Login
-	}
-	hash, err := auth.HashPassword(password)
-	if err != nil {
+	var err error
+	if account.Password, err = auth.HashPassword(password); err != nil {
 		return err
 	}
-	return db.CreateAccount(ctx, auth.Account{Login: a.Login, Name: a.Name, Role: a.Role, Tenant: a.Tenant, Region: a.Region, Password: hash, Created: now})
-}
-
-func checkAccount(a farmAccount) error {
-	if err := farm.CheckID(a.Login); err != nil {
-		return err
-	}
-	switch a.Role {
-	case auth.Administrator:
-		if a.Tenant != "" || a.Region != "" {
-			return errors.New("an administrator has neither tenant nor region")
-		}
-	case auth.Bureau:
-		if a.Tenant != "" {
-			return errors.New("a bureau officer has a region, no tenant")
-		}
-		return checkRegion(a.Region)
-	case auth.Manager, auth.Farmer:
-		if a.Region != "" || a.Tenant == "" {
-			return fmt.Errorf("a %s has a tenant, no region", a.Role)
-		}
-	default:
-		return fmt.Errorf("role %q is none of administrator, bureau, manager, farmer", a.Role)
-	}
-	return nil
+	return db.CreateAccount(ctx, account)
 }
 
 // newPassword returns 60 random bits that can be read aloud and typed on a phone.

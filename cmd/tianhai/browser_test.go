@@ -33,7 +33,7 @@ func newChrome(t *testing.T, width, height int) *chrome {
 	}
 	opts := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("accept-lang", "zh-CN"),
 		chromedp.WindowSize(width, height), chromedp.UserDataDir(t.TempDir()),
 	})
 	alloc, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/csv"
@@ -188,12 +189,11 @@ func (d *demo) prepare(ctx context.Context) (demoState, error) {
 
 // devices returns the simulated devices with the secrets they were given.
 func (d *demo) devices(state demoState) ([]fleet.Device, error) {
-	f, err := os.Open(d.cfg.path("demo-devices.csv"))
+	raw, err := os.ReadFile(d.cfg.path("demo-devices.csv"))
 	if err != nil {
 		return nil, fmt.Errorf("read the demo's devices: %w", err)
 	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
+	rows, err := csv.NewReader(bytes.NewReader(raw)).ReadAll()
 	if err != nil {
 		return nil, fmt.Errorf("read the demo's devices: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -337,6 +338,51 @@ func TestKill(t *testing.T) {
 	close(stop)
 	running.Wait()
 	acknowledgedIsStored(t, s.Influx, embeddedToken(t, dir), publishers)
+}
+
+// TestQuarantine sends what cannot be read. It is acknowledged, because it is
+// kept, and listed with its reason; the readable part of a frame is stored.
+func TestQuarantine(t *testing.T) {
+	dir := t.TempDir()
+	secrets := importFarms(t, dir, sondeFarm(time.Now().Add(-2*time.Hour), "odd"))
+	out, err := runTianhai(t, "account", "add", "chief", "--role", "administrator", "--data", dir)
+	if err != nil {
+		t.Fatalf("add an account: %v\n%s", err, out)
+	}
+	s := startServer(t, "serve", dir)
+	c, err := dialRaw(s.MQTT, "odd", secrets["odd"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	for i, payload := range []string{`{"temperature":"warm"}`, `{"temperature":21.5,"mood":3}`, `not JSON at all`} {
+		if _, err := c.conn.Write(publishPacket("th/odd/up", uint16(i+1), []byte(payload))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.readAck(); err != nil {
+			t.Fatalf("%s was not acknowledged: %v", payload, err)
+		}
+	}
+	b := newBrowser(t, s.HTTP)
+	b.login("chief", regexp.MustCompile(`password (\S+)`).FindStringSubmatch(out)[1])
+	var list struct {
+		Frames []struct {
+			Device, Reason string
+			Payload        []byte `json:"payload_base64"`
+		}
+	}
+	waitFor(t, "three frames in quarantine", time.Minute, func() bool {
+		b.getJSON("/api/v1/quarantine", &list)
+		return len(list.Frames) == 3
+	})
+	for i, want := range []string{`"temperature"`, `"mood"`, "byte 0"} {
+		if f := list.Frames[i]; f.Device != "odd" || !strings.Contains(f.Reason, want) {
+			t.Errorf("frame %d (%s) of %s: the reason %q does not name %s", i, f.Payload, f.Device, f.Reason, want)
+		}
+	}
+	waitFor(t, "the sound part of the second frame", time.Minute, func() bool {
+		return number(t, queryInflux(t, s.Influx, embeddedToken(t, dir), `SELECT count(temperature) FROM water WHERE device='odd'`)) == 1
+	})
 }
 
 // received reads the server's own count of frames.

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/klog/v2"
 
 	"tianhai/api"
 	"tianhai/cmd/internal/store"
@@ -80,6 +81,7 @@ func (s *server) onClose(what string, do func(context.Context) error) {
 // openServer opens every part. An error names the configuration key at fault.
 func openServer(ctx context.Context, cfg config) (*server, error) {
 	s := &server{cfg: cfg, log: cfg.logger(), metrics: prometheus.NewRegistry()}
+	klog.SetSlogLogger(s.log) // Tessera's; it has no logger of its own
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, open := range []func(context.Context) error{s.lock, s.openRecords, s.openSeries, s.openJournal, s.openMonitor, s.openTrace, s.listenWeb, s.openBroker} {
 		if err := open(ctx); err != nil {
@@ -310,7 +312,7 @@ func (s *server) run(ctx context.Context) error {
 func (s *server) whileOpen(ctx context.Context, work func(context.Context) error) error {
 	defer context.AfterFunc(ctx, func() {
 		time.AfterFunc(shutdownLimit, func() {
-			s.log.Error("the stop took too long; the next start goes on where this one was")
+			s.log.ErrorContext(ctx, "the stop took too long; the next start goes on where this one was")
 			os.Exit(1)
 		})
 	})()

@@ -131,14 +131,18 @@ func (s *server) serveWeb(ctx context.Context, handler http.Handler) error {
 	stop := context.AfterFunc(ctx, func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
-		shut <- errors.Join(srv.Shutdown(ctx), srv.Close())
+		if err := srv.Shutdown(ctx); err != nil {
+			s.log.WarnContext(ctx, "requests were cut off by the stop", "error", err)
+			shut <- srv.Close()
+			return
+		}
+		shut <- nil
 	})
 	defer stop()
 	if err := srv.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("http: %w", err)
 	}
-	<-shut // Serve returns as soon as Shutdown is called; this waits for its end
-	return nil
+	return <-shut // Serve returns as soon as Shutdown is called; this waits for its end
 }
 
 // publicURL is what codes and labels point at. Where nobody has said, it is an
