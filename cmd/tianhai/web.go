@@ -160,14 +160,15 @@ func (s *server) publicURL() string {
 	return "http://" + dialable(addr.String())
 }
 
-// lanAddress returns the first private IPv4 address of this machine, or nil.
+// lanAddress returns the first IPv4 address of this machine that others can dial,
+// or nil.
 func lanAddress() net.IP {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
 		return nil
 	}
 	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsPrivate() {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
 			return n.IP
 		}
 	}
