@@ -14,20 +14,24 @@ import (
 // The drawing's own units; the page scales it. Text of 24 is 13 px on a phone.
 const (
 	chartW, chartH   = 600, 270
-	chartL, chartR   = 74, 8
+	chartL, chartR   = 74, 8 // chartL at least: long numbers need more
 	chartT, chartB   = 14, 42
-	plotW, plotH     = chartW - chartL - chartR, chartH - chartT - chartB
+	plotH            = chartH - chartT - chartB
+	digitW           = 14  // of text of 24, generously
 	maxPoints        = 120 // more than that no phone can show, and the page has a budget
 	gridLines        = 4
 	breakAfter       = 1.5 // intervals without a point break the line
 	chartBottom      = chartT + plotH
-	chartRight       = chartL + plotW
+	chartRight       = chartW - chartR
+	minGapW          = 3 // a narrower one could not be seen
+	leastSteps       = 10
 	minVisibleExtent = 1e-9
 )
 
 // chart is what the template draws: a band from minimum to maximum with the mean
 // as a line, or bars for amounts. Where there is no data, there is no ink.
 type chart struct {
+	Left, Width      int    // of the plot
 	Band, Line, Bars string // path data
 	Gaps             []rect
 	Y                []tick
@@ -51,21 +55,24 @@ func newChart(e trace.Series, from, to time.Time) *chart {
 	}
 	c := &chart{Interval: width}
 	bars := e.Sum != nil
-	low, high := extent(points, bars)
+	low, high := extent(points, bars, e.Quantity)
 	step := niceStep((high - low) / gridLines)
 	low, high = math.Floor(low/step)*step, math.Ceil(high/step)*step
-	p := plot{from: from, span: to.Sub(from), low: low, high: high}
+	p := plot{from: from, span: to.Sub(from), low: low, high: high, left: chartL}
 	for v := low; v <= high+step/2; v += step {
-		c.Y = append(c.Y, tick{At: p.y(v), Text: strconv.FormatFloat(v, 'f', decimals(step), 64)})
+		t := tick{At: p.y(v), Text: grouped(v, decimals(step))}
+		p.left = max(p.left, len(t.Text)*digitW+chartR)
+		c.Y = append(c.Y, t)
 	}
+	c.Left, c.Width = p.left, chartRight-p.left
 	c.X = []tick{
-		{chartL, beijing(from).Format("01-02"), "start"},
-		{chartL + plotW/2, beijing(from.Add(p.span / 2)).Format("01-02"), "middle"},
+		{c.Left, beijing(from).Format("01-02"), "start"},
+		{c.Left + c.Width/2, beijing(from.Add(p.span / 2)).Format("01-02"), "middle"},
 		{chartRight, beijing(to).Format("01-02"), "end"},
 	}
 	for _, g := range e.Gaps {
 		x := p.x(g.From)
-		c.Gaps = append(c.Gaps, rect{x, max(1, p.x(g.To)-x)})
+		c.Gaps = append(c.Gaps, rect{x, max(minGapW, p.x(g.To)-x)})
 	}
 	if bars {
 		c.Bars = p.bars(points, width)
@@ -107,7 +114,8 @@ func thin(points []farm.Point, width time.Duration) ([]farm.Point, time.Duration
 // amount is what a bar shows.
 func amount(p farm.Point) float64 { return p.Mean * float64(p.N) }
 
-func extent(points []farm.Point, bars bool) (low, high float64) {
+// extent leaves room around a level that hardly moves: its noise must not fill the picture.
+func extent(points []farm.Point, bars bool, quantity string) (low, high float64) {
 	if bars {
 		for _, p := range points {
 			high = max(high, amount(p))
@@ -118,8 +126,12 @@ func extent(points []farm.Point, bars bool) (low, high float64) {
 	for _, p := range points {
 		low, high = min(low, p.Min), max(high, p.Max)
 	}
-	if high-low < minVisibleExtent {
-		low, high = low-0.5, high+0.5
+	least := 1.0
+	if q, known := farm.LookupQuantity(quantity); known {
+		least = leastSteps * math.Pow10(-q.Digits)
+	}
+	if room := least - (high - low); room > 0 {
+		low, high = low-room/2, high+room/2
 	}
 	return low, high
 }
@@ -157,11 +169,12 @@ type plot struct {
 	from      time.Time
 	span      time.Duration
 	low, high float64
+	left      int
 }
 
 func (p plot) x(t time.Time) int {
 	share := float64(t.Sub(p.from)) / float64(p.span)
-	return chartL + int(math.Round(plotW*min(1, max(0, share))))
+	return p.left + int(math.Round(float64(chartRight-p.left)*min(1, max(0, share))))
 }
 
 func (p plot) y(v float64) int {

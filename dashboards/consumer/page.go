@@ -111,6 +111,9 @@ type fact struct {
 
 type moment struct{ Machine, Text string }
 
+// Unbroken is the text for a sentence: its hyphens end no line.
+func (m moment) Unbroken() string { return strings.ReplaceAll(m.Text, "-", "\u2060-\u2060") }
+
 type operation struct {
 	Kind, Class string
 	At          moment
@@ -136,7 +139,7 @@ func newPage(s *server, lang string, rec trace.Record, v view) page {
 	p.Facts, p.Maker = b.facts(r), b.maker(r.Producer)
 	p.Operations, p.More = b.operations(r.Operations)
 	p.Operations, p.Earlier = fold(p.Operations)
-	p.Period = b.T("consumer.period", "from", at(r.Evidence.From).Text, "to", at(r.Evidence.To).Text)
+	p.Period = b.T("consumer.period", "from", at(r.Evidence.From).Unbroken(), "to", at(r.Evidence.To).Unbroken())
 	p.Recorded = r.Evidence.Recorded
 	for i, e := range r.Evidence.Series {
 		p.Series = append(p.Series, b.series(e, r.Evidence, i))

@@ -35,10 +35,10 @@ func (b base) series(e trace.Series, ev trace.PublicEvidence, index int) series 
 	out := series{
 		Name: b.word("quantity", e.Quantity), Unit: q.Symbol, Class: string(q.Medium()),
 		Coverage: b.T("consumer.coverage", "percent", percent(e.Coverage)),
-		Readings: b.T("consumer.readings", "n", strconv.Itoa(e.N)),
+		Readings: b.T("consumer.readings", "n", grouped(float64(e.N), 0)),
 	}
 	if e.Rejected > 0 {
-		out.Readings = b.T("consumer.readings.rejected", "n", strconv.Itoa(e.N), "rejected", strconv.Itoa(e.Rejected))
+		out.Readings = b.T("consumer.readings.rejected", "n", grouped(float64(e.N), 0), "rejected", grouped(float64(e.Rejected), 0))
 	}
 	if len(e.Devices) > 0 {
 		out.Devices = b.T("consumer.devices", "devices", strings.Join(e.Devices, ", "))
@@ -49,7 +49,7 @@ func (b base) series(e trace.Series, ev trace.PublicEvidence, index int) series 
 	}
 	path := "evidence.series." + strconv.Itoa(index) + "."
 	number := func(key string, v float64, digits int) valueText {
-		return valueText{b.T("consumer." + key), strconv.FormatFloat(v, 'f', digits, 64), strconv.FormatFloat(v, 'f', -1, 64), path + key}
+		return valueText{b.T("consumer." + key), grouped(v, digits), strconv.FormatFloat(v, 'f', -1, 64), path + key}
 	}
 	if e.Sum != nil {
 		out.Values = []valueText{number("sum", *e.Sum, q.Digits)}
@@ -125,6 +125,19 @@ func (b base) span(d time.Duration) string {
 	default:
 		return b.T("consumer.span.minutes", "n", trim(d.Minutes()))
 	}
+}
+
+// grouped writes a number with so many decimals and, from 10,000 on, commas.
+func grouped(v float64, digits int) string {
+	s := strconv.FormatFloat(v, 'f', digits, 64)
+	if math.Abs(v) < 10_000 {
+		return s
+	}
+	whole, _, _ := strings.Cut(s, ".")
+	for i := len(whole) - 3; i > len(whole)-len(strings.TrimLeft(whole, "-")); i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 func trim(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }

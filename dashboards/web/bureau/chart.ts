@@ -3,7 +3,7 @@
 import type { EChartsCoreOption } from 'echarts/core'
 import { beijing, full, isSwitch, measure, number, quantityName } from '../shared/format'
 import { t } from '../shared/i18n'
-import { amount, rows, span, type Row } from '../shared/series'
+import { amount, extent, rows, span, type Row } from '../shared/series'
 import type { Alert, Quantity, Series } from '../shared/types'
 
 export interface Drawing {
@@ -53,7 +53,7 @@ const slider = {
   selectedDataBackground: { lineStyle: { color: line }, areaStyle: { color: '#cfe3da' } },
 }
 
-const labels = { year: '{yyyy}', month: '{M}-{d}', day: '{M}-{d}', hour: '{HH}:{mm}', minute: '{HH}:{mm}' }
+const labels = { year: '{yyyy}', month: '{MM}-{dd}', day: '{MM}-{dd}', hour: '{HH}:{mm}', minute: '{HH}:{mm}' }
 
 function yAxis(q: Quantity): object {
   return {
@@ -61,10 +61,23 @@ function yAxis(q: Quantity): object {
     name: q.symbol || quantityName(q.id),
     nameTextStyle: { color: soft, align: 'left' },
     scale: !q.sum,
+    ...(q.sum ? {} : leastExtent(q.digits)),
     ...(isSwitch(q) ? { min: 0, max: 1, interval: 1 } : {}),
     axisLabel: { color: soft, formatter: (v: number) => (isSwitch(q) ? t(v ? 'web.on' : 'web.off') : number(v, decimals(v))) },
     splitLine: { lineStyle: { color: '#e1e8e4' } },
   }
+}
+
+// Without bounds of its own an axis fits the data tightly; these hold where that would show noise only.
+function leastExtent(digits: number): object {
+  type Range = { min: number; max: number }
+  const bound = (pick: 0 | 1) => ({ min, max }: Range) => {
+    const [low, high] = extent(min, max, digits)
+    if (low === min) return null
+    const step = 5 * 10 ** -digits
+    return Number((step * [Math.floor(low / step), Math.ceil(high / step)][pick]!).toFixed(digits))
+  }
+  return { min: bound(0), max: bound(1) }
 }
 
 // An axis may step finer than a reading is written.

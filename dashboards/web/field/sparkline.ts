@@ -1,5 +1,5 @@
-import { amount, rows, type Row } from '../shared/series'
-import type { Series } from '../shared/types'
+import { amount, extent, rows, type Row } from '../shared/series'
+import type { Quantity, Series } from '../shared/types'
 
 export interface Sparkline {
   path: string // of the line, broken where nothing was measured
@@ -9,16 +9,15 @@ export interface Sparkline {
 }
 
 /** Draws a series into a box of width by height for the time from … to; undefined without a point. */
-export function sparkline(series: Series, sum: boolean, from: number, to: number, width: number, height: number): Sparkline | undefined {
+export function sparkline(series: Series, { sum, digits }: Pick<Quantity, 'sum' | 'digits'>, from: number, to: number, width: number, height: number): Sparkline | undefined {
   const data = rows(series).filter((row) => row.time >= from - series.interval * 1000 && row.time <= to)
   const values = data.flatMap((row) => (row.point ? [amount(row.point, sum)] : []))
   if (values.length === 0) return undefined
-  const [low, high] = [Math.min(...values), Math.max(...values)]
-  // A quantity that hardly changes is drawn as a level line, in the middle.
-  const span = high - low || 1
-  const middle = high === low ? 0.5 : 0
+  const [least, most] = [Math.min(...values), Math.max(...values)]
+  // An amount stands on zero. A level that hardly changes is drawn as a level line, in the middle.
+  const [low, high] = sum ? [0, most || 1] : extent(least, most, digits)
   const x = (row: Row) => round(((Math.max(from, row.time) - from) / (to - from)) * width)
-  const y = (row: Row) => round(height - ((amount(row.point!, sum) - low) / span + middle) * height)
+  const y = (row: Row) => round(height - ((amount(row.point!, sum) - low) / (high - low)) * height)
 
   let path = ''
   const dots: Sparkline['dots'] = []
@@ -32,8 +31,8 @@ export function sparkline(series: Series, sum: boolean, from: number, to: number
   return {
     path,
     dots,
-    min: sum ? low : Math.min(...points.map((p) => p.min)),
-    max: sum ? high : Math.max(...points.map((p) => p.max)),
+    min: sum ? least : Math.min(...points.map((p) => p.min)),
+    max: sum ? most : Math.max(...points.map((p) => p.max)),
   }
 }
 

@@ -24,10 +24,10 @@ describe('in Chinese', () => {
     ['moment', () => moment(now), '11月24日 00:30'],
     ['full', () => full(now), '2026-11-24 00:30:00'],
     ['for machines', () => iso(now), '2026-11-24T00:30:00+08:00'],
-    ['age', () => age(now - 3 * 60_000, now), '3分钟前'],
+    ['age', () => age(now - 3 * 60_000, now), '3 分钟前'],
     ['a clock ahead', () => age(now + 90_000, now), '刚刚'],
-    ['days', () => age(now - 49 * 3_600_000, now), '2天前'],
-    ['duration', () => duration(900), '15分钟'],
+    ['days', () => age(now - 49 * 3_600_000, now), '2 天前'],
+    ['duration', () => duration(900), '15 分钟'],
     ['name', () => text({ zh: '一号塘', en: 'Pond 1' }), '一号塘'],
   ])('%s', (_, got, want) => expect(got()).toBe(want))
 })

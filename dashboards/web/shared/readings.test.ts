@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { isStale, mergeAlert, mergeLatest, mergeObservation, ordered } from './readings'
+import { glance, isStale, mergeAlert, mergeLatest, mergeObservation, ordered } from './readings'
 import type { Alert, LatestByQuantity, Observation, Quantity } from './types'
 
-function seen(time: string, value: number, flag: 1 | 9 = 1, quantity = 'water.ph'): Observation {
+function seen(time: string, value: number | null, flag: 1 | 9 = 1, quantity = 'water.ph'): Observation {
   return { device: 'd1', tenant: 't', site: 's', time, server_time: false, readings: [{ quantity, value, flag }] }
 }
 
@@ -26,8 +26,8 @@ describe('latest readings', () => {
   test('a newer missing value shows as missing, not as the old value', () => {
     const latest: LatestByQuantity = {}
     mergeObservation(latest, seen('2026-11-23T08:00:00Z', 8.0))
-    mergeObservation(latest, seen('2026-11-23T08:01:00Z', 0, 9))
-    expect(latest['water.ph']!.flag).toBe(9)
+    mergeObservation(latest, seen('2026-11-23T08:01:00Z', null, 9))
+    expect(latest['water.ph']).toMatchObject({ value: null, flag: 9 })
   })
 
   test('an answer that was on its way while news came loses to the news', () => {
@@ -60,6 +60,13 @@ test('readings follow the vocabulary, the device itself last', () => {
   expect(ordered(latest, vocabulary).map((r) => r.quantity.id)).toEqual(['water.temperature', 'water.ph', 'device.battery'])
 })
 
+test('a glance begins with oxygen and leaves the device out', () => {
+  const q = (id: string): Quantity => ({ id, unit: '1', symbol: '', digits: 0, sum: false })
+  const ids = ['device.battery', 'water.temperature', 'water.salinity', 'water.ph', 'water.dissolved_oxygen']
+  const latest = Object.fromEntries(ids.map((id) => [id, { value: 1, flag: 1 as const, time: '2026-11-23T08:00:00Z' }]))
+  expect(glance(latest, ids.map(q), 3).map((r) => r.quantity.id)).toEqual(['water.dissolved_oxygen', 'water.temperature', 'water.salinity'])
+})
+
 describe('alerts', () => {
   const alert = (id: string, state: Alert['state'], began: string): Alert => ({
     id, state, began, rule: 'r', title: { zh: '低氧' }, severity: 'critical', site: 's', device: 'd', quantity: 'water.ph', limit: 4,
@@ -73,10 +80,9 @@ describe('alerts', () => {
     expect(alerts.map((a) => [a.id, a.state])).toEqual([['b', 'firing'], ['a', 'resolved']])
   })
 
-  test('one that passed before it fired does not come back', () => {
-    let alerts = mergeAlert([], alert('a', 'pending', '2026-11-23T08:00:00Z'))
-    alerts = mergeAlert(alerts, alert('a', 'inactive', '2026-11-23T08:00:00Z'))
-    alerts = mergeAlert(alerts, alert('a', 'pending', '2026-11-23T08:00:00Z'))
-    expect(alerts.map((a) => a.state)).toEqual(['inactive'])
+  test('one that passed before it fired is dropped, known or not', () => {
+    const news = alert('a', 'inactive', '2026-11-23T08:00:00Z')
+    expect(mergeAlert([alert('a', 'pending', '2026-11-23T08:00:00Z')], news)).toEqual([])
+    expect(mergeAlert([alert('b', 'firing', '2026-11-23T09:00:00Z')], news).map((a) => a.id)).toEqual(['b'])
   })
 })

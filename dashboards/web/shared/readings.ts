@@ -43,13 +43,27 @@ export function ordered(latest: LatestByQuantity, quantities: Quantity[]): { qua
     .sort((a, b) => own(a.quantity) - own(b.quantity))
 }
 
-const rank = { pending: 0, firing: 1, resolved: 2, inactive: 2 }
+/** What whoever keeps fish, shrimp or oysters looks at first. */
+const vital = 'water.dissolved_oxygen'
+
+/** The few readings that a glance takes in: oxygen first where there is water, nothing of the device itself. */
+export function glance(latest: LatestByQuantity, quantities: Quantity[], count: number): { quantity: Quantity; reading: Latest }[] {
+  return ordered(latest, quantities)
+    .filter(({ quantity }) => !quantity.id.startsWith('device.'))
+    .sort((a, b) => Number(b.quantity.id === vital) - Number(a.quantity.id === vital))
+    .slice(0, count)
+}
+
+const rank = { pending: 0, firing: 1, resolved: 2 }
 
 /** The alerts with one more, newest first. News older than what is known is dropped: an
- *  alert only ever goes from pending to firing to resolved, or from pending to inactive. */
+ *  alert only ever goes from pending to firing to resolved. One that passed before it
+ *  fired is inactive, and nobody's concern any more. */
 export function mergeAlert(alerts: Alert[], news: Alert): Alert[] {
+  const { state } = news
+  if (state === 'inactive') return alerts.filter((a) => a.id !== news.id || a.state !== 'pending')
   const known = alerts.find((a) => a.id === news.id)
-  if (known && rank[known.state] > rank[news.state]) return alerts
+  if (known && known.state !== 'inactive' && rank[known.state] > rank[state]) return alerts
   return newestFirst([...alerts.filter((a) => a.id !== news.id), news])
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { amount, csv, LiveSeries, rows } from './series'
+import { amount, csv, extent, LiveSeries, rows } from './series'
 import type { Observation, Point, Series } from './types'
 
 const minute = (n: number) => new Date(Date.parse('2026-11-23T08:00:00Z') + n * 60_000).toISOString()
@@ -12,7 +12,9 @@ const means = (s: Series) => rows(s).map((row) => row.point?.mean ?? null)
 describe('rows', () => {
   test.each([
     ['neighbours are joined', series([point(1), point(2), point(3)]), [1, 2, 3]],
-    ['a missing interval breaks the line', series([point(1), point(3)]), [1, null, 3]],
+    ['a device slower than the intervals is one line', series([point(1), point(3), point(18)]), [1, 3, 18]],
+    ['a gap from reading to reading breaks it', series([point(1), point(18)], [[1.5, 18.3]]), [1, null, 18]],
+    ['a gap before or after does not', series([point(10), point(20)], [[1, 10.2], [20.1, 40]]), [10, 20]],
     ['a long silence breaks it once', series([point(1), point(60)]), [1, null, 60]],
     ['a gap of the server breaks it', series([point(1), point(2.4)], [[2, 2.4]]), [1, null, 2.4]],
     ['a gap elsewhere does not', series([point(1), point(2)], [[5, 9]]), [1, 2]],
@@ -20,7 +22,7 @@ describe('rows', () => {
   ])('%s', (_, s, want) => expect(means(s)).toEqual(want))
 
   test('the break lies between the points', () => {
-    const [a, gap, b] = rows(series([point(1), point(10)]))
+    const [a, gap, b] = rows(series([point(1), point(60)]))
     expect(a!.time < gap!.time && gap!.time < b!.time).toBe(true)
   })
 })
@@ -40,7 +42,7 @@ describe('live readings', () => {
       { t: minute(3), min: 7, mean: 8, max: 9, n: 2 },
       { t: minute(5), min: 8, mean: 8, max: 8, n: 1 },
     ])
-    expect(means(live.series)).toEqual([1, 2, 8, null, 8])
+    expect(means(live.series)).toEqual([1, 2, 8, 8])
   })
 
   test('join the last interval of the server', () => {
@@ -79,6 +81,12 @@ describe('live readings', () => {
 test('amounts add up, levels do not', () => {
   expect(amount({ t: minute(0), min: 0, mean: 0.5, max: 1, n: 4 }, true)).toBe(2)
   expect(amount({ t: minute(0), min: 0, mean: 0.5, max: 1, n: 4 }, false)).toBe(0.5)
+})
+
+test('an axis does not blow noise up', () => {
+  expect(extent(17, 18, 1)).toEqual([17, 18])
+  expect(extent(17.75, 18.25, 1)).toEqual([17.5, 18.5])
+  expect(extent(7, 7, 0)).toEqual([2, 12])
 })
 
 test('CSV is for spreadsheets and for programs', () => {

@@ -9,10 +9,11 @@ export interface Row {
   point?: Point
 }
 
-/** A neighbour further away than this many intervals is not joined by a line. */
-const reach = 1.5
+/** The server calls a longer time without a reading a gap, in milliseconds; a shorter one
+ *  is the device's own pace, however narrow the intervals. */
+const shortestGap = 15 * 60_000
 
-/** The points with a break wherever one is missing or the server reports a gap. */
+/** The points with a break wherever the server reports a gap between two of them, or would. */
 export function rows(series: Pick<Series, 'interval' | 'points' | 'gaps'>): Row[] {
   const out: Row[] = []
   const step = series.interval * 1000
@@ -20,7 +21,7 @@ export function rows(series: Pick<Series, 'interval' | 'points' | 'gaps'>): Row[
   for (const point of series.points) {
     const time = Date.parse(point.t)
     const before = out.at(-1)
-    if (before && (time - before.time > reach * step || gaps.some(([from, to]) => from >= before.time + step && to <= time))) {
+    if (before && (time - before.time > shortestGap + step || gaps.some(([from, to]) => from < time && to > before.time + step))) {
       out.push({ time: before.time + step })
     }
     out.push({ time, point })
@@ -80,6 +81,16 @@ export class LiveSeries {
 /** What an amount that adds up came to in an interval; for a level, its mean. */
 export function amount(point: Point, sum: boolean): number {
   return sum ? point.mean * point.n : point.mean
+}
+
+/** The least span an axis shows, in steps of the last digit worth showing: smaller
+ *  movements are noise and must not fill the picture. */
+const leastSteps = 10
+
+/** The axis for values from low to high of a quantity with these digits. */
+export function extent(low: number, high: number, digits: number): [number, number] {
+  const missing = leastSteps * 10 ** -digits - (high - low)
+  return missing > 0 ? [low - missing / 2, high + missing / 2] : [low, high]
 }
 
 /** The points as RFC 4180 text. The mark at the start tells spreadsheets that it is UTF-8. */
