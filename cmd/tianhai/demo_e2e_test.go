@@ -143,10 +143,11 @@ func checkReceipts(t *testing.T, d *demo) {
 		t.Fatalf("GET /log/key: %d", status)
 	}
 	for _, code := range d.codes {
-		status, receipt := b.send("GET", "/t/"+code+"/receipt", nil)
-		if status != http.StatusOK {
-			t.Fatalf("GET receipt of %s: %d", code, status)
-		}
+		var receipt []byte
+		waitFor(t, "the receipt of "+code, time.Minute, func() bool {
+			status, receipt = b.send("GET", "/t/"+code+"/receipt", nil)
+			return status == http.StatusOK
+		})
 		_, record := b.send("GET", "/t/"+code+"/record", nil)
 		dir := t.TempDir()
 		good, bad, rec := filepath.Join(dir, "good"), filepath.Join(dir, "bad"), filepath.Join(dir, "record.json")

@@ -42,7 +42,7 @@ func checkBureau(t *testing.T, d *demo) {
 	for _, name := range []string{"茅尾海一号蚝排", "光坡三号虾塘", "云岭一号茶园", "双桥二号果园", "温泉五号猪舍"} {
 		c.waitJS(name, "document.body.innerText.includes('"+name+"')")
 	}
-	c.open(d.HTTP + "/bureau/?lang=zh-CN#/sites/maowei-raft-1")
+	c.open(d.HTTP + "/bureau/?lang=zh-CN#/site/maowei-raft-1")
 	c.waitJS("the site's chart", "document.querySelector('canvas')")
 	c.waitJS("readings that move", `(() => {
 		const now = document.body.innerText; const first = window.seenFirst ??= now; return now !== first })()`)
@@ -85,7 +85,7 @@ func TestScreenshots(t *testing.T) {
 			c.login("bureau", d.passwords["bureau"])
 			c.waitJS("the sites", "document.body.innerText.includes('1') && document.querySelectorAll('a[href*=\"maowei-raft-1\"]').length")
 			c.picture("bureau-" + lang + size)
-			c.open(d.HTTP + "/bureau/?lang=" + tag + "#/sites/maowei-raft-1")
+			c.open(d.HTTP + "/bureau/?lang=" + tag + "#/site/maowei-raft-1")
 			c.waitJS("the chart", "document.querySelector('canvas')")
 			c.picture("bureau-site-" + lang + size)
 			f := newChrome(t, width, 844)
