@@ -32,7 +32,12 @@ var access = map[string]struct {
 	"GET /sites/:id/operations":  {"/sites/raft-1/operations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /sites/:id/operations": {"/sites/raft-1/operations", `{"id":"01JZ00000000000000000000P2","kind":"feed","at":"2026-07-01T03:00:00Z"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
 
-	"GET /devices/:id":           {"/devices/do-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"GET /devices/:id":                {"/devices/do-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"GET /devices/:id/calibrations":   {"/devices/do-1/calibrations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"POST /devices/:id/calibrations":  {"/devices/do-1/calibrations", `{"channel":"t","slope":1}`, [8]int{401, 404, 404, 404, 403, 403, 201, 201}},
+	"GET /devices/:id/installations":  {"/devices/do-1/installations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"POST /devices/:id/installations": {"/devices/do-1/installations", `{"site":"raft-1"}`, [8]int{401, 404, 404, 404, 403, 403, 201, 201}},
+
 	"GET /devices/:id/commands":  {"/devices/do-1/commands", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /devices/:id/commands": {"/devices/do-1/commands", `{"name":"aerator","value":"on"}`, [8]int{401, 404, 404, 404, 403, 202, 202, 202}},
 
@@ -110,6 +115,9 @@ func TestNoOracle(t *testing.T) {
 		"GET /devices/shelf":                  "GET /devices/do-9",
 		"GET /devices/do-1/commands":          "GET /devices/do-9/commands",
 		"POST /devices/do-1/commands":         "POST /devices/do-9/commands",
+		"GET /devices/do-1/calibrations":      "GET /devices/do-9/calibrations",
+		"POST /devices/do-1/calibrations":     "POST /devices/do-9/calibrations",
+		"POST /devices/do-1/installations":    "POST /devices/do-9/installations",
 		"GET /live?site=raft-1":               "GET /live?site=raft-9",
 		"GET /live?device=do-1":               "GET /live?device=do-9",
 		"POST /batches/" + batchID + "/close": "POST /batches/01JZ0000000000000000000BA9/close",

@@ -73,6 +73,15 @@ type Commands interface {
 	SettleCommand(ctx context.Context, device string, res ingest.CommandResult, at time.Time) error
 }
 
+// Upkeep records what technicians do to devices. A site of another tenant than
+// the device's is farm.ErrNotFound.
+type Upkeep interface {
+	AddCalibration(ctx context.Context, c device.Calibration) error
+	// Calibrations returns a device's history, oldest first.
+	Calibrations(ctx context.Context, device string) ([]device.Calibration, error)
+	Install(ctx context.Context, in device.Installation) error
+}
+
 // A Sender passes commands to devices. It returns nil once the broker has one.
 type Sender interface {
 	Send(ctx context.Context, c ingest.Command) error
@@ -131,6 +140,7 @@ type Config struct {
 	Sessions   Sessions
 	Farms      Farms
 	Devices    Devices
+	Upkeep     Upkeep
 	Commands   Commands
 	Sender     Sender
 	Series     Series

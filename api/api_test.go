@@ -89,7 +89,7 @@ func TestDevice(t *testing.T) {
 	}
 	c := client{t, base, "farmer"}
 	want(t, "device", `{"id":"do-1","tenant":"oyster","name":{"zh":"溶氧仪"},"created":"2026-07-01T04:00:00Z","online":true,`+
-		`"model":{"id":"pond","name":{"zh":""},"format":"json","channels":null,"commands":["aerator"],"interval":90},`+
+		`"model":{"id":"pond","name":{"zh":""},"format":"json","channels":[{"key":"t","quantity":"water.temperature"}],"commands":["aerator"],"interval":90},`+
 		`"place":{"tenant":"oyster","region":"450512","site":"raft-1","kind":"raft"},"site_name":{"zh":"一号蚝排","en":"Raft 1"},"interval":90,`+
 		`"latest":{"water.dissolved_oxygen":{"value":null,"flag":9,"time":"2026-07-01T04:00:00Z","device":"do-1"}}}`,
 		c.do("GET", "/devices/do-1", "").body)

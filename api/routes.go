@@ -33,6 +33,10 @@ func (s *server) routes() []route {
 		{post, "/sites/:id/operations", s.addOperation, false},
 
 		{get, "/devices/:id", s.getDevice, false},
+		{get, "/devices/:id/calibrations", s.listCalibrations, false},
+		{post, "/devices/:id/calibrations", s.addCalibration, false},
+		{get, "/devices/:id/installations", s.listInstallations, false},
+		{post, "/devices/:id/installations", s.install, false},
 		{get, "/devices/:id/commands", s.listCommands, false},
 		{post, "/devices/:id/commands", s.sendCommand, false},
 

@@ -36,6 +36,8 @@ type world struct {
 	devices  map[string]device.Device
 	places   map[string]ingest.Place
 	commands []device.CommandRecord
+	tuned    []device.Calibration
+	moved    []device.Installation
 	alerts   []alert.Alert
 	batches  map[string]trace.Batch
 	ops      map[string]trace.Operation
@@ -201,7 +203,7 @@ func (w *world) DevicesBySite(_ context.Context, in api.Scope) (map[string][]dev
 func (w *world) Models(context.Context) ([]device.Model, error) {
 	defer w.mu.Unlock()
 	return []device.Model{
-		{ID: "pond", Format: "json", Interval: 90 * time.Second, Commands: []string{"aerator"}},
+		{ID: "pond", Format: "json", Interval: 90 * time.Second, Channels: []device.Channel{{Key: "t", Quantity: "water.temperature"}}, Commands: []string{"aerator"}},
 		{ID: "mute", Format: "json"},
 	}, w.enter()
 }
@@ -398,7 +400,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Farms: w, Devices: w, Commands: w, Sender: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w,
+		Sessions: w, Farms: w, Devices: w, Upkeep: w, Commands: w, Sender: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w,
 		Hub: hub, Catalog: catalog, Now: func() time.Time { return noon },
 	}
 }

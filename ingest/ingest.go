@@ -122,10 +122,27 @@ type Profile struct {
 
 // A Channel maps one value of a payload to a quantity: Slope·x + Offset.
 type Channel struct {
-	Quantity farm.Quantity
-	Slope    float64    // 1 unless calibrated or scaled
-	Offset   float64    // in the quantity's unit
-	Limits   farm.Range // what this sensor can measure; the zero Range means the quantity's own
+	Quantity     farm.Quantity
+	Slope        float64       // before the first calibration; 1 unless scaled
+	Offset       float64       // in the quantity's unit
+	Limits       farm.Range    // what this sensor can measure; the zero Range means the quantity's own
+	Calibrations []Calibration // oldest first
+}
+
+// A Calibration says what a channel's Slope and Offset are from From on.
+type Calibration struct {
+	From          time.Time
+	Slope, Offset float64
+}
+
+// Apply returns what x means when it was measured at t, however late it comes.
+func (c *Channel) Apply(x float64, t time.Time) float64 {
+	for i := len(c.Calibrations) - 1; i >= 0; i-- {
+		if cal := &c.Calibrations[i]; !t.Before(cal.From) {
+			return cal.Slope*x + cal.Offset
+		}
+	}
+	return c.Slope*x + c.Offset
 }
 
 // An Installation says that from From on the device stood at Place.

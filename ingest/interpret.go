@@ -165,7 +165,7 @@ func (a *account) add(v Value) {
 		Time: a.time(v), Missing: v.Missing,
 	}
 	if !v.Missing {
-		s.Value = ch.Slope*v.Number + ch.Offset
+		s.Value = ch.Apply(v.Number, s.Time)
 	}
 	if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
 		a.blame(FaultChannel, "channel %q: %g has no finite calibrated value", v.Channel, v.Number)

@@ -83,6 +83,8 @@ type Directory interface {
 	// Installations returns the device's history, oldest first, with the place
 	// each site is at.
 	Installations(ctx context.Context, device string) ([]ingest.Installation, error)
+	// Calibrations returns the device's history, by time and then as recorded.
+	Calibrations(ctx context.Context, device string) ([]Calibration, error)
 	SetOnline(ctx context.Context, device string, online bool, at time.Time) error
 	// SettleCommand records a device's answer; farm.ErrNotFound when the device
 	// was never sent this command, and nothing when it is settled already.

@@ -180,8 +180,13 @@ func (r *Registry) load(ctx context.Context, device string, now time.Time) (*ing
 	if err != nil {
 		return nil, err
 	}
+	calibrations, err := r.opt.Directory.Calibrations(ctx, device)
+	if err != nil {
+		return nil, err
+	}
 	return &ingest.Profile{
-		Device: d.ID, Format: model.format, Interval: model.interval, Channels: model.channels, Installations: installations,
+		Device: d.ID, Format: model.format, Interval: model.interval,
+		Channels: calibrated(model.channels, calibrations), Installations: installations,
 	}, nil
 }
 
@@ -213,7 +218,7 @@ func (r *Registry) model(ctx context.Context, id string, now time.Time) (profile
 }
 
 // Forget makes the next frame of a device look it up anew: after it was
-// registered, moved or changed.
+// registered, moved, calibrated or changed.
 func (r *Registry) Forget(device string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -30,6 +30,7 @@ type directory struct {
 	models  []device.Model
 	devices map[string]device.Device
 	places  map[string][]ingest.Installation
+	tuned   []device.Calibration
 	settled []string // answers, as told
 	reads   int      // of devices
 	err     error    // what every call returns, unless nil
@@ -57,6 +58,10 @@ func (d *directory) Device(_ context.Context, id string) (device.Device, error) 
 
 func (d *directory) Installations(_ context.Context, id string) ([]ingest.Installation, error) {
 	return d.places[id], d.err
+}
+
+func (d *directory) Calibrations(context.Context, string) ([]device.Calibration, error) {
+	return d.tuned, d.err
 }
 
 func (d *directory) SetOnline(_ context.Context, id string, online bool, at time.Time) error {

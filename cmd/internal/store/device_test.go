@@ -72,6 +72,24 @@ func testInstallations(t *testing.T, s *store.Store) {
 	equal(t, "history", history)(s.Installations(ctx, "buoy-1"))
 }
 
+func testCalibrations(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	first := device.Calibration{Device: "buoy-1", Channel: "t", Slope: 1.25, Offset: -0.1, From: yesterday, Recorded: noon, Account: "li", Note: "标准液"}
+	mended, later, other := first, first, first
+	mended.Slope, mended.Recorded = 1.2, noon.Add(time.Second)
+	later.From, later.Recorded = noon, noon.Add(-time.Second) // recorded before, in force after
+	other.Device = "leaf-1"
+	for _, c := range []device.Calibration{later, mended, first, other} {
+		check(t, s.AddCalibration(ctx, c))
+	}
+	wantErr(t, "the same again", s.AddCalibration(ctx, first), farm.ErrConflict)
+	other.Device = "nobody"
+	wantErr(t, "unknown device", s.AddCalibration(ctx, other), farm.ErrNotFound)
+	equal(t, "by time, then as recorded", []device.Calibration{first, mended, later})(s.Calibrations(ctx, "buoy-1"))
+	equal(t, "of nobody", []device.Calibration{})(s.Calibrations(ctx, "nobody"))
+}
+
 func testPresence(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	seed(t, s)

@@ -3,7 +3,7 @@
 //
 // Both databases hold the same schema and pass the same tests. What a method
 // has returned nil for is on disk. A method writes everything or nothing.
-// Operations, installations and records are appended and never edited; the
+// Operations, installations, calibrations and records are appended and never edited; the
 // database itself refuses to, whoever asks. Every reference is a foreign key,
 // and names the owner too: nothing can tie together what two tenants own.
 //

@@ -29,6 +29,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"odd texts":          testOddTexts,
 		"devices":            testDevices,
 		"installations":      testInstallations,
+		"calibrations":       testCalibrations,
 		"presence":           testPresence,
 		"commands":           testCommands,
 		"alerts":             testAlerts,

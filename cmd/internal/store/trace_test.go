@@ -187,6 +187,7 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 	check(t, s.CloseBatch(ctx, done, doneRec))
 	check(t, s.AddBatch(ctx, newBatch("b2")))
 	check(t, s.Sealed(ctx, "r-o1", 0, "receipt"))
+	check(t, s.AddCalibration(ctx, device.Calibration{Device: "buoy-1", Channel: "t", Slope: 1, From: noon, Recorded: noon}))
 
 	for _, query := range []string{
 		`UPDATE records SET body = salt WHERE id = 'r-o2'`,
@@ -210,6 +211,8 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 		`DELETE FROM batches WHERE id = 'b2'`,
 		`UPDATE installations SET since = 0 WHERE device = 'buoy-1'`,
 		`DELETE FROM installations WHERE device = 'buoy-1'`,
+		`UPDATE calibrations SET slope = 2 WHERE device = 'buoy-1'`,
+		`DELETE FROM calibrations WHERE device = 'buoy-1'`,
 		`INSERT OR REPLACE INTO operations SELECT id, tenant, site, 'x', at, recorded, person, items, corrects FROM operations WHERE id = 'o1'`,
 		`TRUNCATE records, operations, batches, installations CASCADE`,
 	} {

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tianhai/api/auth"
+	"tianhai/farm"
+	"tianhai/ingest/device"
+)
+
+// maxAhead is how far in the future a calibration or an installation may begin:
+// a little, because the technician's clock is not ours.
+const maxAhead = 5 * time.Minute
+
+// since returns when something that a technician did counts from: now, where
+// nothing is said.
+func (s *server) since(from time.Time) (time.Time, error) {
+	now := s.Now().UTC()
+	switch {
+	case from.IsZero():
+		return now, nil
+	case from.Year() < 1970, from.After(now.Add(maxAhead)):
+		return time.Time{}, &invalidError{"from", "is before 1970 or in the future"}
+	}
+	return from.UTC(), nil
+}
+
+func (s *server) listCalibrations(c *gin.Context) error {
+	d, err := s.device(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	history, err := s.Upkeep.Calibrations(c.Request.Context(), d.ID)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"calibrations": list(history)})
+	return nil
+}
+
+func (s *server) addCalibration(c *gin.Context) error {
+	ctx := c.Request.Context()
+	d, err := s.device(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Channel string    `json:"channel"`
+		Slope   float64   `json:"slope"`
+		Offset  float64   `json:"offset"`
+		From    time.Time `json:"from"`
+		Note    string    `json:"note"`
+	}
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	from, err := s.since(in.From)
+	if err != nil {
+		return err
+	}
+	m, err := s.model(ctx, d.Model)
+	if err != nil {
+		return err
+	}
+	cal := device.Calibration{
+		Device: d.ID, Channel: in.Channel, Slope: in.Slope, Offset: in.Offset, Note: in.Note,
+		From: from, Recorded: s.Now().UTC(), Account: who(c).Login,
+	}
+	if err := cal.Validate(m); err != nil {
+		return &invalidError{"", err.Error()}
+	}
+	if err := s.Upkeep.AddCalibration(ctx, cal); err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, cal)
+	return nil
+}
+
+// install moves a device to a site of its own tenant.
+func (s *server) install(c *gin.Context) error {
+	ctx := c.Request.Context()
+	d, err := s.device(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Site string    `json:"site"`
+		From time.Time `json:"from"`
+	}
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	from, err := s.since(in.From)
+	if err != nil {
+		return err
+	}
+	if farm.CheckID(in.Site) != nil {
+		return &invalidError{"site", "is not an identifier"}
+	}
+	moved := device.Installation{Device: d.ID, Site: in.Site, From: from}
+	if err := s.Upkeep.Install(ctx, moved); err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, moved)
+	return nil
+}
+
+func (s *server) listInstallations(c *gin.Context) error {
+	d, err := s.device(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	history, err := s.Devices.Installations(c.Request.Context(), d.ID)
+	if err != nil {
+		return err
+	}
+	out := make([]device.Installation, len(history))
+	for i, in := range history {
+		out[i] = device.Installation{Device: d.ID, Site: in.Place.Site, From: in.From}
+	}
+	c.JSON(http.StatusOK, gin.H{"installations": out})
+	return nil
+}

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"context"
+
+	"tianhai/cmd/internal/store"
+	"tianhai/ingest/device"
+)
+
+// upkeep is the store, and has the registry learn what changed.
+type upkeep struct {
+	*store.Store
+	registry *device.Registry
+}
+
+// AddCalibration records a calibration, which counts from the next frame on.
+func (u upkeep) AddCalibration(ctx context.Context, c device.Calibration) error {
+	defer u.registry.Forget(c.Device)
+	return u.Store.AddCalibration(ctx, c)
+}
+
+// Install moves a device.
+func (u upkeep) Install(ctx context.Context, in device.Installation) error {
+	defer u.registry.Forget(in.Device)
+	return u.Store.Install(ctx, in)
+}
