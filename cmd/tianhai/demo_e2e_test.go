@@ -108,6 +108,13 @@ func startDemo(t *testing.T, env ...string) *demo {
 	for _, m := range account.FindAllStringSubmatch(d.log.String(), -1) {
 		d.passwords[m[1]] = m[2]
 	}
+	b := newBrowser(t, d.HTTP)
+	for _, c := range d.codes {
+		waitFor(t, "the receipt of "+c, time.Minute, func() bool {
+			status, _ := b.send("GET", "/t/"+c+"/receipt", nil)
+			return status == http.StatusOK
+		})
+	}
 	return d
 }
 
@@ -143,11 +150,10 @@ func checkReceipts(t *testing.T, d *demo) {
 		t.Fatalf("GET /log/key: %d", status)
 	}
 	for _, code := range d.codes {
-		var receipt []byte
-		waitFor(t, "the receipt of "+code, time.Minute, func() bool {
-			status, receipt = b.send("GET", "/t/"+code+"/receipt", nil)
-			return status == http.StatusOK
-		})
+		status, receipt := b.send("GET", "/t/"+code+"/receipt", nil)
+		if status != http.StatusOK {
+			t.Fatalf("GET receipt of %s: %d", code, status)
+		}
 		_, record := b.send("GET", "/t/"+code+"/record", nil)
 		dir := t.TempDir()
 		good, bad, rec := filepath.Join(dir, "good"), filepath.Join(dir, "bad"), filepath.Join(dir, "record.json")
