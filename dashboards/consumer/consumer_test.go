@@ -12,6 +12,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -477,6 +479,26 @@ func TestStyleBudget(t *testing.T) {
 	_ = z.Close()
 	if b.Len() > 6<<10 {
 		t.Errorf("the style has %d bytes gzipped, at most 6 KiB are allowed", b.Len())
+	}
+}
+
+// Long numbers have commas, and the plot begins to the right of the longest label.
+func TestLongNumbers(t *testing.T) {
+	s := newShop(t, "")
+	p := oysters(newCode(t))
+	light := p.Evidence.Series[0]
+	light.Quantity, light.Min, light.Mean, light.Max, light.N = "air.illuminance", 0, 23359, 99678, 12345
+	light.Points = slices.Clone(light.Points)
+	light.Points[0].Min, light.Points[0].Max = 0, 99678
+	p.Evidence.Series = []trace.Series{light}
+	page := s.get(t, "/t/"+s.seal(t, record(t, p)).Code+"?lang=en").Body.String()
+	says(t, page, ">23,359</data>", `value="23359"`, "12,345 readings")
+	label := regexp.MustCompile(`<text x="(\d+)" dx="-8" y="\d+" dy="8" text-anchor="end">100,000<`).FindStringSubmatch(page)
+	if label == nil {
+		t.Fatal("no label 100,000 on the axis")
+	}
+	if x, _ := strconv.Atoi(label[1]); x < 7*13+8 {
+		t.Errorf("the label ends at %d less 8, too near to the edge for seven characters", x)
 	}
 }
 

@@ -150,7 +150,7 @@ function limits(d: Drawing): object {
     silent: true,
     symbol: 'none',
     lineStyle: { color: bad, type: 'dashed', width: 1.5 },
-    label: { position: 'insideEndTop', color: bad, formatter: (p: { value: number }) => `${t('web.limit')} ${measure(p.value, d.quantity)}` },
+    label: { position: 'insideStartTop', color: bad, textBorderColor: '#fff', textBorderWidth: 3, formatter: (p: { value: number }) => `${t('web.limit')} ${measure(p.value, d.quantity)}` },
     data: [...values].map((yAxis) => ({ yAxis })),
   }
 }
