@@ -3,7 +3,8 @@
 //
 // A decoder takes a payload whole or not at all: what it cannot read it reports
 // as an *ingest.DecodeError that names the byte and the member at fault, and
-// never as a wrong value. It knows nothing of devices and units.
+// never as a wrong value. It knows nothing of devices; a unit that a payload names
+// is handed on as it is.
 package decode
 
 import (
@@ -25,6 +26,10 @@ func ByFormat(name string) (Decoder, bool) {
 	switch name {
 	case "json", "application/json":
 		return JSON, true
+	case "senml+json", "application/senml+json":
+		return SenMLJSON, true
+	case "senml+cbor", "application/senml+cbor":
+		return SenMLCBOR, true
 	default:
 		return nil, false
 	}

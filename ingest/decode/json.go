@@ -49,6 +49,7 @@ type parser struct {
 	member string // being read, for errors
 	fault  int    // where the error is
 	values []ingest.Value
+	nodes  int // read so far, where a tree is read
 }
 
 // fail notes an error at a byte.
