@@ -75,7 +75,7 @@ func TestSites(t *testing.T) {
 	const site = `"id":"raft-1","tenant":"oyster","region":"450512","kind":"raft","name":{"zh":"一号蚝排","en":"Raft 1"},"town":{"zh":""},"latitude":21.6,"longitude":0,` +
 		`"devices":1,"online":1,"firing":1,"latest":{"water.dissolved_oxygen":{"value":6.5,"flag":1,"time":"2026-07-01T04:00:00Z","device":"do-1"}}`
 	want(t, "list", `{"sites":[{`+site+`}]}`, c.do("GET", "/sites", "").body)
-	want(t, "one", `{`+site+`,"device_list":[{"id":"do-1","tenant":"oyster","model":"pond","name":{"zh":"溶氧仪"},"created":"2026-07-01T04:00:00Z","online":true}]}`,
+	want(t, "one", `{`+site+`,"device_list":[{"id":"do-1","tenant":"oyster","model":"pond","name":{"zh":"溶氧仪"},"created":"2026-07-01T04:00:00Z","online":true,"state":"active"}]}`,
 		c.do("GET", "/sites/raft-1", "").body)
 	want(t, "a site without anything", `{"sites":[{"id":"garden-1","tenant":"tea","region":"450421","kind":"garden","name":{"zh":"一号茶园"},"town":{"zh":""},"latitude":0,"longitude":0,"devices":1,"online":0,"firing":0,"latest":{}}]}`,
 		client{t, base, "stranger"}.do("GET", "/sites", "").body)
@@ -88,7 +88,7 @@ func TestDevice(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := client{t, base, "farmer"}
-	want(t, "device", `{"id":"do-1","tenant":"oyster","name":{"zh":"溶氧仪"},"created":"2026-07-01T04:00:00Z","online":true,`+
+	want(t, "device", `{"id":"do-1","tenant":"oyster","name":{"zh":"溶氧仪"},"created":"2026-07-01T04:00:00Z","online":true,"state":"active",`+
 		`"model":{"id":"pond","name":{"zh":""},"format":"json","channels":[{"key":"t","quantity":"water.temperature"}],"commands":["aerator"],"interval":90},`+
 		`"place":{"tenant":"oyster","region":"450512","site":"raft-1","kind":"raft"},"site_name":{"zh":"一号蚝排","en":"Raft 1"},"interval":90,`+
 		`"latest":{"water.dissolved_oxygen":{"value":null,"flag":9,"time":"2026-07-01T04:00:00Z","device":"do-1"}}}`,

@@ -80,7 +80,7 @@ func newWorld() *world {
 			{ID: "raft-1", Tenant: "oyster", Region: "450512", Kind: farm.Raft, Name: farm.Text{Zh: "一号蚝排", En: "Raft 1"}, Latitude: 21.6},
 		},
 		devices: map[string]device.Device{
-			"do-1":  {ID: "do-1", Tenant: "oyster", Model: "pond", Name: farm.Text{Zh: "溶氧仪"}, SecretHash: []byte("hash"), Created: noon, Online: true},
+			"do-1":  {ID: "do-1", Tenant: "oyster", Model: "pond", Name: farm.Text{Zh: "溶氧仪"}, SecretHash: []byte("hash"), Created: noon, Online: true, State: device.Active},
 			"tea-1": {ID: "tea-1", Tenant: "tea", Model: "mute", Created: noon},
 			"shelf": {ID: "shelf", Tenant: "oyster", Model: "mute", Created: noon},
 		},

@@ -35,10 +35,15 @@ type Device struct {
 	Tenant     string    `json:"tenant"`
 	Model      string    `json:"model"`
 	Name       farm.Text `json:"name"`
-	SecretHash []byte    `json:"-"`
+	SecretHash []byte    `json:"-"` // empty: none is good
 	Created    time.Time `json:"created"`
 	Online     bool      `json:"online"`
 	StatusAt   time.Time `json:"status_at,omitzero"` // when Online last changed
+	State      State     `json:"state"`
+	StateAt    time.Time `json:"state_at,omitzero"` // when State last changed
+	Seen       time.Time `json:"seen,omitzero"`     // when its last frame came, to half a minute
+	OldHash    []byte    `json:"-"`                 // of the secret before, which is good until OldUntil
+	OldUntil   time.Time `json:"-"`
 }
 
 // A Placed device is one with where it stands.

@@ -103,8 +103,8 @@ func NewSecret() (secret string, hash []byte) {
 	return secret, sum[:]
 }
 
-// Authenticate reports whether secret is the secret of device. It answers false
-// for an unknown device, after the same work, and also while the directory does
+// Authenticate reports whether secret is the secret of device, or the one before
+// within its grace, and the device may connect. It answers false for an unknown device, after the same work, and also while the directory does
 // not answer. A device that was given another secret is known by that at once.
 func (r *Registry) Authenticate(ctx context.Context, device string, secret []byte) bool {
 	var known Device
@@ -116,7 +116,11 @@ func (r *Registry) Authenticate(ctx context.Context, device string, secret []byt
 		}
 	}
 	sum := sha256.Sum256(secret)
-	return subtle.ConstantTimeCompare(sum[:], known.SecretHash) == 1
+	right := subtle.ConstantTimeCompare(sum[:], known.SecretHash)
+	if r.opt.Now().Before(known.OldUntil) {
+		right |= subtle.ConstantTimeCompare(sum[:], known.OldHash)
+	}
+	return right == 1 && known.State.Connects()
 }
 
 // Profile returns what must be known of a device to read its frames. It is
@@ -184,9 +188,13 @@ func (r *Registry) load(ctx context.Context, device string, now time.Time) (*ing
 	if err != nil {
 		return nil, err
 	}
+	var barred time.Time
+	if !d.State.Connects() {
+		barred = d.StateAt
+	}
 	return &ingest.Profile{
 		Device: d.ID, Format: model.format, Interval: model.interval,
-		Channels: calibrated(model.channels, calibrations), Installations: installations,
+		Channels: calibrated(model.channels, calibrations), Installations: installations, Barred: barred,
 	}, nil
 }
 

@@ -99,7 +99,7 @@ func setup(_ *testing.T, maxDevices int) *world {
 	secret, hash := device.NewSecret()
 	w := &world{secret: secret, told: &watcher{}, now: noon, dir: &directory{
 		models:  []device.Model{newModel()},
-		devices: map[string]device.Device{"buoy": {ID: "buoy", Tenant: "oysters", Model: "station", SecretHash: hash}},
+		devices: map[string]device.Device{"buoy": {ID: "buoy", Tenant: "oysters", Model: "station", SecretHash: hash, State: device.Active}},
 		places:  map[string][]ingest.Installation{"buoy": {{From: noon.Add(-time.Hour), Place: raft}}},
 	}}
 	w.Registry = device.NewRegistry(device.RegistryOptions{
@@ -123,7 +123,7 @@ func TestSecret(t *testing.T) {
 func TestAuthenticate(t *testing.T) {
 	w := setup(t, 0)
 	ctx := t.Context()
-	w.dir.devices["bare"] = device.Device{ID: "bare"}
+	w.dir.devices["bare"] = device.Device{ID: "bare", State: device.Active}
 	hash := w.dir.devices["buoy"].SecretHash
 	for name, tt := range map[string]struct {
 		device, secret string
@@ -237,7 +237,7 @@ func TestProfileRemembered(t *testing.T) {
 
 	reads("unknown", "new", 1)
 	reads("unknown again", "new", 0)
-	w.dir.devices["new"] = device.Device{ID: "new", Model: "station"}
+	w.dir.devices["new"] = device.Device{ID: "new", Model: "station", State: device.Active}
 	w.now = w.now.Add(device.UnknownAge)
 	if _, err := w.Profile(ctx, "new"); err != nil {
 		t.Errorf("after another process registered it: %v", err)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,12 +40,18 @@ type deviceRow struct {
 	Created    instant
 	Online     bool
 	StatusAt   instant
+	State      device.State
+	StateAt    instant
+	Seen       instant
+	OldHash    []byte
+	OldUntil   instant
 }
 
 func (r deviceRow) device() device.Device {
 	return device.Device{
 		ID: r.ID, Tenant: r.Tenant, Model: r.Model, Name: r.Name, SecretHash: r.SecretHash,
 		Created: r.Created.Time, Online: r.Online, StatusAt: r.StatusAt.Time,
+		State: r.State, StateAt: r.StateAt.Time, Seen: r.Seen.Time, OldHash: r.OldHash, OldUntil: r.OldUntil.Time,
 	}
 }
 
@@ -84,12 +91,13 @@ func (s *Store) Models(ctx context.Context) ([]device.Model, error) {
 	return each(rows, modelRow.model), fail("read models", err)
 }
 
-// CreateDevice adds a device; farm.ErrConflict when its ID is taken and
+// CreateDevice adds a device, claimed unless it says otherwise; farm.ErrConflict when its ID is taken and
 // farm.ErrNotFound when its tenant or model is unknown.
 func (s *Store) CreateDevice(ctx context.Context, d device.Device) error {
 	row := deviceRow{
 		ID: d.ID, Tenant: d.Tenant, Model: d.Model, Name: d.Name, SecretHash: d.SecretHash,
 		Created: instant{d.Created}, Online: d.Online, StatusAt: instant{d.StatusAt},
+		State: cmp.Or(d.State, device.Claimed), StateAt: instant{d.StateAt}, Seen: instant{d.Seen},
 	}
 	_, err := s.write.NewInsert().Model(&row).Exec(ctx)
 	return fail("create device", err)
@@ -179,13 +187,18 @@ func (s *Store) Installations(ctx context.Context, id string) ([]ingest.Installa
 }
 
 // SetOnline records whether a device is there, and at what time that changed;
-// farm.ErrNotFound for an unknown device. What is no change writes nothing.
+// farm.ErrNotFound for an unknown device. What is no change writes nothing. The
+// first time makes a claimed device active.
 func (s *Store) SetOnline(ctx context.Context, id string, online bool, at time.Time) error {
 	res, err := s.write.NewUpdate().Model((*deviceRow)(nil)).Set("online = ?, status_at = ?", online, instant{at}).
 		Where("d.id = ? AND d.online <> ?", id, online).Exec(ctx)
 	err = changed(res, err, farm.ErrNotFound)
-	if errors.Is(err, farm.ErrNotFound) {
-		_, err = s.Device(ctx, id)
+	if err != nil && !errors.Is(err, farm.ErrNotFound) {
+		return fail("set presence", err)
+	}
+	d, err := s.Device(ctx, id)
+	if err == nil && online && d.State == device.Claimed {
+		err = s.ChangeState(ctx, device.Event{Device: id, At: at, Kind: device.EventKind(device.Active)})
 	}
 	return fail("set presence", err)
 }

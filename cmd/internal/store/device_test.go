@@ -24,7 +24,7 @@ func testDevices(t *testing.T, s *store.Store) {
 		t.Error("took a model with one channel twice")
 	}
 
-	spare := device.Device{ID: "spare", Tenant: "oysters", Model: "station", SecretHash: []byte{3}, Created: noon}
+	spare := device.Device{ID: "spare", Tenant: "oysters", Model: "station", SecretHash: []byte{3}, Created: noon, State: device.Claimed}
 	check(t, s.CreateDevice(ctx, spare))
 	equal(t, "device", buoy)(s.Device(ctx, "buoy-1"))
 	placed := []device.Placed{{Device: buoy, Site: "raft-1"}, {Device: leaf, Site: "garden-1"}, {Device: spare}}
@@ -94,7 +94,7 @@ func testPresence(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	seed(t, s)
 	later := noon.Add(time.Minute)
-	for _, step := range []struct {
+	for i, step := range []struct {
 		online   bool
 		at, want time.Time
 	}{
@@ -107,13 +107,16 @@ func testPresence(t *testing.T, s *store.Store) {
 		check(t, s.SetOnline(ctx, "buoy-1", step.online, step.at))
 		want := buoy
 		want.Online, want.StatusAt = step.online, step.want
+		if i > 0 {
+			want.State, want.StateAt = device.Active, noon
+		}
 		equal(t, "device", want)(s.Device(ctx, "buoy-1"))
 	}
 	wantErr(t, "unknown device", s.SetOnline(ctx, "nobody", true, noon), farm.ErrNotFound)
 
 	check(t, s.ResetPresence(ctx, later))
 	want := buoy
-	want.StatusAt = later
+	want.StatusAt, want.State, want.StateAt = later, device.Active, noon
 	equal(t, "after a start", want)(s.Device(ctx, "buoy-1"))
 	equal(t, "who was away already", leaf)(s.Device(ctx, "leaf-1"))
 }

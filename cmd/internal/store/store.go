@@ -3,7 +3,7 @@
 //
 // Both databases hold the same schema and pass the same tests. What a method
 // has returned nil for is on disk. A method writes everything or nothing.
-// Operations, installations, calibrations and records are appended and never edited; the
+// Operations, installations, calibrations, events and records are appended and never edited; the
 // database itself refuses to, whoever asks. Every reference is a foreign key,
 // and names the owner too: nothing can tie together what two tenants own.
 //
@@ -40,6 +40,8 @@ import (
 
 var (
 	_ device.Directory = (*Store)(nil)
+	_ device.LifeStore = (*Store)(nil)
+	_ device.Witness   = (*Store)(nil)
 	_ alert.Store      = (*Store)(nil)
 	_ trace.Store      = (*Store)(nil)
 	_ trace.Journal    = (*Store)(nil)

@@ -30,6 +30,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"devices":            testDevices,
 		"installations":      testInstallations,
 		"calibrations":       testCalibrations,
+		"life cycle":         testLifeCycle,
+		"secrets":            testSecrets,
 		"presence":           testPresence,
 		"commands":           testCommands,
 		"alerts":             testAlerts,
@@ -160,8 +162,8 @@ var (
 	raft2     = farm.Site{ID: "raft-2", Tenant: "oysters", Region: "450521", Kind: farm.Raft, Name: farm.Text{Zh: "二号排"}}
 	garden    = farm.Site{ID: "garden-1", Tenant: "tea", Region: "450406", Kind: farm.Garden, Name: farm.Text{Zh: "茶园"}}
 	station   = device.Model{ID: "station", Name: farm.Text{Zh: "水质站"}, Format: "json", Interval: 10 * time.Second, Channels: []device.Channel{{Key: "t", Quantity: "water.temperature", Slope: 0.1, Limits: farm.Range{Min: -2, Max: 40}}, {Key: "s", Quantity: "water.salinity"}}, Commands: []string{"wipe"}}
-	buoy      = device.Device{ID: "buoy-1", Tenant: "oysters", Model: "station", Name: farm.Text{Zh: "浮标"}, SecretHash: []byte{0, 1, 0xff}, Created: noon}
-	leaf      = device.Device{ID: "leaf-1", Tenant: "tea", Model: "station", Name: farm.Text{Zh: "茶园站"}, SecretHash: []byte{2}, Created: noon}
+	buoy      = device.Device{ID: "buoy-1", Tenant: "oysters", Model: "station", Name: farm.Text{Zh: "浮标"}, SecretHash: []byte{0, 1, 0xff}, Created: noon, State: device.Claimed}
+	leaf      = device.Device{ID: "leaf-1", Tenant: "tea", Model: "station", Name: farm.Text{Zh: "茶园站"}, SecretHash: []byte{2}, Created: noon, State: device.Claimed}
 	liubao    = trace.Product{ID: "liubao", Kind: trace.Tea, Name: farm.Text{Zh: "六堡茶", En: "Liubao tea"}}
 	yesterday = noon.Add(-24 * time.Hour)
 )

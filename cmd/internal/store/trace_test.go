@@ -188,6 +188,7 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 	check(t, s.AddBatch(ctx, newBatch("b2")))
 	check(t, s.Sealed(ctx, "r-o1", 0, "receipt"))
 	check(t, s.AddCalibration(ctx, device.Calibration{Device: "buoy-1", Channel: "t", Slope: 1, From: noon, Recorded: noon}))
+	check(t, s.ChangeState(ctx, device.Event{Device: "buoy-1", At: noon, Kind: "suspended"}))
 
 	for _, query := range []string{
 		`UPDATE records SET body = salt WHERE id = 'r-o2'`,
@@ -211,6 +212,8 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 		`DELETE FROM batches WHERE id = 'b2'`,
 		`UPDATE installations SET since = 0 WHERE device = 'buoy-1'`,
 		`DELETE FROM installations WHERE device = 'buoy-1'`,
+		`UPDATE device_events SET reason = 'x' WHERE device = 'buoy-1'`,
+		`DELETE FROM device_events WHERE device = 'buoy-1'`,
 		`UPDATE calibrations SET slope = 2 WHERE device = 'buoy-1'`,
 		`DELETE FROM calibrations WHERE device = 'buoy-1'`,
 		`INSERT OR REPLACE INTO operations SELECT id, tenant, site, 'x', at, recorded, person, items, corrects FROM operations WHERE id = 'o1'`,
