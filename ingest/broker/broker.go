@@ -9,7 +9,7 @@
 // The default answer is no. A device connects with its own name as user name and
 // client id, and its secret as password. It publishes to its own up, status and
 // ack topics, subscribes to its own down topic, names its own status topic in
-// its last will, and nothing else. What devices send is routed to no MQTT
+// its last will, and nothing else. Who sends wrong secrets is soon refused unheard. What devices send is routed to no MQTT
 // client.
 //
 // Commands wait for a device that is away, for as long as its session lasts,
@@ -70,6 +70,7 @@ type Options struct {
 	Intake *ingest.Intake
 
 	MaxConnections int           // 0 means 20,000; more are closed at once
+	WrongSecrets   int           // of one device, before more are refused unheard; 0 means 10, and one is forgiven each half minute
 	Patience       time.Duration // how long a message waits for a busy journal; 0 means 5 s
 	Logger         *slog.Logger  // nil discards
 }
@@ -109,7 +110,7 @@ func prepare(ctx context.Context, opt Options) (*Broker, error) {
 		return nil, errors.New("authenticator and intake are needed")
 	case opt.TLSAddr != "" && opt.TLS == nil:
 		return nil, errors.New("TLS address without TLS configuration")
-	case opt.MaxConnections < 0 || opt.Patience < 0:
+	case opt.MaxConnections < 0 || opt.Patience < 0 || opt.WrongSecrets < 0:
 		return nil, errors.New("negative limit")
 	}
 	if opt.MaxConnections == 0 {
@@ -209,6 +210,10 @@ func (b *Broker) Connections() int {
 	defer b.mu.Unlock()
 	return len(b.conns)
 }
+
+// Disconnect ends a device's connection, where it has one: after it was suspended,
+// or its secret replaced. It may come back as far as the Authenticator lets it.
+func (b *Broker) Disconnect(device string) { b.gate.end(device) }
 
 // Send publishes a command at QoS 1. It returns nil once the command is on its
 // way or waits in the device's session: what became of it, the device tells. It

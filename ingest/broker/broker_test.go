@@ -39,6 +39,7 @@ type farmyard struct {
 	settled []ingest.CommandResult
 	away    bool // the records cannot be written
 	asked   int
+	heard   int // secrets
 }
 
 func newFarmyard() *farmyard { return &farmyard{online: make(map[string]bool)} }
@@ -81,7 +82,16 @@ func (y *farmyard) SettleCommand(_ context.Context, _ string, res ingest.Command
 }
 
 func (y *farmyard) Authenticate(_ context.Context, device string, secret []byte) bool {
+	y.mu.Lock()
+	y.heard++
+	y.mu.Unlock()
 	return device != "stranger" && string(secret) == secretOf(device)
+}
+
+func (y *farmyard) authenticated() int {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.heard
 }
 
 func (y *farmyard) setShut(shut bool) {
@@ -250,7 +260,9 @@ func name(device string) func(*paho.ClientOptions) {
 func TestPublishRefused(t *testing.T) {
 	topics := []string{
 		"th/pond-7/up", "th/pond-7/status", "th/raft-1/down", "th/raft-1", "th/raft-1/up/x",
-		"th//up", "other", "/th/raft-1/up", "TH/raft-1/up",
+		"th//up", "other", "/th/raft-1/up", "TH/raft-1/up", "th/raft-1/", "th/raft-1//up", "th/raft-1/up/",
+		"th", "/", " th/raft-1/up", "th/raft-1/up ", "th/RAFT-1/up", "th/raft-1/UP", "th/raft-1/ack/down",
+		"th/raft‑1/up", "th/ｒaft-1/up", "th/raft-1/ｕp", "th/raft-1/up\u200b", "田/raft-1/up", "$share/g/th/raft-1/up",
 	}
 	for _, topic := range topics {
 		t.Run(topic, func(t *testing.T) {
@@ -272,6 +284,10 @@ func TestSubscribeRefused(t *testing.T) {
 	for _, filter := range []string{
 		"#", "+/+/+", "th/#", "th/+/down", "th/raft-1/+", "th/raft-1/#", "th/raft-1/down/#", "th/pond-7/down",
 		"th/raft-1/up", "th/raft-1/status", "$SYS/#", "$share/g/th/raft-1/down", "$SHARE/g/th/+/down", "th/raft-1/down/",
+		"+", "/", "//", "+/raft-1/down", "th/raft-1//down", "/th/raft-1/down", "th//down", "TH/raft-1/down", "th/RAFT-1/down",
+		"th/raft-1/DOWN", "th/raft-1", "th", "th/raft-1/ack", "$SYS/broker/uptime", "$SYS", "$share/g/#", "$share//th/raft-1/down",
+		"$share/+/th/raft-1/down", "$queue/th/raft-1/down", "th/raft‑1/down", "th/ｒaft-1/down", "th/raft-1/down\u200b", "田/#",
+		"th/raft-1/down ", " th/raft-1/down", "th/raft-1/d+", "th/raft-1/down#",
 	} {
 		t.Run(filter, func(t *testing.T) {
 			for _, code := range subscribe(t, c, filter) {

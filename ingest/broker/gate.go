@@ -21,6 +21,7 @@ type gate struct {
 	opt      *Options
 	log      *slog.Logger
 	presence *presence
+	throttle *throttle
 	sessions turns
 
 	mu      sync.Mutex              // guards what follows, and the order of presence.set
@@ -33,6 +34,7 @@ func newGate(ctx context.Context, opt *Options) *gate {
 		opt:      opt,
 		log:      opt.Logger,
 		presence: newPresence(opt.Intake, opt.Logger),
+		throttle: newThrottle(opt.WrongSecrets),
 		current:  make(map[string]*mqtt.Client),
 	}
 }
@@ -70,13 +72,37 @@ func (g *gate) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 		reason = "name cannot stand in a topic"
 	case pk.Connect.WillFlag && pk.Connect.WillTopic != ingest.Topic(device, ingest.TopicStatus):
 		reason = "last will is not for the device's own status"
-	case !g.opt.Auth.Authenticate(g.ctx, device, pk.Connect.Password):
-		reason = "wrong secret or unknown device"
 	default:
-		return true
+		return g.authenticate(cl, device, pk.Connect.Password)
 	}
 	g.log.WarnContext(g.ctx, "device refused", "device", cut(device), "remote", cl.Net.Remote, "reason", reason)
 	return false
+}
+
+// authenticate hears the secret, unless too many were wrong before.
+func (g *gate) authenticate(cl *mqtt.Client, device string, secret []byte) bool {
+	if !g.throttle.admits(device, cl.Net.Remote) {
+		g.throttle.wrong(device, cl.Net.Remote)
+		return false
+	}
+	if g.opt.Auth.Authenticate(g.ctx, device, secret) {
+		return true
+	}
+	if tell, hushed := g.throttle.wrong(device, cl.Net.Remote); tell {
+		g.log.WarnContext(g.ctx, "device refused", "device", device, "remote", cl.Net.Remote,
+			"reason", "wrong secret or unknown device, or it may not connect", "before_unlogged", hushed)
+	}
+	return false
+}
+
+// end cuts a device off.
+func (g *gate) end(device string) {
+	g.mu.Lock()
+	cl := g.current[device]
+	g.mu.Unlock()
+	if cl != nil {
+		cl.Stop(packets.ErrNotAuthorized)
+	}
 }
 
 // nameable reports whether topics with this name in them are the device's alone.

@@ -135,7 +135,7 @@ func bend(r *rand.Rand, b []byte) []byte {
 func TestDamagedPackets(t *testing.T) {
 	var log syncBuffer
 	y := newFarmyard()
-	b := open(t, y, broker.Options{Logger: newLog(&log), Patience: time.Millisecond})
+	b := open(t, y, broker.Options{Logger: newLog(&log), Patience: time.Millisecond, WrongSecrets: 1 << 30})
 	rounds := 3000
 	if testing.Short() {
 		rounds = 300
