@@ -340,6 +340,34 @@ func TestKill(t *testing.T) {
 	acknowledgedIsStored(t, s.Influx, embeddedToken(t, dir), publishers)
 }
 
+// TestHTTPIngest posts frames as a device without MQTT does, and as a stranger.
+func TestHTTPIngest(t *testing.T) {
+	dir := t.TempDir()
+	secrets := importFarms(t, dir, sondeFarm(time.Now().Add(-2*time.Hour), "post"))
+	s := startServer(t, "serve", dir)
+	ts := time.Now().Add(-time.Minute).UnixMilli()
+	body := fmt.Sprintf("{\"ts\":%d,\"ph\":8.1}\n{\"ts\":%d,\"ph\":8.2}\n", ts, ts+1000)
+	for secret, want := range map[string]int{secrets["post"]: http.StatusNoContent, "guess": http.StatusUnauthorized} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", s.HTTP+"/api/v1/ingest", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("post", secret)
+		req.Header.Set("Content-Type", "application/x-ndjson")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("status %d, want %d", resp.StatusCode, want)
+		}
+	}
+	waitFor(t, "both readings", time.Minute, func() bool {
+		return number(t, queryInflux(t, s.Influx, embeddedToken(t, dir), `SELECT count(ph) FROM water WHERE device='post'`)) == 2
+	})
+}
+
 // TestQuarantine sends what cannot be read. It is acknowledged, because it is
 // kept, and listed with its reason; the readable part of a frame is stored.
 func TestQuarantine(t *testing.T) {

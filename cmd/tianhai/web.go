@@ -19,12 +19,14 @@ import (
 	"tianhai/dashboards/consumer"
 	"tianhai/dashboards/web"
 	"tianhai/farm"
+	"tianhai/ingest"
 )
 
 // routes joins the faces. Every path that answers without a login is here.
 func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api) // asks for a session itself
+	mux.Handle("/api/v1/ingest", &ingest.HTTP{Intake: s.intake, Auth: s.registry, Logger: s.log}) // asks for a device's secret
 	mux.Handle("/t/", consumer)
 	mux.Handle("/log/", http.StripPrefix("/log", s.ledger.Handler()))
 	for _, face := range []string{"/bureau/", "/field/", "/assets/"} {
