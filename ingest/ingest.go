@@ -61,10 +61,20 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 
 // A Value is what a device said on one channel, before calibration.
 type Value struct {
-	Channel string    // the device's own name for it
-	Time    time.Time // zero where the device gave none
-	Number  float64   // always finite; 0 when Missing
-	Missing bool      // the device said that it has no value
+	Channel string // the device's own name for it
+	// Cut is where in Channel the name begins that is unique on the device only,
+	// after the part that makes it unique in the world: 32 in SenML's
+	// "urn:dev:ow:10e2073a01080063:temp". 0 where there is no such part.
+	Cut     int
+	Time    time.Time     // zero where the device gave none
+	Ago     time.Duration // where Time is zero: how long before Received it was; negative means after
+	Number  float64       // always finite; 0 when Missing, and where there is Text
+	Unit    string        // UCUM code or SenML unit of Number; empty where the format names none: then it is the quantity's
+	Text    string        // what the device said where a number would be; no reading can come of it
+	Missing bool          // the device said that it has no value
+	// Extra marks what came along with the readings, such as the strength of the
+	// radio signal: it is left out where the model has no channel for it.
+	Extra bool
 }
 
 // A Flag is the outcome of a quality test.
@@ -98,7 +108,7 @@ type Observation struct {
 	Time     time.Time // UTC
 	Received time.Time // UTC
 	// ServerTime reports that the device's clock could not be believed, or that
-	// it gave no time, so that Time is Received.
+	// it gave no time, so that Time is Received or was counted from it.
 	ServerTime bool
 	Readings   []Reading
 }
@@ -121,7 +131,8 @@ type Profile struct {
 	Barred        time.Time          // since when nothing of the device is believed; zero: it is
 }
 
-// A Channel maps one value of a payload to a quantity: Slope·x + Offset.
+// A Channel maps one value of a payload to a quantity: Slope·x + Offset, where x
+// is in the quantity's unit if the payload names one.
 type Channel struct {
 	Quantity     farm.Quantity
 	Slope        float64       // before the first calibration; 1 unless scaled

@@ -53,6 +53,7 @@ type Profiles interface {
 // A Sample is one calibrated value on its way to a flag.
 type Sample struct {
 	Device   string
+	Site     string // where the device stood
 	Channel  string // the device's own name
 	Quantity farm.Quantity
 	Limits   farm.Range // of the sensor; the zero Range means those of the quantity
@@ -83,7 +84,11 @@ type Interpreter struct {
 //
 // The device's time counts when it is not before the device's first
 // installation and at most MaxClockAhead of Received; otherwise, and when there
-// is none, Received does and ServerTime is set. Times are whole milliseconds.
+// is none, Received does, less Value.Ago under the same conditions, and
+// ServerTime is set. Times are whole milliseconds.
+//
+// A value in a unit of its own is brought to that of the channel's quantity
+// before calibration; one that does not convert is a fault.
 //
 // A *FrameError means that the frame must be quarantined, also when it comes
 // with observations, which are then the sound part of the frame. With any other
@@ -116,6 +121,9 @@ func (in *Interpreter) Interpret(ctx context.Context, f Frame) ([]Observation, e
 	for _, v := range values {
 		a.add(v)
 	}
+	if len(a.observations) == 0 && len(values) > 0 {
+		a.blame(FaultChannel, "none of the %d values is on a channel of the model", len(values))
+	}
 	return a.observations, a.err
 }
 
@@ -125,21 +133,28 @@ type account struct {
 	profile      *Profile
 	frame        *Frame
 	observations []Observation
-	err          error // the first fault
+	prefix       string // of the names that were cut
+	err          error  // the first fault
 }
 
-// settleTimes gives every value the time that counts and sorts by it. Values
-// that the server must time are put at Received.
+// settleTimes gives every value the time that counts and sorts by it. What the
+// server must time is put at Received, or as long before as the device says.
 func (a *account) settleTimes(values []Value) {
 	first, received := a.profile.Installations[0].From, a.received()
 	latest := received.Add(MaxClockAhead)
+	credible := func(t time.Time) bool { return !t.Before(first) && !t.After(latest) }
 	for i := range values {
-		t := &values[i].Time
-		if t.IsZero() || t.Before(first) || t.After(latest) {
-			*t = time.Time{}
-			continue
+		v := &values[i]
+		switch {
+		case v.Time.IsZero():
+			if v.Ago != 0 && !credible(received.Add(-v.Ago)) {
+				v.Ago = 0
+			}
+		case credible(v.Time):
+			v.Time = v.Time.UTC().Truncate(time.Millisecond)
+		default:
+			v.Time, v.Ago = time.Time{}, 0
 		}
-		*t = t.UTC().Truncate(time.Millisecond)
 	}
 	order := func(x, y Value) int { return a.time(x).Compare(a.time(y)) }
 	if !slices.IsSortedFunc(values, order) {
@@ -151,24 +166,38 @@ func (a *account) received() time.Time { return a.frame.Received.UTC().Truncate(
 
 func (a *account) time(v Value) time.Time {
 	if v.Time.IsZero() {
-		return a.received()
+		return a.frame.Received.Add(-v.Ago).UTC().Truncate(time.Millisecond)
 	}
 	return v.Time
 }
 
 // add puts a value into the observation of its moment.
 func (a *account) add(v Value) {
-	ch, known := a.profile.Channels[v.Channel]
+	key, ch, known := a.channel(v)
 	if !known {
-		a.blame(FaultChannel, "unknown channel %q", v.Channel)
+		if !v.Extra {
+			a.blame(FaultChannel, "unknown channel %q", v.Channel)
+		}
+		return
+	}
+	if v.Text != "" {
+		a.blame(FaultChannel, "channel %q: text is no reading", v.Channel)
 		return
 	}
 	s := Sample{
-		Device: a.frame.Device, Channel: v.Channel, Quantity: ch.Quantity, Limits: ch.Limits,
+		Device: a.frame.Device, Channel: key, Quantity: ch.Quantity, Limits: ch.Limits,
 		Time: a.time(v), Missing: v.Missing,
 	}
 	if !v.Missing {
-		s.Value = ch.Apply(v.Number, s.Time)
+		x, err := v.Number, error(nil)
+		if v.Unit != "" {
+			x, err = ch.Quantity.Convert(x, v.Unit)
+		}
+		if err != nil {
+			a.blame(FaultChannel, "channel %q: %w", v.Channel, err)
+			return
+		}
+		s.Value = ch.Apply(x, s.Time)
 	}
 	if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
 		a.blame(FaultChannel, "channel %q: %g has no finite calibrated value", v.Channel, v.Number)
@@ -178,6 +207,7 @@ func (a *account) add(v Value) {
 	if o == nil {
 		return
 	}
+	s.Site = o.Place.Site
 	for _, other := range o.Readings {
 		if other.Quantity.ID == ch.Quantity.ID {
 			a.blame(FaultRepeat, "channel %q: a second value of %s for %s", v.Channel, ch.Quantity.ID, s.Time.Format(time.RFC3339Nano))
@@ -185,6 +215,22 @@ func (a *account) add(v Value) {
 		}
 	}
 	o.Readings = append(o.Readings, Reading{Quantity: ch.Quantity, Value: s.Value, Flag: a.quality.Flag(s)})
+}
+
+// channel finds the channel of a value by its whole name, or else by what
+// follows Cut. All names of a frame that are cut must begin alike: a second
+// beginning is another sensor, whose values must not mix with those of the first.
+func (a *account) channel(v Value) (key string, ch Channel, known bool) {
+	ch, known = a.profile.Channels[v.Channel]
+	if known || v.Cut == 0 {
+		return v.Channel, ch, known
+	}
+	prefix, key := v.Channel[:v.Cut], v.Channel[v.Cut:]
+	ch, known = a.profile.Channels[key]
+	if known && a.prefix == "" {
+		a.prefix = prefix
+	}
+	return key, ch, known && prefix == a.prefix
 }
 
 // at returns the observation of time t, nil when the device stood nowhere then.

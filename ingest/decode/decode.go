@@ -8,6 +8,7 @@
 package decode
 
 import (
+	"cmp"
 	"mime"
 
 	"tianhai/ingest"
@@ -17,19 +18,29 @@ import (
 // with the payload.
 type Decoder = func(payload []byte) ([]ingest.Value, error)
 
+// Formats lists the names that ByFormat knows, without media types.
+const Formats = "json, senml+json, senml+cbor, influx"
+
 // ByFormat returns the decoder of a format, named as in a device's model
-// ("json") or as a media type ("application/json; charset=utf-8").
+// ("json") or as a media type ("application/json; charset=utf-8"). Some have
+// parameters: "influx;precision=ms".
 func ByFormat(name string) (Decoder, bool) {
-	if media, _, err := mime.ParseMediaType(name); err == nil {
-		name = media
+	if name == "json" {
+		return JSON, true // nearly every frame
 	}
-	switch name {
-	case "json", "application/json":
+	media, params, err := mime.ParseMediaType(name)
+	if err != nil {
+		return nil, false
+	}
+	switch media {
+	case "application/json", "json":
 		return JSON, true
 	case "senml+json", "application/senml+json":
 		return SenMLJSON, true
 	case "senml+cbor", "application/senml+cbor":
 		return SenMLCBOR, true
+	case "influx":
+		return Influx(cmp.Or(params["precision"], "ns"))
 	default:
 		return nil, false
 	}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"tianhai/ingest"
+	"tianhai/ingest/decode"
+)
+
+type decodeCommand struct {
+	Format   string    `required:"" help:"Format or media type, such as json, senml+cbor, influx;precision=ms, chirpstack, ttn. See docs/formats.md."`
+	Received time.Time `help:"When the payload came in, from which relative times are counted. Default: now." placeholder:"RFC3339"`
+	File     string    `arg:"" optional:"" type:"existingfile" help:"The payload as the device sends it; standard input if none."`
+}
+
+// A decodedLine is one value as it is printed.
+type decodedLine struct {
+	Channel string     `json:"channel"`
+	Time    *time.Time `json:"time,omitempty"` // none: the time of reception counts
+	Value   *float64   `json:"value,omitempty"`
+	Missing bool       `json:"missing,omitempty"`
+	Text    string     `json:"text,omitempty"`
+	Unit    string     `json:"unit,omitempty"`
+	Extra   bool       `json:"extra,omitempty"`
+}
+
+// Run prints what a payload says, one value a line, or where it is at fault.
+func (c *decodeCommand) Run() error {
+	if c.Received.IsZero() {
+		c.Received = time.Now()
+	}
+	in := os.Stdin
+	if c.File != "" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return fmt.Errorf("read payload: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	return c.decode(in, os.Stdout)
+}
+
+func (c *decodeCommand) decode(in io.Reader, out io.Writer) error {
+	decoder, err := c.decoder()
+	if err != nil {
+		return err
+	}
+	payload, err := io.ReadAll(io.LimitReader(in, ingest.MaxPayload+1))
+	if err != nil {
+		return fmt.Errorf("read payload: %w", err)
+	}
+	if len(payload) > ingest.MaxPayload {
+		return fmt.Errorf("the payload is larger than %d bytes", ingest.MaxPayload)
+	}
+	values, err := decoder(payload)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(out)
+	lines := json.NewEncoder(w)
+	lines.SetEscapeHTML(false)
+	for _, v := range values {
+		if err := lines.Encode(c.line(v)); err != nil {
+			return fmt.Errorf("print values: %w", err)
+		}
+	}
+	return w.Flush()
+}
+
+func (c *decodeCommand) decoder() (decode.Decoder, error) {
+	decoder, known := decode.ByFormat(c.Format)
+	if !known {
+		return nil, fmt.Errorf("format %q is not known; known are %s", c.Format, decode.Formats)
+	}
+	return decoder, nil
+}
+
+func (c *decodeCommand) line(v ingest.Value) decodedLine {
+	l := decodedLine{Channel: v.Channel, Missing: v.Missing, Text: v.Text, Unit: v.Unit, Extra: v.Extra}
+	if t := v.Time; !t.IsZero() {
+		l.Time = &t
+	} else if v.Ago != 0 {
+		t = c.Received.Add(-v.Ago).UTC()
+		l.Time = &t
+	}
+	if !v.Missing && v.Text == "" {
+		l.Value = &v.Number
+	}
+	return l
+}
