@@ -99,8 +99,13 @@ func (s *Store) CreateDevice(ctx context.Context, d device.Device) error {
 		Created: instant{d.Created}, Online: d.Online, StatusAt: instant{d.StatusAt},
 		State: cmp.Or(d.State, device.Claimed), StateAt: instant{d.StateAt}, Seen: instant{d.Seen},
 	}
-	_, err := s.write.NewInsert().Model(&row).Exec(ctx)
-	return fail("create device", err)
+	return fail("create device", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if issued, err := tx.NewSelect().Model((*issuedRow)(nil)).Where("u.id = ?", d.ID).Exists(ctx); err != nil || issued {
+			return cmp.Or(err, farm.ErrConflict)
+		}
+		_, err := tx.NewInsert().Model(&row).Exec(ctx)
+		return err
+	}))
 }
 
 // Device returns a device; farm.ErrNotFound.

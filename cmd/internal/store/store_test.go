@@ -32,6 +32,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"calibrations":       testCalibrations,
 		"life cycle":         testLifeCycle,
 		"secrets":            testSecrets,
+		"claims":             testClaims,
+		"claim race":         testClaimRace,
 		"presence":           testPresence,
 		"commands":           testCommands,
 		"alerts":             testAlerts,
