@@ -23,10 +23,10 @@ const (
 
 // A Journal keeps frames between "received" and "stored".
 type Journal interface {
-	// Append returns nil once the frame is kept. Its error wraps ErrBusy when
-	// the frame was not taken, or not known to be. It does not hold on to the
-	// payload.
-	Append(ctx context.Context, f Frame) error
+	// Append returns nil once the frames are all kept, those of one device in
+	// the order given. Its error wraps ErrBusy when they were not all taken, or
+	// not known to be. It does not hold on to the payloads.
+	Append(ctx context.Context, frames ...Frame) error
 }
 
 // Presence is told which devices are there. An unknown device is
@@ -81,6 +81,23 @@ func (in *Intake) Accept(ctx context.Context, device, topic, contentType string,
 	default:
 		return fmt.Errorf("topic level %q: %w", level, ErrRefused)
 	}
+}
+
+// Reading returns the frame that Accept would keep. It reports false where Accept
+// would do something else.
+func (in *Intake) Reading(device, topic, contentType string, payload []byte) (Frame, bool) {
+	owner, level, ok := ParseTopic(topic)
+	if !ok || owner != device || level != TopicUp ||
+		len(device) > MaxDevice || len(contentType) > MaxContentType || len(payload) > MaxPayload {
+		return Frame{}, false
+	}
+	return Frame{Device: device, ContentType: contentType, Received: in.now(), Payload: payload}, true
+}
+
+// Keep takes readings of which Reading made frames, all of them or, as far as the
+// senders are concerned, none. It answers as Accept does.
+func (in *Intake) Keep(ctx context.Context, frames ...Frame) error {
+	return in.Journal.Append(ctx, frames...)
 }
 
 func (in *Intake) status(ctx context.Context, device string, payload []byte, at time.Time) error {

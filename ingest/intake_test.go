@@ -21,9 +21,9 @@ type ledger struct {
 	err    error
 }
 
-func (l *ledger) Append(_ context.Context, f ingest.Frame) error {
+func (l *ledger) Append(_ context.Context, frames ...ingest.Frame) error {
 	if l.err == nil {
-		l.frames = append(l.frames, f)
+		l.frames = append(l.frames, frames...)
 	}
 	return l.err
 }

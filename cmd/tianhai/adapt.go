@@ -140,12 +140,12 @@ func newCounted(j ingest.Journal, r prometheus.Registerer) counted {
 }
 
 // Append counts.
-func (c counted) Append(ctx context.Context, f ingest.Frame) error {
-	err := c.Journal.Append(ctx, f)
+func (c counted) Append(ctx context.Context, frames ...ingest.Frame) error {
+	err := c.Journal.Append(ctx, frames...)
 	if err == nil {
-		c.received.Inc()
+		c.received.Add(float64(len(frames)))
 	} else {
-		c.refused.Inc()
+		c.refused.Add(float64(len(frames)))
 	}
 	return err
 }

@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
@@ -105,23 +104,4 @@ func readHead(r io.Reader) ([]byte, error) {
 		}
 	}
 	return nil, errors.New("malformed length")
-}
-
-// A line is a connection whose first bytes were read already, and what the gate
-// must know of it. Its fields belong to the goroutine of serve.
-type line struct {
-	net.Conn
-	head    []byte
-	client  *mqtt.Client // from the moment it speaks for a device
-	before  *mqtt.Client // which it takes over from
-	holding bool         // it is this device's turn, in gate.sessions
-}
-
-func (l *line) Read(p []byte) (int, error) {
-	if len(l.head) == 0 {
-		return l.Conn.Read(p)
-	}
-	n := copy(p, l.head)
-	l.head = l.head[n:]
-	return n, nil
 }

@@ -130,9 +130,10 @@ func prepare(ctx context.Context, opt Options) (*Broker, error) {
 		stop:  stop,
 		conns: make(map[net.Conn]struct{}),
 		mochi: mqtt.New(&mqtt.Options{
-			Capabilities:           capabilities(opt.MaxConnections),
-			SysTopicResendInterval: 24 * 60 * 60, // nobody may read them
-			Logger:                 slog.New(sparse{opt.Logger.Handler()}),
+			Capabilities:            capabilities(opt.MaxConnections),
+			SysTopicResendInterval:  24 * 60 * 60, // nobody may read them
+			ClientNetReadBufferSize: readBuffer,
+			Logger:                  slog.New(sparse{opt.Logger.Handler()}),
 		}),
 	}
 	b.gate = newGate(ctx, &b.opt)

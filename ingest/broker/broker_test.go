@@ -48,15 +48,17 @@ func (y *farmyard) intake() *ingest.Intake {
 	return &ingest.Intake{Journal: y, Presence: y, Commands: y}
 }
 
-func (y *farmyard) Append(_ context.Context, f ingest.Frame) error {
+func (y *farmyard) Append(_ context.Context, frames ...ingest.Frame) error {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.tries++
 	if y.shut {
 		return fmt.Errorf("append: %w", ingest.ErrBusy)
 	}
-	f.Payload = slices.Clone(f.Payload)
-	y.frames = append(y.frames, f)
+	for _, f := range frames {
+		f.Payload = slices.Clone(f.Payload)
+		y.frames = append(y.frames, f)
+	}
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (g *gate) Provides(b byte) bool {
 	return bytes.IndexByte([]byte{
 		mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck,
 		mqtt.OnSessionEstablish, mqtt.OnSessionEstablished,
-		mqtt.OnDisconnect, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnWill,
+		mqtt.OnDisconnect, mqtt.OnPacketRead, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnWill,
 	}, b) >= 0
 }
 
@@ -143,6 +143,7 @@ func (g *gate) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
 	g.sessions.lock(cl.ID)
 	l.holding = true
 	l.client = cl
+	l.settle = func() error { return g.settle(cl, l) }
 	g.mu.Lock()
 	l.before, g.current[cl.ID] = g.current[cl.ID], cl
 	g.mu.Unlock()
@@ -206,11 +207,34 @@ func (g *gate) OnPublishDropped(cl *mqtt.Client, pk packets.Packet) {
 	g.log.WarnContext(g.ctx, "command dropped, connection takes no more", "device", cl.ID, "topic", pk.TopicName)
 }
 
+// OnPacketRead settles readings before anything that may follow from them, such
+// as the end of the connection.
+func (g *gate) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	if pk.FixedHeader.Type == packets.Publish && pk.FixedHeader.Qos == 1 {
+		return pk, nil
+	}
+	return pk, g.settled(cl)
+}
+
+// settled settles what a client's line holds.
+func (g *gate) settled(cl *mqtt.Client) error {
+	if l, ok := cl.Net.Conn.(*line); ok && len(l.held) > 0 {
+		return l.settle()
+	}
+	return nil
+}
+
 // OnPublish runs before mochi sends PUBACK or PUBREC, and decides whether it
 // does. What devices send goes to the Intake and to no subscriber.
 func (g *gate) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	if cl.Net.Inline {
 		return pk, nil
+	}
+	if g.hold(cl, pk) {
+		return pk, packets.ErrRejectPacket // acknowledged by settle
+	}
+	if err := g.settled(cl); err != nil { // acknowledgements keep their order
+		return pk, packets.ErrRejectPacket
 	}
 	err := g.take(cl, pk)
 	switch {
@@ -226,44 +250,38 @@ func (g *gate) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	case pk.FixedHeader.Qos == 0:
 		return pk, packets.ErrRejectPacket
 	}
-	// ErrRejectPacket alone leaves the connection open, and a client sends again
-	// only on a new one.
-	g.log.WarnContext(g.ctx, "message not acknowledged, connection closed", "device", cl.ID, "error", err)
-	if cl.Properties.ProtocolVersion == 5 {
-		_ = cl.WritePacket(packets.Packet{
-			FixedHeader: packets.FixedHeader{Type: packets.Disconnect},
-			ReasonCode:  packets.ErrServerBusy.Code,
-		})
-	}
-	cl.Stop(packets.ErrServerBusy)
+	// ErrRejectPacket alone would leave the connection open.
+	_ = g.giveUp(cl, err)
 	return pk, packets.ErrRejectPacket
 }
 
-// take offers a message to the Intake until it is taken or Patience ends. The
-// device waits meanwhile, which is all the back-pressure there is in MQTT 3.
-// Messages at QoS 0 are offered once.
+// hold takes a reading at QoS 1 that the line is to settle. It reports false for
+// anything else.
+func (g *gate) hold(cl *mqtt.Client, pk packets.Packet) bool {
+	if pk.FixedHeader.Qos != 1 {
+		return false
+	}
+	f, ok := g.opt.Intake.Reading(cl.ID, pk.TopicName, pk.Properties.ContentType, pk.Payload)
+	l, isLine := cl.Net.Conn.(*line)
+	if !ok || !isLine {
+		return false
+	}
+	l.hold(f, pk.PacketID)
+	return true
+}
+
+// take offers a message to the Intake. Messages at QoS 0 are offered once.
 func (g *gate) take(cl *mqtt.Client, pk packets.Packet) error {
 	if done := g.status(cl, pk); done {
 		return nil
 	}
-	patience := time.NewTimer(g.opt.Patience)
-	defer patience.Stop()
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		err := g.opt.Intake.Accept(g.ctx, cl.ID, pk.TopicName, pk.Properties.ContentType, pk.Payload)
-		if err == nil || errors.Is(err, ingest.ErrRefused) || pk.FixedHeader.Qos == 0 {
-			return err
-		}
-		again := time.NewTimer(pause)
-		select {
-		case <-again.C:
-		case <-patience.C:
-			again.Stop()
-			return err
-		case <-g.ctx.Done():
-			again.Stop()
-			return err
-		}
+	offer := func() error {
+		return g.opt.Intake.Accept(g.ctx, cl.ID, pk.TopicName, pk.Properties.ContentType, pk.Payload)
 	}
+	if pk.FixedHeader.Qos == 0 {
+		return offer()
+	}
+	return g.patiently(offer)
 }
 
 // status takes a device's word about itself in the order of all else that is

@@ -15,14 +15,17 @@ import (
 )
 
 const (
-	// A batch ends at whichever comes first: so many frames, so many bytes of
-	// payload, or so long after its first frame.
-	maxBatch      = 1000
+	// A batch ends at whichever comes first: no room for another record, so many
+	// bytes of payload, or so long after its first frame. Screens want news soon,
+	// the time-series store wants it in bulk.
+	maxBatch      = 5000
 	maxBatchBytes = 8 << 20
-	linger        = 20 * time.Millisecond
+	watchLinger   = 20 * time.Millisecond
+	storeLinger   = 200 * time.Millisecond
 
-	// maxAckPending is more than can be on its way to one reader.
-	maxAckPending = 10 * maxBatch
+	// maxFetched bounds the records on their way to one reader.
+	maxFetched    = 1000
+	maxAckPending = 10 * maxFetched
 	// redeliverAfter is out of the way: redelivery is the business of session,
 	// which starts again at the cursor, so that order is kept.
 	redeliverAfter = 24 * time.Hour
@@ -34,7 +37,7 @@ const (
 var errSession = errors.New("delivery interrupted")
 
 // Consume hands the frames of a partition to handle, in the order in which they
-// were kept, in batches of up to 1,000 frames, until ctx is done; it then
+// were kept, in batches of up to 5,000 frames, until ctx is done; it then
 // returns nil. Any other return is an error in the arguments.
 //
 // The reader's cursor moves on only after handle has returned nil. When handle
@@ -51,7 +54,7 @@ func (j *Journal) Consume(ctx context.Context, reader string, partition int, han
 	}
 	var pause backoff
 	for {
-		progress, err := j.session(ctx, cursor(reader, partition), handle)
+		progress, err := j.session(ctx, reader, partition, handle)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -68,7 +71,8 @@ func (j *Journal) Consume(ctx context.Context, reader string, partition int, han
 
 // session reads from the cursor on for as long as every message arrives exactly
 // in turn. It reports whether it moved the cursor.
-func (j *Journal) session(ctx context.Context, name string, handle func(context.Context, []ingest.Frame) error) (progress bool, err error) {
+func (j *Journal) session(ctx context.Context, reader string, partition int, handle func(context.Context, []ingest.Frame) error) (progress bool, err error) {
+	name := cursor(reader, partition)
 	cons, err := j.js.Consumer(ctx, frames, name)
 	if err != nil {
 		return false, fmt.Errorf("look up reader: %w", err)
@@ -83,14 +87,14 @@ func (j *Journal) session(ctx context.Context, name string, handle func(context.
 	defer j.nc.RemoveStatusListener(lost)
 
 	ctx, stop := context.WithCancelCause(ctx)
-	in := make(chan jetstream.Msg, maxBatch)
+	in := make(chan jetstream.Msg, maxFetched)
 	delivery, err := cons.Consume(func(m jetstream.Msg) {
 		select {
 		case in <- m:
 		case <-ctx.Done():
 		}
 	},
-		jetstream.PullMaxMessagesWithBytesLimit(maxBatch, maxBatchBytes),
+		jetstream.PullMaxMessagesWithBytesLimit(maxFetched, maxBatchBytes),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { stop(err) }))
 	if err != nil {
 		stop(nil)
@@ -102,7 +106,10 @@ func (j *Journal) session(ctx context.Context, name string, handle func(context.
 		<-delivery.Closed()
 	}()
 
-	t := turn{in: in, lost: lost}
+	t := turn{in: in, lost: lost, linger: watchLinger}
+	if reader == Store {
+		t.linger = storeLinger
+	}
 	for {
 		batch, last, err := j.gather(ctx, &t)
 		if err != nil {
@@ -122,8 +129,9 @@ func (j *Journal) session(ctx context.Context, name string, handle func(context.
 type turn struct {
 	in        <-chan jetstream.Msg
 	lost      <-chan nats.Status
+	linger    time.Duration
 	delivered uint64 // the server's count of deliveries in this session
-	seq       uint64 // the last frame's
+	seq       uint64 // the last record's
 }
 
 // gather waits for a message and takes what else comes within the bounds of a
@@ -131,7 +139,7 @@ type turn struct {
 // but unreadable envelopes came.
 func (j *Journal) gather(ctx context.Context, t *turn) (batch []ingest.Frame, last jetstream.Msg, err error) {
 	var timeout <-chan time.Time
-	for size := 0; len(batch) < maxBatch && size < maxBatchBytes; {
+	for size := 0; len(batch) <= maxBatch-maxGroup && size < maxBatchBytes; {
 		var m jetstream.Msg
 		select {
 		case m = <-t.in:
@@ -142,19 +150,17 @@ func (j *Journal) gather(ctx context.Context, t *turn) (batch []ingest.Frame, la
 		case <-ctx.Done():
 			return nil, nil, context.Cause(ctx)
 		}
-		f, fresh, err := j.unwrap(ctx, t, m)
+		some, fresh, err := j.unwrap(ctx, t, m)
 		if err != nil {
 			return nil, nil, err
 		}
 		if fresh {
 			last = m
+			size += len(m.Data())
 		}
-		if f != nil {
-			batch = append(batch, *f)
-			size += len(f.Payload)
-		}
+		batch = append(batch, some...)
 		if timeout == nil && last != nil {
-			timer := time.NewTimer(linger)
+			timer := time.NewTimer(t.linger)
 			defer timer.Stop()
 			timeout = timer.C
 		}
@@ -162,9 +168,9 @@ func (j *Journal) gather(ctx context.Context, t *turn) (batch []ingest.Frame, la
 	return batch, last, nil
 }
 
-// unwrap checks that m comes in turn and returns its frame. A repeat is not
-// fresh; an unreadable envelope is set aside and has no frame.
-func (j *Journal) unwrap(ctx context.Context, t *turn, m jetstream.Msg) (f *ingest.Frame, fresh bool, err error) {
+// unwrap checks that m comes in turn and returns its frames. A repeat is not
+// fresh; an unreadable record is set aside and has no frames.
+func (j *Journal) unwrap(ctx context.Context, t *turn, m jetstream.Msg) (some []ingest.Frame, fresh bool, err error) {
 	meta, err := m.Metadata()
 	if err != nil {
 		return nil, false, fmt.Errorf("read delivery: %w", err)
@@ -177,14 +183,22 @@ func (j *Journal) unwrap(ctx context.Context, t *turn, m jetstream.Msg) (f *inge
 		return nil, false, nil
 	}
 	t.seq = meta.Sequence.Stream
-	frame, err := decodeFrame(m.Data())
-	frame.Device, frame.Seq = deviceOf(m.Subject()), meta.Sequence.Stream
+	some, err = decodeFrames(m.Data())
 	if err != nil {
-		frame.Received, frame.Payload = meta.Timestamp.UTC(), m.Data()
-		return nil, true, j.Quarantine(ctx, frame, err.Error())
+		whole := ingest.Frame{Seq: frameSeq(t.seq, 0), Device: deviceOf(m.Subject()), Received: meta.Timestamp.UTC(), Payload: m.Data()}
+		return nil, true, j.Quarantine(ctx, whole, err.Error())
 	}
-	return &frame, true, nil
+	for i := range some {
+		some[i].Seq = frameSeq(t.seq, i)
+		if some[i].Device == "" {
+			some[i].Device = deviceOf(m.Subject())
+		}
+	}
+	return some, true, nil
 }
+
+// frameSeq is the place of a frame: that of its record, and its place therein.
+func frameSeq(record uint64, index int) uint64 { return record*maxGroup + uint64(index) }
 
 // deliver hands a batch to handle until it is taken or ctx is done.
 func (j *Journal) deliver(ctx context.Context, name string, batch []ingest.Frame, handle func(context.Context, []ingest.Frame) error) error {
@@ -224,7 +238,8 @@ func (b *backoff) wait(ctx context.Context) bool {
 	}
 }
 
-// Lag returns for each reader how many frames it has not yet passed.
+// Lag returns for each reader how many records it has not yet passed. Each is one
+// frame or, under load, up to 512 frames.
 func (j *Journal) Lag(ctx context.Context) (map[string]uint64, error) {
 	lag := make(map[string]uint64, 2)
 	for _, reader := range []string{Store, Watch} {

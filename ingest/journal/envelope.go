@@ -10,13 +10,19 @@ import (
 	"tianhai/ingest"
 )
 
-// envelopeV1 is the first byte of every message of version 1:
+// The first byte of every message is its version:
 //
-//	frame       = version received(varint, Unix ns) length(uvarint) content-type payload
-//	quarantined = version seq(uvarint) length(uvarint) reason frame
+//	quarantined = 1 seq(uvarint) length(uvarint) reason single
+//	single      = 1 received(varint, Unix ns) length(uvarint) content-type payload
+//	group       = 2 { length(uvarint) device received(varint, Unix ns)
+//	                length(uvarint) content-type length(uvarint) payload }
 //
-// The device stands in the subject.
-const envelopeV1 = 1
+// Frames are written in groups. Journals of earlier versions hold single frames,
+// whose device stands in the subject.
+const (
+	envelopeV1 = 1
+	envelopeV2 = 2
+)
 
 var errEnvelope = errors.New("malformed envelope")
 
@@ -28,12 +34,68 @@ func encodeFrame(f ingest.Frame) []byte {
 func appendFrame(b []byte, f ingest.Frame) []byte {
 	b = append(b, envelopeV1)
 	b = binary.AppendVarint(b, f.Received.UnixNano())
-	b = binary.AppendUvarint(b, uint64(len(f.ContentType)))
-	b = append(b, f.ContentType...)
+	b = appendText(b, f.ContentType)
 	return append(b, f.Payload...)
 }
 
-// decodeFrame reads an envelope. The payload shares b's memory.
+func appendText[T string | []byte](b []byte, s T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// appendGrouped appends a frame to a group, which begins with its version.
+func appendGrouped(b []byte, f *ingest.Frame) []byte {
+	b = appendText(b, f.Device)
+	b = binary.AppendVarint(b, f.Received.UnixNano())
+	b = appendText(b, f.ContentType)
+	return appendText(b, f.Payload)
+}
+
+// groupedSize is how much room a frame takes in a group at most.
+func groupedSize(f *ingest.Frame) int {
+	return 4*binary.MaxVarintLen64 + len(f.Device) + len(f.ContentType) + len(f.Payload)
+}
+
+// decodeFrames reads a record. Payloads share b's memory. The frame of version 1
+// has no device.
+func decodeFrames(b []byte) ([]ingest.Frame, error) {
+	if len(b) == 0 || b[0] != envelopeV2 {
+		f, err := decodeFrame(b)
+		return []ingest.Frame{f}, err
+	}
+	frames := make([]ingest.Frame, 0, 1+len(b)/128)
+	for b = b[1:]; len(b) > 0; {
+		var f ingest.Frame
+		var err error
+		if f, b, err = decodeGrouped(b); err != nil {
+			return nil, fmt.Errorf("frame %d of group: %w", len(frames), err)
+		}
+		frames = append(frames, f)
+	}
+	if len(frames) == 0 || len(frames) > maxGroup {
+		return nil, fmt.Errorf("group of %d frames: %w", len(frames), errEnvelope)
+	}
+	return frames, nil
+}
+
+func decodeGrouped(b []byte) (f ingest.Frame, rest []byte, err error) {
+	if f.Device, b, err = text(b); err != nil || f.Device == "" {
+		return f, nil, fmt.Errorf("device: %w", errEnvelope)
+	}
+	ns, n := binary.Varint(b)
+	if n <= 0 {
+		return f, nil, fmt.Errorf("received time: %w", errEnvelope)
+	}
+	f.Received = time.Unix(0, ns).UTC()
+	if f.ContentType, b, err = text(b[n:]); err != nil {
+		return f, nil, fmt.Errorf("content type: %w", err)
+	}
+	if f.Payload, rest, err = span(b); err != nil {
+		return f, nil, fmt.Errorf("payload: %w", err)
+	}
+	return f, rest, nil
+}
+
+// decodeFrame reads a single frame. The payload shares b's memory.
 func decodeFrame(b []byte) (ingest.Frame, error) {
 	b, err := version(b)
 	if err != nil {
@@ -89,12 +151,18 @@ func version(b []byte) ([]byte, error) {
 
 // text splits a length-prefixed string from the head of b.
 func text(b []byte) (string, []byte, error) {
+	s, rest, err := span(b)
+	return string(s), rest, err
+}
+
+// span splits length-prefixed bytes from the head of b.
+func span(b []byte) (s, rest []byte, err error) {
 	size, n := binary.Uvarint(b)
 	if n <= 0 || size > uint64(len(b)-n) {
-		return "", nil, errEnvelope
+		return nil, nil, errEnvelope
 	}
 	b = b[n:]
-	return string(b[:size]), b[size:], nil
+	return b[:size:size], b[size:], nil
 }
 
 // token writes a device's name as one token of a NATS subject: whatever is not a

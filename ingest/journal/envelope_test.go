@@ -29,6 +29,32 @@ func TestEnvelopeV1(t *testing.T) {
 	}
 }
 
+func TestEnvelopeV2(t *testing.T) {
+	frames := []ingest.Frame{
+		{Device: "raft", ContentType: "a/b", Received: time.Unix(0, 64).UTC(), Payload: []byte{0xFF, 0x00}},
+		{Device: "池", Received: time.Unix(0, -1).UTC(), Payload: []byte{}},
+	}
+	b := []byte{2}
+	for i := range frames {
+		b = journal.AppendGrouped(b, &frames[i])
+	}
+	if got, want := hex.EncodeToString(b), "02"+"0472616674"+"8001"+"03612f62"+"02ff00"+"03e6b1a0"+"01"+"00"+"00"; got != want {
+		t.Errorf("group = %s, want %s", got, want)
+	}
+	got, err := journal.DecodeFrames(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(frames, got); d != "" {
+		t.Errorf("frames (-want +got)\n%s", d)
+	}
+	for n := range b {
+		if got, err := journal.DecodeFrames(b[:n]); err == nil && len(got) != 1 {
+			t.Errorf("%d of %d bytes are read as %d frames", n, len(b), len(got))
+		}
+	}
+}
+
 func TestToken(t *testing.T) {
 	tests := map[string]string{
 		"raft-1":  "raft-1",
@@ -82,6 +108,29 @@ func FuzzDecodeFrame(f *testing.F) {
 	})
 }
 
+func FuzzDecodeFrames(f *testing.F) {
+	f.Add([]byte{2})
+	f.Add([]byte{2, 1, 'a', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1})
+	f.Add(journal.AppendGrouped([]byte{2}, &ingest.Frame{Device: "a", Received: time.Unix(1, 2), Payload: []byte("{}")}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := journal.DecodeFrames(b)
+		if err != nil || b[0] != 2 {
+			return
+		}
+		again := []byte{2}
+		for i := range got {
+			again = journal.AppendGrouped(again, &got[i])
+		}
+		frames, err := journal.DecodeFrames(again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(got, frames); d != "" {
+			t.Errorf("after another round (-first +second)\n%s", d)
+		}
+	})
+}
+
 func FuzzDecodeQuarantined(f *testing.F) {
 	f.Add([]byte{1, 1, 5})
 	f.Add(journal.EncodeQuarantined(ingest.Frame{Seq: 9, Received: time.Unix(1, 2), Payload: []byte("x")}, "no such channel"))
@@ -101,8 +150,8 @@ func FuzzDecodeQuarantined(f *testing.F) {
 }
 
 func TestDecodeFrameNewer(t *testing.T) {
-	_, err := journal.DecodeFrame(append([]byte{2}, bytes.Repeat([]byte{0}, 10)...))
-	if err == nil || !strings.Contains(err.Error(), "version 2") {
-		t.Errorf("err = %v, want one that names version 2", err)
+	_, err := journal.DecodeFrames(append([]byte{3}, bytes.Repeat([]byte{0}, 10)...))
+	if err == nil || !strings.Contains(err.Error(), "version 3") {
+		t.Errorf("err = %v, want one that names version 3", err)
 	}
 }

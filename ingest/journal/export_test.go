@@ -4,6 +4,8 @@ package journal
 var (
 	EncodeFrame       = encodeFrame
 	DecodeFrame       = decodeFrame
+	DecodeFrames      = decodeFrames
+	AppendGrouped     = appendGrouped
 	EncodeQuarantined = encodeQuarantined
 	DecodeQuarantined = decodeQuarantined
 	Token             = token

@@ -92,11 +92,11 @@ func (j *Journal) floor(ctx context.Context, last uint64) (uint64, error) {
 
 // Stats are the journal's figures of one moment.
 type Stats struct {
-	Frames           uint64 // kept, passed by all readers or not
+	Records          uint64 // of up to 512 frames each; kept, passed by all readers or not
 	Bytes, MaxBytes  uint64
-	LastSeq          uint64
+	LastSeq          uint64    // of the last record
 	Oldest           time.Time // zero when there is none
-	Refused          uint64    // Appends that failed since Open
+	Refused          uint64    // frames whose Append failed since Open
 	Lag              map[string]uint64
 	Quarantined      uint64 // frames
 	QuarantinedBytes uint64
@@ -122,7 +122,7 @@ func (j *Journal) Stats(ctx context.Context) (Stats, error) {
 	}
 	state, asideState := up.CachedInfo().State, aside.CachedInfo().State
 	return Stats{
-		Frames: state.Msgs, Bytes: state.Bytes, MaxBytes: uint64(j.opt.MaxBytes),
+		Records: state.Msgs, Bytes: state.Bytes, MaxBytes: uint64(j.opt.MaxBytes),
 		LastSeq: state.LastSeq, Oldest: oldest(state), Refused: j.refused.Load(), Lag: lag,
 		Quarantined: asideState.Msgs, QuarantinedBytes: asideState.Bytes,
 	}, nil

@@ -23,8 +23,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -46,7 +48,7 @@ const (
 	frames     = "TH_UP" // streams
 	quarantine = "TH_QUARANTINE"
 
-	frameSubject      = "th.up." // {partition}.{device}
+	frameSubject      = "th.up." // {partition}.{groupToken}, in version 1 {partition}.{device}
 	quarantineSubject = "th.quarantine."
 
 	partitionsKey = "tianhai.partitions" // stream metadata
@@ -57,8 +59,9 @@ const (
 
 	appendTimeout = 5 * time.Second
 	adminTimeout  = 10 * time.Second
-	// maxPending bounds the frames on their way to the server.
-	maxPending = 8192
+	// maxPending bounds the records on their way to the server; each partition
+	// has one.
+	maxPending = 256
 )
 
 // Options say where the journal is and how large it may grow. The zero value is
@@ -121,6 +124,7 @@ type Journal struct {
 	srv        *embedded // nil when the server is outside
 	nc         *nats.Conn
 	js         jetstream.JetStream
+	lanes      []*lane // by partition
 	refused    atomic.Uint64
 	crowded    chan struct{} // holds a token after a refusal for want of room
 }
@@ -156,6 +160,7 @@ func (j *Journal) open(ctx context.Context) error {
 	if err := j.createFrames(ctx); err != nil {
 		return err
 	}
+	j.lanes = newLanes(j.partitions)
 	_, err = j.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:        quarantine,
 		Description: "frames that could not be stored, with the reason",
@@ -298,43 +303,62 @@ func (j *Journal) Close(ctx context.Context) error {
 // Consume for each.
 func (j *Journal) Partitions() int { return j.partitions }
 
-// Append keeps a frame. It returns nil once JetStream has it; its error wraps
-// ingest.ErrBusy when the journal is full, out of reach, or has not answered
-// within five seconds, and the frame may then be kept or not. Concurrent Appends
-// are sent together.
-func (j *Journal) Append(ctx context.Context, f ingest.Frame) error {
-	if f.Device == "" {
-		return fmt.Errorf("append frame without device: %w", ingest.ErrRefused)
+// Append keeps frames, those of one device in the order given. It returns nil
+// once JetStream has them all; its error wraps ingest.ErrBusy when the journal is
+// full, out of reach, or has not answered within ten seconds, and each frame may
+// then be kept or not. Concurrent Appends are sent together.
+func (j *Journal) Append(ctx context.Context, frames ...ingest.Frame) error {
+	for i := range frames {
+		if frames[i].Device == "" {
+			return fmt.Errorf("append frame without device: %w", ingest.ErrRefused)
+		}
 	}
 	if err := j.writable(); err != nil {
-		return j.busy(err)
+		return j.busy(err, len(frames))
 	}
-	future, err := j.js.PublishMsgAsync(&nats.Msg{
-		Subject: frameSubject + strconv.Itoa(partition(f.Device, j.partitions)) + "." + token(f.Device),
-		Data:    encodeFrame(f),
-	})
-	if err != nil {
-		return j.busy(err)
+	for p, some := range j.split(frames) {
+		if err := j.appendAll(ctx, p, some); err != nil {
+			return j.busy(err, len(frames))
+		}
 	}
-	select {
-	case <-future.Ok():
-		return nil
-	case err := <-future.Err():
-		return j.busy(err)
-	case <-ctx.Done():
-		return j.busy(ctx.Err())
+	return nil
+}
+
+// split sorts frames by partition.
+func (j *Journal) split(frames []ingest.Frame) iter.Seq2[int, []ingest.Frame] {
+	return func(yield func(int, []ingest.Frame) bool) {
+		if len(frames) == 0 {
+			return
+		}
+		first := partition(frames[0].Device, j.partitions)
+		if !slices.ContainsFunc(frames, func(f ingest.Frame) bool {
+			return f.Device != frames[0].Device && partition(f.Device, j.partitions) != first
+		}) {
+			yield(first, frames)
+			return
+		}
+		sorted := make([][]ingest.Frame, j.partitions)
+		for _, f := range frames {
+			p := partition(f.Device, j.partitions)
+			sorted[p] = append(sorted[p], f)
+		}
+		for p, some := range sorted {
+			if len(some) > 0 && !yield(p, some) {
+				return
+			}
+		}
 	}
 }
 
-func (j *Journal) busy(err error) error {
-	j.refused.Add(1)
+func (j *Journal) busy(err error, frames int) error {
+	j.refused.Add(uint64(frames))
 	if isFull(err) {
 		select {
 		case j.crowded <- struct{}{}:
 		default:
 		}
 	}
-	return fmt.Errorf("append frame: %w: %w", ingest.ErrBusy, err)
+	return fmt.Errorf("append frames: %w: %w", ingest.ErrBusy, err)
 }
 
 // isFull reports JetStream's refusal to go over a stream's MaxBytes. Error 10077

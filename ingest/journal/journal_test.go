@@ -370,7 +370,7 @@ func TestFull(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Refused == 0 || s.Bytes > s.MaxBytes*7/10 || s.Frames == 0 {
+		if s.Refused == 0 || s.Bytes > s.MaxBytes*7/10 || s.Records == 0 {
 			t.Errorf("after making room: %+v; want some, but under 70 %%, of the passed frames still kept", s)
 		}
 	})

@@ -113,14 +113,14 @@ type farmyard struct {
 	settled []ingest.CommandResult
 }
 
-func (y *farmyard) Append(_ context.Context, f ingest.Frame) error {
+func (y *farmyard) Append(_ context.Context, frames ...ingest.Frame) error {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	y.tries++
 	if y.shut {
 		return fmt.Errorf("append: %w", ingest.ErrBusy)
 	}
-	y.frames = append(y.frames, f)
+	y.frames = append(y.frames, frames...)
 	return nil
 }
 
