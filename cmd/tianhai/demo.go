@@ -33,6 +33,8 @@ const (
 	demoHistory  = 30 * 24 * time.Hour // measured before the first start
 	demoStep     = 15 * time.Minute    // between two measurements of the history
 	demoInterval = 5 * time.Second     // between two live ones
+	demoGapAgo   = 12 * 24 * time.Hour // the oysters' sensors stopped so long ago,
+	demoGap      = 14 * time.Hour      // for so long
 	demoNight    = 40 * time.Minute    // how long ago the pond's plankton died: its alarm fires at once
 	demoHaste    = 30                  // how much faster its oxygen moves since, so that nobody waits an hour for the aerator
 )
@@ -200,8 +202,11 @@ func (d *demo) devices(state demoState) ([]fleet.Device, error) {
 	var devices []fleet.Device
 	for _, row := range rows[1:] {
 		dev := fleet.Device{ID: row[0], Secret: row[1], Kind: row[2]}
-		if dev.Kind == "pond" {
+		switch dev.Kind {
+		case "pond":
 			dev.LowOxygen, dev.Haste = d.now.Add(-demoNight), demoHaste
+		case "raft": // its sensors were out for cleaning: real records have gaps, and pages must show them
+			dev.Faults = []fleet.Fault{{Kind: fleet.Missing, From: state.Seeded.Add(-demoGapAgo), For: demoGap}}
 		}
 		devices = append(devices, dev)
 	}
