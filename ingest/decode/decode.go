@@ -19,7 +19,7 @@ import (
 type Decoder = func(payload []byte) ([]ingest.Value, error)
 
 // Formats lists the names that ByFormat knows, without media types.
-const Formats = "json, senml+json, senml+cbor, influx"
+const Formats = "json, senml+json, senml+cbor, influx, chirpstack, ttn"
 
 // ByFormat returns the decoder of a format, named as in a device's model
 // ("json") or as a media type ("application/json; charset=utf-8"). Some have
@@ -41,6 +41,10 @@ func ByFormat(name string) (Decoder, bool) {
 		return SenMLCBOR, true
 	case "influx":
 		return Influx(cmp.Or(params["precision"], "ns"))
+	case "chirpstack":
+		return ChirpStack, true
+	case "ttn":
+		return TheThingsStack, true
 	default:
 		return nil, false
 	}
