@@ -57,7 +57,11 @@ func station(tb testing.TB, id string) *ingest.Profile {
 }
 
 func interpreter(profiles ingest.Profiles) *ingest.Interpreter {
-	return &ingest.Interpreter{Profiles: profiles, Decode: decode.ByFormat, Quality: qc.New(qc.GrossRange{})}
+	quality, err := qc.New(qc.Config{})
+	if err != nil {
+		panic(err)
+	}
+	return &ingest.Interpreter{Profiles: profiles, Decode: decode.ByFormat, Quality: quality}
 }
 
 func TestInterpret(t *testing.T) {

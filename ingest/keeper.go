@@ -86,30 +86,45 @@ func (k *Keeper) Run(ctx context.Context) error {
 	for p := range k.Source.Partitions() {
 		work.Go(func() error {
 			return k.Source.Consume(ctx, StoreReader, p, func(ctx context.Context, frames []Frame) error {
-				return trouble.outlast(ctx, func() error { return k.keep(ctx, frames) })
+				b := &batch{frames: frames, faults: make([]*FrameError, len(frames))}
+				return trouble.outlast(ctx, func() error { return k.keep(ctx, b) })
 			})
 		})
 	}
 	return work.Wait()
 }
 
-// keep stores and quarantines a batch. After an error the whole batch is to be
-// kept again.
-func (k *Keeper) keep(ctx context.Context, frames []Frame) error {
-	faults := make([]*FrameError, len(frames))
-	var obs []Observation
-	var owner []int // of each observation, the index of its frame
-	for i, f := range frames {
-		got, err := k.Interpreter.Interpret(ctx, f)
-		if err != nil && !errors.As(err, &faults[i]) {
+// A batch is what is kept together. Each of its frames is interpreted once,
+// however often storing is tried again: quality tests remember what they saw.
+type batch struct {
+	frames []Frame
+	read   int           // frames interpreted so far
+	faults []*FrameError // of each frame
+	obs    []Observation
+	owner  []int // of each observation, the index of its frame
+}
+
+// interpret goes on with the frames that are not interpreted yet.
+func (k *Keeper) interpret(ctx context.Context, b *batch) error {
+	for ; b.read < len(b.frames); b.read++ {
+		got, err := k.Interpreter.Interpret(ctx, b.frames[b.read])
+		if err != nil && !errors.As(err, &b.faults[b.read]) {
 			return err
 		}
 		for _, o := range got {
-			obs, owner = append(obs, o), append(owner, i)
+			b.obs, b.owner = append(b.obs, o), append(b.owner, b.read)
 		}
 	}
+	return nil
+}
+
+// keep stores and quarantines a batch. After an error it is to be kept again.
+func (k *Keeper) keep(ctx context.Context, b *batch) error {
+	if err := k.interpret(ctx, b); err != nil {
+		return err
+	}
 	var rejected *RejectedError
-	if err := k.Store.Write(ctx, obs); err != nil && !errors.As(err, &rejected) {
+	if err := k.Store.Write(ctx, b.obs); err != nil && !errors.As(err, &rejected) {
 		k.Metrics.storeFailed()
 		return err
 	}
@@ -117,25 +132,25 @@ func (k *Keeper) keep(ctx context.Context, frames []Frame) error {
 	if rejected != nil {
 		for _, r := range rejected.Rejections {
 			refused[r.Index] = true
-			if i := owner[r.Index]; faults[i] == nil {
-				faults[i] = &FrameError{FaultStore, r.Err}
+			if i := b.owner[r.Index]; b.faults[i] == nil {
+				b.faults[i] = &FrameError{FaultStore, r.Err}
 			}
 		}
 	}
-	for i, e := range faults {
+	for i, e := range b.faults {
 		if e == nil {
 			continue
 		}
-		if err := k.Quarantine.Quarantine(ctx, frames[i], e.Error()); err != nil {
+		if err := k.Quarantine.Quarantine(ctx, b.frames[i], e.Error()); err != nil {
 			return err
 		}
 	}
-	for _, e := range faults {
+	for _, e := range b.faults {
 		k.Metrics.quarantined(e)
 	}
-	for i := range obs {
+	for i := range b.obs {
 		if !refused[i] {
-			k.Metrics.stored(&obs[i])
+			k.Metrics.stored(&b.obs[i])
 		}
 	}
 	return nil

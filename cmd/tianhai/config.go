@@ -29,6 +29,7 @@ type config struct {
 	Influx   influxConfig   `yaml:"influx"`
 	Database databaseConfig `yaml:"database"`
 	Ledger   ledgerConfig   `yaml:"ledger"`
+	Quality  qualityConfig  `yaml:"quality"`
 	Alerts   alertsConfig   `yaml:"alerts"`
 	Log      logConfig      `yaml:"log"`
 }
@@ -77,6 +78,10 @@ type databaseConfig struct {
 
 type ledgerConfig struct {
 	Origin string `yaml:"origin"` // the log's name in checkpoints; fixed once the log exists; default "tianhai.local/log"
+}
+
+type qualityConfig struct {
+	Tests string `yaml:"tests"` // file of QARTOD tests; the built-in ones when empty
 }
 
 type alertsConfig struct {

@@ -154,13 +154,37 @@ func (s *server) openJournal(ctx context.Context) (err error) {
 }
 
 // interpreter makes one for one reader of the journal; what quality tests
-// remember of a device is each reader's own.
-func (s *server) interpreter() (*ingest.Interpreter, error) {
-	inRange, err := qc.NewGrossRange(nil)
+// remember of a device is each reader's own, and kept over restarts.
+func (s *server) interpreter(ctx context.Context, reader string) (*ingest.Interpreter, *qc.Saver, error) {
+	tests, err := s.loadTests()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &ingest.Interpreter{Profiles: s.registry, Decode: decode.ByFormat, Quality: qc.New(inRange)}, nil
+	checker, err := qc.New(tests)
+	if err != nil {
+		return nil, nil, fmt.Errorf("quality.tests: %w", err)
+	}
+	saver := &qc.Saver{Checker: checker, File: s.cfg.path("quality-" + reader + ".json"), Logger: s.log}
+	if err := checker.LoadFile(saver.File); err != nil {
+		s.log.WarnContext(ctx, "quality tests that look back begin anew", "error", err)
+	}
+	s.onClose("quality tests", func(context.Context) error { return checker.SaveFile(saver.File, time.Now()) })
+	return &ingest.Interpreter{Profiles: s.registry, Decode: decode.ByFormat, Quality: checker}, saver, nil
+}
+
+func (s *server) loadTests() (qc.Config, error) {
+	if s.cfg.Quality.Tests == "" {
+		return qc.Default()
+	}
+	raw, err := os.ReadFile(s.cfg.Quality.Tests)
+	if err != nil {
+		return qc.Config{}, fmt.Errorf("quality.tests: %w", err)
+	}
+	tests, err := qc.Parse(raw)
+	if err != nil {
+		return qc.Config{}, fmt.Errorf("quality.tests: %s: %w", s.cfg.Quality.Tests, err)
+	}
+	return tests, nil
 }
 
 func (s *server) openMonitor(ctx context.Context) error {
@@ -275,11 +299,11 @@ func (s *server) Send(ctx context.Context, c ingest.Command) error {
 
 // run works until ctx is done or a part fails.
 func (s *server) run(ctx context.Context) error {
-	store, err := s.interpreter()
+	store, storeSaver, err := s.interpreter(ctx, ingest.StoreReader)
 	if err != nil {
 		return err
 	}
-	live, err := s.interpreter()
+	live, liveSaver, err := s.interpreter(ctx, ingest.WatchReader)
 	if err != nil {
 		return err
 	}
@@ -290,7 +314,7 @@ func (s *server) run(ctx context.Context) error {
 	keeper := &ingest.Keeper{Source: s.journal, Quarantine: s.journal, Interpreter: store, Store: s.series, Metrics: ingest.NewMetrics(s.metrics), Logger: s.log}
 	watch := &ingest.Watch{Source: s.journal, Interpreter: live, Watchers: []ingest.Watcher{s.hub, s.engine}, Logger: s.log}
 	works := []func(context.Context) error{
-		keeper.Run, watch.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.expireCommands,
+		keeper.Run, watch.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.expireCommands,
 		func(ctx context.Context) error { return s.serveWeb(ctx, handler) },
 	}
 	if s.session != nil {

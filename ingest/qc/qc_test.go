@@ -2,98 +2,233 @@ package qc_test
 
 import (
 	"math"
-	"slices"
 	"testing"
+	"time"
 
-	"tianhai/farm"
+	"github.com/google/go-cmp/cmp"
+
 	"tianhai/ingest"
 	"tianhai/ingest/qc"
 )
 
-func sample(t *testing.T, quantity string, v float64) ingest.Sample {
-	t.Helper()
-	q, ok := farm.LookupQuantity(quantity)
-	if !ok {
-		t.Fatalf("no quantity %q", quantity)
+var (
+	none  = math.NaN()
+	begin = time.Date(2021, 7, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// every returns a series with one value each step.
+func every(step time.Duration, values ...float64) qc.Series {
+	s := qc.Series{Values: values}
+	for i := range values {
+		s.Times = append(s.Times, begin.Add(time.Duration(i)*step))
 	}
-	return ingest.Sample{Device: "d", Channel: "c", Quantity: q, Value: v}
+	return s
 }
 
-// The vector is ioos_qc's, tests/test_qartod.py, gross range.
-func TestGrossRangeVector(t *testing.T) {
-	test, err := qc.NewGrossRange(map[string]farm.Range{"water.ph": {Min: 1, Max: 4}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	checker := qc.New(test)
-	var got []ingest.Flag
-	for _, v := range []float64{1, 2, 3, 4, 8} {
-		s := sample(t, "water.ph", v)
-		s.Limits = farm.Range{Min: 0, Max: 5}
-		got = append(got, checker.Flag(s))
-	}
-	if want := []ingest.Flag{1, 1, 1, 1, 4}; !slices.Equal(got, want) {
-		t.Errorf("flags %v, want %v", got, want)
-	}
-}
+func at(v float64) *float64 { return &v }
 
-func TestGrossRange(t *testing.T) {
-	test, err := qc.NewGrossRange(map[string]farm.Range{"water.dissolved_oxygen": {Min: 2, Max: 15}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wide := farm.Range{Min: -100, Max: 100}
+type flags = []ingest.Flag
+
+// The vectors are ioos_qc's, tests/test_qartod.py.
+func TestVectors(t *testing.T) {
+	const quarter, day = 15 * time.Minute, 24 * time.Hour
+	spiky := []float64{3, 4.99, 5, 6, 8, 6, 6, 6.75, 6, 6, 5.3, 6, 6, 9, 5, none, 4, 4}
+	moving := []float64{2, 10, 2.1, 3, 4, 5, 7, 10, 0, 2, 2.2, 2, 1, 2, 3, 90, 91, 92, 93, 1, 2, 3, 4, 5}
+	perStep := func(v float64) float64 { return v / 15 / 60 } // divided as there: 10/15/60 is less than 10/900
+	downcast := every(time.Second, 1024, 1024, 1023.98, 1024, 1025, 1026, 1025.9, 1026, 1026, none, 1026, 1027)
+	downcast.Z = []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+	upcast := every(time.Second, 1026, none, 1026, 1026, 1025.9, 1026, 1025, 1024, 1023.98, 1024, 1024)
+	upcast.Z = []float64{11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1}
+	inversion := qc.DensityInversion{SuspectThreshold: at(-0.01), FailThreshold: at(-0.03)}
+	flat := qc.FlatLine{Tolerance: 0.01, SuspectThreshold: at(3000), FailThreshold: at(4800)}
 	tests := map[string]struct {
-		quantity string
-		limits   farm.Range
-		value    float64
-		want     ingest.Flag
+		test   qc.Test
+		series qc.Series
+		want   flags
 	}{
-		"within":                        {"water.temperature", farm.Range{}, 24.5, ingest.Good},
-		"on the upper bound":            {"water.temperature", farm.Range{}, 45, ingest.Good},
-		"just above":                    {"water.temperature", farm.Range{}, math.Nextafter(45, 46), ingest.Fail},
-		"on the lower bound":            {"water.temperature", farm.Range{}, -2, ingest.Good},
-		"below":                         {"water.temperature", farm.Range{}, -2.1, ingest.Fail},
-		"sensor narrower than nature":   {"water.temperature", farm.Range{Min: 0, Max: 40}, 41, ingest.Fail},
-		"sensor wider than nature":      {"water.temperature", wide, 46, ingest.Fail},
-		"suspect":                       {"water.dissolved_oxygen", farm.Range{}, 1.9, ingest.Suspect},
-		"on the bound of suspect":       {"water.dissolved_oxygen", farm.Range{}, 2, ingest.Good},
-		"suspect, but sensor cannot be": {"water.dissolved_oxygen", farm.Range{Min: 1, Max: 20}, 0.5, ingest.Fail},
+		"gross range": {
+			qc.GrossRange{FailSpan: qc.Span{Min: 0, Max: 5}, SuspectSpan: &qc.Span{Min: 1, Max: 4}},
+			every(quarter, 1, 2, 3, 4, 8),
+			flags{1, 1, 1, 1, 4},
+		},
+		"gross range, sensor and user": {
+			qc.GrossRange{FailSpan: qc.Span{Min: 10, Max: 50}, SuspectSpan: &qc.Span{Min: 20, Max: 40}},
+			every(quarter, none, 10, 15, 20, 25, 30, 35, 40, none, 51, 5),
+			flags{9, 3, 3, 1, 1, 1, 1, 1, 9, 4, 4},
+		},
+		"spike": {
+			qc.Spike{SuspectThreshold: at(25), FailThreshold: at(50)},
+			every(quarter, 10, 12, 999.99, 13, 15, 40, 9, 9),
+			flags{2, 4, 4, 4, 1, 3, 1, 2},
+		},
+		"spike, negative": {
+			qc.Spike{SuspectThreshold: at(25), FailThreshold: at(50), Method: "average"},
+			every(quarter, -100, -99, -99, -98),
+			flags{2, 1, 1, 2},
+		},
+		"spike, missing": {
+			qc.Spike{SuspectThreshold: at(25), FailThreshold: at(50)},
+			every(quarter, 10, 12, 999.99, 13, 15, 40, 9, 9, none, 10, 10, 999.99, 10, none),
+			flags{2, 4, 4, 4, 1, 3, 1, 2, 9, 2, 4, 4, 2, 9},
+		},
+		"spike, average": {
+			qc.Spike{SuspectThreshold: at(.5), FailThreshold: at(1)},
+			every(quarter, spiky...),
+			flags{2, 3, 1, 1, 4, 3, 1, 3, 1, 1, 3, 1, 4, 4, 2, 9, 2, 2},
+		},
+		"spike, differential": {
+			qc.Spike{SuspectThreshold: at(.5), FailThreshold: at(1), Method: "differential"},
+			every(quarter, spiky...),
+			flags{2, 1, 1, 1, 4, 1, 1, 3, 1, 1, 3, 1, 1, 4, 2, 9, 2, 2},
+		},
+		"rate of change": {
+			qc.RateOfChange{Threshold: perStep(5)},
+			every(quarter, moving...),
+			flags{1, 3, 3, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 3, 1, 1, 1, 1},
+		},
+		"rate of change, fail": {
+			qc.RateOfChange{Threshold: perStep(5), FailThreshold: at(perStep(10))},
+			every(quarter, moving...),
+			flags{1, 3, 3, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 4, 1, 1, 1, 1},
+		},
+		"rate of change, missing": {
+			qc.RateOfChange{Threshold: perStep(5)}, every(quarter, 2, 10, 2, 3, none, none, 7, 10), flags{1, 3, 3, 1, 9, 9, 1, 1},
+		},
+		"rate of change, noise": {
+			qc.RateOfChange{Threshold: 0.001, MinChange: 0.5}, every(time.Second, 2, 2.5, 2, 2.6), flags{1, 1, 1, 3},
+		},
+		"rate of change, within a second": {
+			qc.RateOfChange{Threshold: 0.001}, every(999*time.Millisecond, 2, 9, 2), flags{1, 1, 1},
+		},
+		"flat line": {
+			flat, every(quarter, 1, 2, 2.0001, 2, 2.0001, 2, 2.0001, 2, 4, 5, 3, 3.0001, 3.0005, 3.00001),
+			flags{1, 1, 1, 1, 3, 3, 4, 4, 1, 1, 1, 1, 1, 3},
+		},
+		"flat line from the first": {
+			qc.FlatLine{Tolerance: .1, SuspectThreshold: at(3), FailThreshold: at(5)},
+			every(time.Second, 5, 5, 5, 5, 5, 5),
+			flags{1, 1, 1, 3, 3, 4},
+		},
+		"flat line, missing": {
+			flat, every(quarter, 1, none, none, 2, 2.0001, 2, 2.0001, 2, 4, none, 3, none, none, 3.00001),
+			flags{1, 9, 9, 1, 3, 3, 4, 4, 1, 9, 1, 9, 9, 3},
+		},
+		"flat line, slope": {
+			qc.FlatLine{Tolerance: 4, SuspectThreshold: at(3), FailThreshold: at(6)},
+			every(time.Second, 1, 1, 1, 1, 1, 6, 5, 4, 3, 2),
+			flags{1, 1, 1, 3, 3, 1, 1, 1, 3, 3},
+		},
+		"flat line, no tolerance":    {qc.FlatLine{SuspectThreshold: at(1)}, every(time.Second, 5, 5, 5, 5), flags{1, 1, 1, 1}},
+		"flat line, too few to tell": {qc.FlatLine{Tolerance: 1, SuspectThreshold: at(1)}, every(time.Second, 5, 5), flags{1, 1}},
+		"attenuated signal": {
+			qc.AttenuatedSignal{SuspectThreshold: 100, FailThreshold: 10, TestPeriod: 2 * 86400, CheckType: "range"},
+			every(day, 1, 2, 3, 100, 1000),
+			flags{4, 4, 4, 3, 1},
+		},
+		"attenuated signal, enough": {
+			qc.AttenuatedSignal{SuspectThreshold: 100, FailThreshold: 10, TestPeriod: 2 * 86400, MinObs: 2, CheckType: "range"},
+			every(day, 1, 2, 3, 100, 1000),
+			flags{2, 4, 4, 3, 1},
+		},
+		"attenuated signal, enough time": {
+			qc.AttenuatedSignal{SuspectThreshold: 100, FailThreshold: 10, TestPeriod: 2 * 86400, MinPeriod: 2 * 86400, CheckType: "range"},
+			every(day, 1, 2, 3, 100, 1000),
+			flags{2, 4, 4, 3, 1},
+		},
+		"attenuated signal, missing": {
+			qc.AttenuatedSignal{SuspectThreshold: 100, FailThreshold: 50, TestPeriod: 2 * 86400, MinObs: 2, CheckType: "range"},
+			every(day, 1, none, 10, 100, 1000),
+			flags{2, 9, 2, 3, 1},
+		},
+		"attenuated signal, series": {
+			qc.AttenuatedSignal{SuspectThreshold: 5, FailThreshold: 0}, every(day, 1, 2, 3, 4), flags{3, 3, 3, 3},
+		},
+		"attenuated signal, series varies": {
+			qc.AttenuatedSignal{SuspectThreshold: .75, FailThreshold: .5}, every(day, none, 2, 3, 4), flags{9, 1, 1, 1},
+		},
+		"attenuated signal, series range": {
+			qc.AttenuatedSignal{SuspectThreshold: 50, FailThreshold: 31, CheckType: "range"}, every(day, 10, none, none, 40), flags{4, 9, 9, 4},
+		},
+		// The deviation of the population is 1, that of a sample 1.41.
+		"attenuated signal, population": {
+			qc.AttenuatedSignal{SuspectThreshold: 1.2, FailThreshold: .9, TestPeriod: 2 * 86400, MinObs: 2}, every(day, 1, 3), flags{2, 3},
+		},
+		"density inversion, down":   {inversion, downcast, flags{1, 3, 3, 1, 1, 4, 4, 1, 1, 9, 9, 1}},
+		"density inversion, up":     {inversion, upcast, flags{1, 9, 9, 1, 4, 4, 1, 1, 3, 3, 1}},
+		"density inversion, one":    {inversion, qc.Series{Times: []time.Time{begin}, Values: []float64{1}, Z: []float64{1}}, flags{2}},
+		"density inversion, no z":   {inversion, every(day, 1, 2), flags{2, 2}},
+		"time gap":                  {qc.TimeGap{SuspectThreshold: at(900), FailThreshold: at(1700)}, every(quarter, 1, 1, none, 1), flags{2, 1, 9, 4}},
+		"time gap, not evaluated":   {qc.TimeGap{SuspectThreshold: at(1)}, every(quarter, none, 1), flags{9, 2}},
+		"time gap, suspect":         {qc.TimeGap{SuspectThreshold: at(899)}, every(quarter, 1, 1), flags{2, 3}},
+		"nothing, nothing to judge": {flat, qc.Series{}, flags{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := sample(t, tt.quantity, tt.value)
-			s.Limits = tt.limits
-			if got := qc.New(test).Flag(s); got != tt.want {
-				t.Errorf("flag %d, want %d", got, tt.want)
+			if diff := cmp.Diff(tt.want, tt.test.Flags(tt.series)); diff != "" {
+				t.Errorf("flags (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestMissing(t *testing.T) {
-	s := sample(t, "water.temperature", 0)
-	s.Missing = true
-	if got := qc.New(qc.GrossRange{}).Flag(s); got != ingest.Missing {
-		t.Errorf("flag %d, want %d", got, ingest.Missing)
+// The members are those of ioos_qc's TestClimatology; a later one overrides.
+func TestClimatology(t *testing.T) {
+	date := func(text string) time.Time {
+		v, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
 	}
-}
-
-func TestNoTests(t *testing.T) {
-	if got := qc.New().Flag(sample(t, "water.temperature", 20)); got != ingest.NotEvaluated {
-		t.Errorf("flag %d, want %d", got, ingest.NotEvaluated)
+	span := func(a, b float64) qc.Span { return qc.Span{Min: a, Max: b} }
+	shallow, deep, hard := span(0, 10), span(10, 100), span(0, 60)
+	byDate := qc.Climatology{Members: []qc.Season{
+		{From: date("2011-01-01"), To: date("2011-07-01"), VSpan: span(10, 20), FSpan: &hard},
+		{From: date("2011-07-01"), To: date("2012-01-01"), VSpan: span(30, 40)},
+		{From: date("2012-01-01"), To: date("2013-01-01"), VSpan: span(40, 50)},
+		{From: date("2012-01-01"), To: date("2013-01-01"), VSpan: span(50, 60), ZSpan: &shallow},
+		{From: date("2012-01-01"), To: date("2013-01-01"), VSpan: span(70, 80), ZSpan: &deep},
+	}}
+	by := func(period qc.Period, from, to float64) qc.Climatology {
+		return qc.Climatology{Members: []qc.Season{{Period: period, TSpan: span(from, to), VSpan: span(1, 2)}}}
 	}
-}
-
-func TestNewGrossRangeRefuses(t *testing.T) {
-	for name, spans := range map[string]map[string]farm.Range{
-		"unknown quantity":   {"water.colour": {Min: 1, Max: 2}},
-		"wider than nature":  {"water.ph": {Min: 5, Max: 15}},
-		"ends before begins": {"water.ph": {Min: 9, Max: 5}},
-	} {
+	tests := map[string]struct {
+		test  qc.Climatology
+		day   string
+		value float64
+		z     float64
+		want  ingest.Flag
+	}{
+		"good":                         {byDate, "2011-01-02", 11, none, 1},
+		"below":                        {byDate, "2011-01-02", 9, none, 3},
+		"above":                        {byDate, "2011-01-02", 21, none, 3},
+		"on the bound":                 {byDate, "2011-01-02", 20, none, 1},
+		"fails":                        {byDate, "2011-01-02", 61, none, 4},
+		"missing":                      {byDate, "2011-01-02", none, none, 9},
+		"later member on a shared day": {byDate, "2011-07-01", 31, none, 1},
+		"first day":                    {byDate, "2011-01-01", 11, none, 1},
+		"day before":                   {byDate, "2010-12-31", 11, none, 2},
+		"last day":                     {byDate, "2013-01-01", 41, none, 1},
+		"shallow":                      {byDate, "2012-01-02", 51, 2, 1},
+		"deep":                         {byDate, "2012-01-02", 71, 90, 1},
+		"depth unknown":                {byDate, "2012-01-02", 42, none, 1},
+		"deep, suspect":                {byDate, "2012-01-02", 59, 11, 3},
+		"both depths, the later":       {byDate, "2012-01-02", 75, 10, 1},
+		"deeper than any":              {byDate, "2012-01-02", 45, 101, 1},
+		"month":                        {by("month", 2, 3), "2012-02-01", 1, none, 1},
+		"month after":                  {by("month", 2, 3), "2012-04-01", 1, none, 2},
+		"quarter":                      {by("quarter", 4, 4), "2012-10-01", 1, none, 1},
+		"quarter before":               {by("quarter", 4, 4), "2012-09-30", 1, none, 2},
+		"ISO week of another year":     {by("week", 52, 52), "2012-01-01", 1, none, 1},
+		"day of year":                  {by("dayofyear", 60, 60), "2012-02-29", 1, none, 1},
+		"Monday is 0":                  {by("dayofweek", 0, 0), "2012-01-02", 1, none, 1},
+		"hour":                         {by("hour", 0, 0), "2012-01-02", 3, none, 3},
+	}
+	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if _, err := qc.NewGrossRange(spans); err == nil {
-				t.Error("accepted")
+			s := qc.Series{Times: []time.Time{date(tt.day)}, Values: []float64{tt.value}, Z: []float64{tt.z}}
+			if got := tt.test.Flags(s)[0]; got != tt.want {
+				t.Errorf("flag %d, want %d", got, tt.want)
 			}
 		})
 	}
@@ -101,15 +236,33 @@ func TestNewGrossRangeRefuses(t *testing.T) {
 
 // The vector is ioos_qc's, tests/test_qartod.py, aggregate.
 func TestWorst(t *testing.T) {
-	rangeFlags := []ingest.Flag{1, 1, 1, 9, 1, 1, 9, 9}
-	spike := []ingest.Flag{2, 1, 1, 1, 1, 1, 9, 9}
-	gradient := []ingest.Flag{1, 3, 3, 4, 3, 1, 2, 9}
-	want := []ingest.Flag{1, 3, 3, 4, 3, 1, 2, 9}
+	rangeFlags := flags{1, 1, 1, 9, 1, 1, 9, 9}
+	spike := flags{2, 1, 1, 1, 1, 1, 9, 9}
+	gradient := flags{1, 3, 3, 4, 3, 1, 2, 9}
+	want := flags{1, 3, 3, 4, 3, 1, 2, 9}
 	for i := range want {
 		a := qc.Worst(qc.Worst(rangeFlags[i], spike[i]), gradient[i])
 		b := qc.Worst(gradient[i], qc.Worst(spike[i], rangeFlags[i]))
 		if a != want[i] || b != want[i] {
 			t.Errorf("point %d: %d and %d, want %d", i, a, b, want[i])
 		}
+	}
+}
+
+func TestFlags(t *testing.T) {
+	tests := []qc.Test{
+		qc.GrossRange{FailSpan: qc.Span{Min: 0, Max: 10}},
+		qc.Spike{SuspectThreshold: at(3)},
+	}
+	byTest, aggregate := qc.Flags(tests, every(time.Minute, 1, 1, 8, none, 11))
+	want := map[string][]ingest.Flag{"gross_range_test": {1, 1, 1, 9, 4}, "spike_test": {2, 3, 2, 9, 2}}
+	if diff := cmp.Diff(want, byTest); diff != "" {
+		t.Errorf("by test (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(flags{1, 3, 1, 9, 4}, aggregate); diff != "" {
+		t.Errorf("aggregate (-want +got):\n%s", diff)
+	}
+	if _, untested := qc.Flags(nil, every(time.Minute, 1, none)); !cmp.Equal(untested, flags{2, 9}) {
+		t.Errorf("without tests %v, want [2 9]", untested)
 	}
 }

@@ -1,0 +1,94 @@
+package qc
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"tianhai/ingest"
+)
+
+// Climatology compares a value with what is usual for its time of year and
+// depth. Of the members that hold for a value the last one judges; a value for
+// which none holds is not evaluated. Time is that of Series.Times in its own
+// zone; a Checker's is UTC.
+//
+// Source: QARTOD test 5, climatology.
+type Climatology struct{ Members []Season }
+
+// A Season is one member of a climatology. All spans include their bounds.
+type Season struct {
+	Period   Period // "month", "quarter", "week", "dayofyear", "dayofweek" (Monday is 0) or "hour"; empty: From and To count
+	TSpan    Span   // in numbers of Period
+	From, To time.Time
+	VSpan    Span  // outside it a value is suspect
+	FSpan    *Span // outside it a value fails; nil fails nothing
+	ZSpan    *Span // holds for these depths only, never where depth is unknown; nil for all
+}
+
+func (m Season) holds(p point) bool {
+	if m.ZSpan != nil && !m.ZSpan.contains(p.z) {
+		return false
+	}
+	if m.Period == "" {
+		return !p.at.Before(m.From) && !p.at.After(m.To)
+	}
+	return m.TSpan.contains(float64(periods[m.Period](p.at)))
+}
+
+// Name implements Test.
+func (Climatology) Name() string { return "climatology_test" }
+
+// Flags implements Test.
+func (c Climatology) Flags(s Series) []ingest.Flag { return replay(s, c.memory()) }
+
+func (c Climatology) memory() memory {
+	return forgetful{func(p point) ingest.Flag {
+		for i := len(c.Members) - 1; i >= 0; i-- {
+			m := &c.Members[i]
+			switch {
+			case !m.holds(p):
+			case m.FSpan != nil && !m.FSpan.contains(p.value):
+				return ingest.Fail
+			case !m.VSpan.contains(p.value):
+				return ingest.Suspect
+			default:
+				return ingest.Good
+			}
+		}
+		return ingest.NotEvaluated
+	}}
+}
+
+func (c Climatology) check() error {
+	if len(c.Members) == 0 {
+		return errors.New("config: no member")
+	}
+	for i, m := range c.Members {
+		if err := m.check(); err != nil {
+			return fmt.Errorf("config[%d].%w", i, err)
+		}
+	}
+	return nil
+}
+
+func (m Season) check() error {
+	if m.Period != "" && periods[m.Period] == nil {
+		return fmt.Errorf("period: %q is none of month, quarter, week, dayofyear, dayofweek, hour", m.Period)
+	}
+	if m.Period == "" && m.To.Before(m.From) {
+		return errors.New("tspan: ends before it begins")
+	}
+	for name, span := range map[string]*Span{"tspan": &m.TSpan, "vspan": &m.VSpan, "fspan": m.FSpan, "zspan": m.ZSpan} {
+		if span == nil {
+			continue
+		}
+		if err := span.check(name); err != nil {
+			return err
+		}
+	}
+	if m.FSpan != nil && (!m.FSpan.contains(m.VSpan.Min) || !m.FSpan.contains(m.VSpan.Max)) {
+		return errors.New("vspan: must lie within fspan")
+	}
+	return nil
+}
