@@ -32,7 +32,14 @@ var access = map[string]struct {
 	"GET /sites/:id/operations":  {"/sites/raft-1/operations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /sites/:id/operations": {"/sites/raft-1/operations", `{"id":"01JZ00000000000000000000P2","kind":"feed","at":"2026-07-01T03:00:00Z"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
 
-	"GET /devices/:id":                {"/devices/do-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"GET /devices/:id":           {"/devices/do-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"POST /devices":              {"/devices", `{"model":"pond","count":1}`, [8]int{401, 403, 403, 403, 403, 403, 403, 201}},
+	"POST /devices/:id/claim":    {"/devices/pond-x/claim", `{"code":"0000000000000","site":"raft-1"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
+	"POST /devices/:id/state":    {"/devices/do-1/state", `{"state":"suspended"}`, [8]int{401, 404, 404, 404, 403, 403, 204, 204}},
+	"POST /devices/:id/secret":   {"/devices/do-1/secret", `{}`, [8]int{401, 404, 404, 404, 403, 403, 201, 201}},
+	"DELETE /devices/:id/secret": {"/devices/do-1/secret", "", [8]int{401, 404, 404, 404, 403, 403, 204, 204}},
+	"GET /devices/:id/events":    {"/devices/do-1/events", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+
 	"GET /devices/:id/calibrations":   {"/devices/do-1/calibrations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /devices/:id/calibrations":  {"/devices/do-1/calibrations", `{"channel":"t","slope":1}`, [8]int{401, 404, 404, 404, 403, 403, 201, 201}},
 	"GET /devices/:id/installations":  {"/devices/do-1/installations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},

@@ -82,6 +82,22 @@ type Upkeep interface {
 	Install(ctx context.Context, in device.Installation) error
 }
 
+// Lifecycle changes the state and the secrets of devices; *device.Manager does. A
+// change that a device's state does not allow is farm.ErrConflict.
+type Lifecycle interface {
+	SetState(ctx context.Context, o device.Order, to device.State) error
+	Rotate(ctx context.Context, o device.Order, grace time.Duration) (secret string, err error)
+	Revoke(ctx context.Context, o device.Order) error
+	// Events returns a device's, oldest first.
+	Events(ctx context.Context, device string) ([]device.Event, error)
+}
+
+// Claims makes devices and gives them to their owners; *device.Issuer does.
+type Claims interface {
+	Issue(ctx context.Context, account string, m device.Model, n int) ([]device.Label, error)
+	Claim(ctx context.Context, c device.Claim, code string) error // device.ErrClaim
+}
+
 // A Sender passes commands to devices. It returns nil once the broker has one.
 type Sender interface {
 	Send(ctx context.Context, c ingest.Command) error
@@ -141,6 +157,8 @@ type Config struct {
 	Farms      Farms
 	Devices    Devices
 	Upkeep     Upkeep
+	Lifecycle  Lifecycle
+	Claims     Claims
 	Commands   Commands
 	Sender     Sender
 	Series     Series

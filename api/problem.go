@@ -14,6 +14,7 @@ import (
 	"tianhai/api/auth"
 	"tianhai/farm"
 	"tianhai/ingest"
+	"tianhai/ingest/device"
 	"tianhai/trace"
 )
 
@@ -55,6 +56,7 @@ func kinds() []kind {
 		{errJSON, http.StatusBadRequest, "bad_json"},
 		{auth.ErrDenied, http.StatusUnauthorized, "bad_login"},
 		{auth.ErrTooMany, http.StatusTooManyRequests, "too_many"},
+		{device.ErrClaim, http.StatusForbidden, "claim_refused"},
 		{farm.ErrNotFound, http.StatusNotFound, "not_found"},
 		{farm.ErrConflict, http.StatusConflict, "conflict"},
 		{trace.ErrNoEvidence, http.StatusServiceUnavailable, "no_evidence"},

@@ -32,7 +32,13 @@ func (s *server) routes() []route {
 		{get, "/sites/:id/operations", s.listOperations, false},
 		{post, "/sites/:id/operations", s.addOperation, false},
 
+		{post, "/devices", s.issueDevices, false},
 		{get, "/devices/:id", s.getDevice, false},
+		{post, "/devices/:id/claim", s.claim, false},
+		{post, "/devices/:id/state", s.setState, false},
+		{post, "/devices/:id/secret", s.rotateSecret, false},
+		{del, "/devices/:id/secret", s.revokeSecret, false},
+		{get, "/devices/:id/events", s.listEvents, false},
 		{get, "/devices/:id/calibrations", s.listCalibrations, false},
 		{post, "/devices/:id/calibrations", s.addCalibration, false},
 		{get, "/devices/:id/installations", s.listInstallations, false},

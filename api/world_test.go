@@ -36,6 +36,8 @@ type world struct {
 	devices  map[string]device.Device
 	places   map[string]ingest.Place
 	commands []device.CommandRecord
+	changes  []string // of life cycles
+	retired  bool     // no device changes its state
 	tuned    []device.Calibration
 	moved    []device.Installation
 	alerts   []alert.Alert
@@ -400,7 +402,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Farms: w, Devices: w, Upkeep: w, Commands: w, Sender: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w,
+		Sessions: w, Farms: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Commands: w, Sender: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w,
 		Hub: hub, Catalog: catalog, Now: func() time.Time { return noon },
 	}
 }

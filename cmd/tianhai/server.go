@@ -55,6 +55,9 @@ type server struct {
 	journal  *journal.Journal
 	ledger   *ledger.Ledger
 	registry *device.Registry
+	manager  *device.Manager
+	seen     *device.Sightings
+	changes  chan struct{} // to devices, by this process
 	hub      *api.Hub
 	engine   *alert.Engine
 	notices  *alert.Notices
@@ -190,6 +193,9 @@ func (s *server) loadTests() (qc.Config, error) {
 func (s *server) openMonitor(ctx context.Context) error {
 	s.hub = &api.Hub{}
 	s.registry = device.NewRegistry(device.RegistryOptions{Directory: s.store, Presence: s.hub, Logger: s.log})
+	s.changes = make(chan struct{}, 1)
+	s.manager = &device.Manager{Store: s.store, Changed: s.deviceChanged}
+	s.seen = device.NewSightings(s.store, s.log)
 	if err := s.store.ResetPresence(ctx, time.Now()); err != nil {
 		return err
 	}
@@ -312,9 +318,9 @@ func (s *server) run(ctx context.Context) error {
 		return err
 	}
 	keeper := &ingest.Keeper{Source: s.journal, Quarantine: s.journal, Interpreter: store, Store: s.series, Metrics: ingest.NewMetrics(s.metrics), Logger: s.log}
-	watch := &ingest.Watch{Source: s.journal, Interpreter: live, Watchers: []ingest.Watcher{s.hub, s.engine}, Logger: s.log}
+	watch := &ingest.Watch{Source: s.journal, Interpreter: live, Watchers: []ingest.Watcher{s.hub, s.engine, s.seen}, Logger: s.log}
 	works := []func(context.Context) error{
-		keeper.Run, watch.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.expireCommands,
+		keeper.Run, watch.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.expireCommands, s.watchDevices, s.seen.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, handler) },
 	}
 	if s.session != nil {

@@ -41,7 +41,7 @@ type Device struct {
 	StatusAt   time.Time `json:"status_at,omitzero"` // when Online last changed
 	State      State     `json:"state"`
 	StateAt    time.Time `json:"state_at,omitzero"` // when State last changed
-	Seen       time.Time `json:"seen,omitzero"`     // when its last frame came, to half a minute
+	Seen       time.Time `json:"seen,omitzero"`     // when its last reading came, to half a minute
 	OldHash    []byte    `json:"-"`                 // of the secret before, which is good until OldUntil
 	OldUntil   time.Time `json:"-"`
 }

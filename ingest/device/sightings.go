@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tianhai/ingest"
 )
 
 // SightingsEvery is how often it is written when devices were last seen.
@@ -19,8 +21,8 @@ type Witness interface {
 }
 
 // Sightings remember when devices were last seen, and write it now and then, so
-// that a frame costs no more than an entry in a map. What was not written when
-// the process ends is lost, and the device's next frame mends it.
+// that a reading costs no more than an entry in a map. What was not written when
+// the process ends is lost, and the device's next reading mends it.
 type Sightings struct {
 	witness Witness
 	log     *slog.Logger
@@ -48,6 +50,14 @@ func (s *Sightings) Saw(device string, at time.Time) {
 	case !known && len(s.last) < DefaultMaxDevices:
 		s.last[strings.Clone(device)] = at
 	}
+}
+
+// Observe remembers who sent readings. It always returns nil.
+func (s *Sightings) Observe(_ context.Context, obs []ingest.Observation) error {
+	for i := range obs {
+		s.Saw(obs[i].Device, obs[i].Received)
+	}
+	return nil
 }
 
 // Run writes until ctx is done, and then once more.

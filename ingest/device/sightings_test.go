@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tianhai/ingest"
 	"tianhai/ingest/device"
 )
 
@@ -43,7 +44,10 @@ func TestSightings(t *testing.T) {
 		for n := range 1000 {
 			s.Saw("buoy", noon.Add(time.Duration(n)*time.Second))
 		}
-		s.Saw("buoy", noon) // told late
+		obs := []ingest.Observation{{Device: "buoy", Received: noon}} // told late
+		if err := s.Observe(ctx, obs); err != nil {
+			t.Error(err)
+		}
 		time.Sleep(device.SightingsEvery)
 		synctest.Wait()
 		told.mu.Lock()

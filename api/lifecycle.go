@@ -1,0 +1,164 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tianhai/api/auth"
+	"tianhai/farm"
+	"tianhai/ingest/device"
+	"tianhai/trace/label"
+)
+
+func (s *server) listEvents(c *gin.Context) error {
+	d, err := s.device(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	events, err := s.Lifecycle.Events(c.Request.Context(), d.ID)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"events": list(events)})
+	return nil
+}
+
+// order returns what the caller, who must be a manager, wants done to the device
+// of the path. In is the body.
+func (s *server) order(c *gin.Context, in any, reason *string) (device.Order, error) {
+	d, err := s.device(c, auth.Administer)
+	if err != nil {
+		return device.Order{}, err
+	}
+	if err := body(c, in); err != nil {
+		return device.Order{}, err
+	}
+	if err := device.CheckReason(*reason); err != nil {
+		return device.Order{}, &invalidError{"reason", err.Error()}
+	}
+	return device.Order{Device: d.ID, Account: who(c).Login, Reason: *reason}, nil
+}
+
+func (s *server) setState(c *gin.Context) error {
+	var in struct {
+		State  device.State `json:"state"`
+		Reason string       `json:"reason"`
+	}
+	o, err := s.order(c, &in, &in.Reason)
+	if err != nil {
+		return err
+	}
+	switch in.State {
+	case device.Active, device.Suspended, device.Retired:
+	default:
+		return &invalidError{"state", "is none of active, suspended and retired"}
+	}
+	if err := s.Lifecycle.SetState(c.Request.Context(), o, in.State); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// rotateSecret answers with the new secret, the only time it is seen.
+func (s *server) rotateSecret(c *gin.Context) error {
+	var in struct {
+		Grace  int64  `json:"grace"` // seconds
+		Reason string `json:"reason"`
+	}
+	o, err := s.order(c, &in, &in.Reason)
+	if err != nil {
+		return err
+	}
+	if in.Grace < 0 || in.Grace > int64(device.MaxGrace.Seconds()) {
+		return &invalidError{"grace", "is not within 0 and 2592000 seconds"}
+	}
+	secret, err := s.Lifecycle.Rotate(c.Request.Context(), o, time.Duration(in.Grace)*time.Second)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, gin.H{"device": o.Device, "secret": secret})
+	return nil
+}
+
+func (s *server) revokeSecret(c *gin.Context) error {
+	d, err := s.device(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	if err := s.Lifecycle.Revoke(c.Request.Context(), device.Order{Device: d.ID, Account: who(c).Login}); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// issueDevices answers with secrets and claim codes, the only time they are seen.
+func (s *server) issueDevices(c *gin.Context) error {
+	p := who(c)
+	if p.Role != auth.Administrator {
+		return errForbidden
+	}
+	var in struct {
+		Model string `json:"model"`
+		Count int    `json:"count"`
+	}
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	if in.Count < 1 || in.Count > device.MaxIssue {
+		return &invalidError{"count", "is not a whole number from 1 to 1000"}
+	}
+	m, err := s.model(c.Request.Context(), in.Model)
+	if err != nil {
+		return err
+	}
+	labels, err := s.Claims.Issue(c.Request.Context(), p.Login, m, in.Count)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, gin.H{"devices": labels})
+	return nil
+}
+
+// claim makes an issued device the caller's, at a site where the caller may
+// write. A mistyped code is told from a wrong one, and is no guess.
+func (s *server) claim(c *gin.Context) error {
+	ctx := c.Request.Context()
+	id, err := id(c)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Code string    `json:"code"`
+		Site string    `json:"site"`
+		Name farm.Text `json:"name"`
+	}
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	if farm.CheckID(in.Site) != nil {
+		return &invalidError{"site", "is not an identifier"}
+	}
+	site, err := s.Farms.Site(ctx, in.Site)
+	if err != nil {
+		return err
+	}
+	if err := allow(who(c), auth.Write, siteObject(site)); err != nil {
+		return err
+	}
+	code, err := label.ParseCode(in.Code)
+	if err != nil {
+		return &invalidError{"code", "is mistyped"}
+	}
+	if len(in.Name.Zh) > device.MaxNote || len(in.Name.En) > device.MaxNote {
+		return &invalidError{"name", "is too long"}
+	}
+	if err := s.Claims.Claim(ctx, device.Claim{Device: id, Site: site, Name: in.Name, Account: who(c).Login}, code); err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, gin.H{"device": id, "site": site.ID})
+	return nil
+}

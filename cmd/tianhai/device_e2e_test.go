@@ -1,0 +1,130 @@
+package main_test
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+)
+
+// meter connects as a device; nil where it is refused.
+func meter(t *testing.T, s *server, id, secret string) paho.Client {
+	t.Helper()
+	c := paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + s.MQTT).SetClientID(id).SetUsername(id).SetPassword(secret).SetAutoReconnect(false).SetConnectTimeout(10 * time.Second))
+	tok := c.Connect()
+	if !tok.WaitTimeout(20 * time.Second) {
+		t.Fatal("the server does not answer a device")
+	}
+	if tok.Error() != nil {
+		return nil
+	}
+	t.Cleanup(func() { c.Disconnect(0) })
+	return c
+}
+
+const oneFarm = `
+tenants: [{id: oysters, name: {zh: 合作社}, region: "450700"}]
+sites: [{id: raft-1, tenant: oysters, region: "450702", kind: raft, name: {zh: 一号排}, latitude: 21.7, longitude: 108.5}]
+models: [{id: station, name: {zh: 水质站}, format: json, interval: 1m, channels: [{key: t, quantity: water.temperature}], commands: [wipe]}]
+accounts: [{login: li, name: 老李, role: farmer, tenant: oysters}]
+`
+
+// A device's life, from the printed label to retirement, by the real program: the
+// shell issues, a farmer claims, and what the shell changes reaches the connection.
+func TestDeviceLife(t *testing.T) {
+	dir := t.TempDir()
+	data, labels := filepath.Join(dir, "data"), filepath.Join(dir, "labels.csv")
+	run := func(args ...string) string {
+		t.Helper()
+		out, err := runTianhai(t, append(args, "--data", data)...)
+		if err != nil {
+			t.Fatalf("tianhai %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return out
+	}
+	if err := os.WriteFile(filepath.Join(dir, "farm.yaml"), []byte(oneFarm), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	password := ""
+	for line := range strings.Lines(run("import", filepath.Join(dir, "farm.yaml"))) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "li" {
+			password = f[1]
+		}
+	}
+	run("device", "issue", "--model", "station", "--count", "2", "--out", labels)
+	id, secret, code := firstLabel(t, labels)
+
+	s := startServer(t, "serve", data)
+	if meter(t, s, id, secret) != nil {
+		t.Fatal("a device that is nobody's was let in")
+	}
+	li := newBrowser(t, s.HTTP)
+	li.login("li", password)
+	path := "/api/v1/devices/" + id
+	if status, answer := li.send("POST", path+"/claim", []byte(`{"code":"0000000000000","site":"raft-1"}`)); status != http.StatusForbidden {
+		t.Fatalf("a wrong code: %d %s", status, answer)
+	}
+	if status, answer := li.send("POST", path+"/claim", fmt.Appendf(nil, `{"code":%q,"site":"raft-1"}`, code)); status != http.StatusCreated {
+		t.Fatalf("the right code: %d %s", status, answer)
+	}
+	var d struct {
+		State string
+		Place struct{ Site string }
+	}
+	li.getJSON(path, &d)
+	if d.State != "claimed" || d.Place.Site != "raft-1" {
+		t.Errorf("after the claim: %+v", d)
+	}
+	c := meter(t, s, id, secret)
+	if c == nil {
+		t.Fatal("the claimed device was not let in")
+	}
+	waitFor(t, "it to be active", 20*time.Second, func() bool { li.getJSON(path, &d); return d.State == "active" })
+
+	run("device", "suspend", id, "--reason", "进水")
+	waitFor(t, "the suspended device to be cut off", 20*time.Second, func() bool { return !c.IsConnectionOpen() })
+	if meter(t, s, id, secret) != nil {
+		t.Error("the suspended device was let in")
+	}
+	run("device", "resume", id)
+	fresh := strings.TrimSuffix(strings.Fields(run("device", "rotate", id, "--grace", "1h"))[3], ",")
+	for what, secret := range map[string]string{"old": secret, "new": fresh} {
+		if meter(t, s, id, secret) == nil {
+			t.Errorf("the %s secret is not good within the grace", what)
+		}
+	}
+	run("device", "revoke", id)
+	if meter(t, s, id, fresh) != nil {
+		t.Error("let in with a revoked secret")
+	}
+	run("device", "retire", id)
+	if out, err := runTianhai(t, "device", "resume", id, "--data", data); err == nil {
+		t.Errorf("back from retirement: %s", out)
+	}
+	if out := run("device", "list"); !strings.Contains(out, id) || !strings.Contains(out, "retired") {
+		t.Errorf("list: %s", out)
+	}
+	if strings.Contains(s.log.String(), fresh) || strings.Contains(s.log.String(), code) {
+		t.Error("a secret is in the log")
+	}
+}
+
+func firstLabel(t *testing.T, file string) (id, secret, code string) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil || len(rows) != 3 {
+		t.Fatalf("labels %v, %v", rows, err)
+	}
+	return rows[1][0], rows[1][2], rows[1][3]
+}
