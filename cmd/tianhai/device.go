@@ -24,6 +24,7 @@ import (
 type deviceCommand struct {
 	List    deviceListCommand    `cmd:"" help:"List devices."`
 	Issue   deviceIssueCommand   `cmd:"" help:"Make devices with claim codes, for labels to print."`
+	Import  deviceImportCommand  `cmd:"" help:"Register devices from a CSV file, unless a line of it is wrong."`
 	Suspend deviceSuspendCommand `cmd:"" help:"Keep a device out for now."`
 	Resume  deviceResumeCommand  `cmd:"" help:"Let a suspended device in again."`
 	Retire  deviceRetireCommand  `cmd:"" help:"Keep a device out for ever."`

@@ -57,6 +57,7 @@ func TestDeviceLife(t *testing.T) {
 			password = f[1]
 		}
 	}
+	importDevices(t, dir, data)
 	run("device", "issue", "--model", "station", "--count", "2", "--out", labels)
 	id, secret, code := firstLabel(t, labels)
 
@@ -112,6 +113,29 @@ func TestDeviceLife(t *testing.T) {
 	}
 	if strings.Contains(s.log.String(), fresh) || strings.Contains(s.log.String(), code) {
 		t.Error("a secret is in the log")
+	}
+}
+
+// importDevices has a file refused and, mended, taken.
+func importDevices(t *testing.T, dir, data string) {
+	t.Helper()
+	file, secrets := filepath.Join(dir, "devices.csv"), filepath.Join(dir, "secrets.csv")
+	try := func(content, says string, args ...string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := runTianhai(t, append([]string{"device", "import", file, "--data", data}, args...)...); !strings.Contains(out, says) {
+			t.Errorf("import: %v\n%s\nwant %q", err, out, says)
+		}
+	}
+	const good = "id,tenant,model,name_zh,site\nimported-1,oysters,station,一号,raft-1\n"
+	try(good+"imported-2,oysters,clock,二号,raft-1\n", "devices.csv:3: model:", "--credentials", secrets)
+	try(good, "1 devices, all in order", "--dry-run")
+	try(good, "1 new devices", "--credentials", secrets)
+	try(good, "devices.csv:2: id: imported-1 is there already", "--dry-run")
+	if raw, err := os.ReadFile(secrets); err != nil || strings.Count(string(raw), "imported-1,") != 1 {
+		t.Errorf("secrets %s, %v", raw, err)
 	}
 }
 

@@ -17,7 +17,7 @@ type commands struct {
 	Demo    demoCommand    `cmd:"" help:"Run the server with simulated farms, seeded accounts and batches."`
 	Verify  verifyCommand  `cmd:"" help:"Check a downloaded receipt offline."`
 	Account accountCommand `cmd:"" help:"Manage people's accounts."`
-	Device  deviceCommand  `cmd:"" help:"Manage devices: list, issue, suspend, resume, retire, rotate, revoke."`
+	Device  deviceCommand  `cmd:"" help:"Manage devices: list, issue, import, suspend, resume, retire, rotate, revoke."`
 	Import  importCommand  `cmd:"" help:"Register tenants, sites, models, devices, products and accounts from a file."`
 	Decode  decodeCommand  `cmd:"" help:"Read a device's payload and print what it says, or where it is at fault."`
 	Health  healthCommand  `cmd:"" help:"Ask a running server whether it is ready; exit 0 if so."`
