@@ -3,17 +3,20 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
+	_ "time/tzdata" // so that mappings can name zones without the system's
 
 	"tianhai/ingest"
 	"tianhai/ingest/decode"
 )
 
 type decodeCommand struct {
-	Format   string    `required:"" help:"Format or media type, such as json, senml+cbor, influx;precision=ms, chirpstack, ttn. See docs/formats.md."`
+	Format   string    `required:"" help:"Format or media type, such as json, senml+cbor, influx;precision=ms, chirpstack, ttn, mapped. See docs/formats.md."`
+	Mapping  string    `type:"existingfile" help:"The mapping of format mapped: a YAML or JSON file." placeholder:"FILE"`
 	Received time.Time `help:"When the payload came in, from which relative times are counted. Default: now." placeholder:"RFC3339"`
 	File     string    `arg:"" optional:"" type:"existingfile" help:"The payload as the device sends it; standard input if none."`
 }
@@ -40,7 +43,7 @@ func (c *decodeCommand) Run() error {
 		if err != nil {
 			return fmt.Errorf("read payload: %w", err)
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		in = f
 	}
 	return c.decode(in, os.Stdout)
@@ -74,11 +77,32 @@ func (c *decodeCommand) decode(in io.Reader, out io.Writer) error {
 }
 
 func (c *decodeCommand) decoder() (decode.Decoder, error) {
+	if c.Format == "mapped" {
+		return c.mapped()
+	}
 	decoder, known := decode.ByFormat(c.Format)
-	if !known {
-		return nil, fmt.Errorf("format %q is not known; known are %s", c.Format, decode.Formats)
+	switch {
+	case !known:
+		return nil, fmt.Errorf("format %q is not known; known are %s and mapped", c.Format, decode.Formats)
+	case c.Mapping != "":
+		return nil, fmt.Errorf("format %s takes no mapping", c.Format)
 	}
 	return decoder, nil
+}
+
+func (c *decodeCommand) mapped() (decode.Decoder, error) {
+	if c.Mapping == "" {
+		return nil, errors.New("format mapped needs a mapping: --mapping FILE")
+	}
+	doc, err := os.ReadFile(c.Mapping)
+	if err != nil {
+		return nil, fmt.Errorf("read mapping: %w", err)
+	}
+	m, err := decode.ParseMapping(doc)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Mapping, err)
+	}
+	return m.Decode, nil
 }
 
 func (c *decodeCommand) line(v ingest.Value) decodedLine {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -43,5 +45,26 @@ func TestDecode(t *testing.T) {
 				t.Errorf("error %v and %q, want %q", err, &out, tt.want)
 			}
 		})
+	}
+}
+
+func TestDecodeMapped(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "m.yaml")
+	if err := os.WriteFile(file, []byte("channels:\n  - {channel: temp, path: data.t, scale: 0.1, unit: Cel}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := decodeCommand{Format: "mapped", Mapping: file}
+	var out bytes.Buffer
+	err := c.decode(strings.NewReader(`{"data":{"t":245}}`), &out)
+	if want := `{"channel":"temp","value":24.5,"unit":"Cel"}` + "\n"; err != nil || out.String() != want {
+		t.Errorf("error %v, got %s", err, &out)
+	}
+	for name, c := range map[string]decodeCommand{
+		"needs a mapping":  {Format: "mapped"},
+		"takes no mapping": {Format: "json", Mapping: file},
+	} {
+		if err := c.decode(strings.NewReader(`{"a":1}`), &out); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("error %v, want %q", err, name)
+		}
 	}
 }

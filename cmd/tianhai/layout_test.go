@@ -52,7 +52,7 @@ var homes = map[string]string{
 	"github.com/transparency-dev/":        "trace/ledger",
 	"golang.org/x/mod/sumdb":              "trace/ledger",
 	"github.com/alecthomas/kong":          "cmd/tianhai firmware-sim",
-	"github.com/goccy/go-yaml":            "cmd/tianhai monitor/alert ingest/qc firmware-sim/fleet",
+	"github.com/goccy/go-yaml":            "cmd/tianhai ingest/decode monitor/alert ingest/qc firmware-sim/fleet",
 	"github.com/prometheus/client_golang": "ingest cmd/tianhai",
 	"github.com/gofrs/flock":              "cmd/tianhai",
 	"github.com/compose-spec/compose-go":  "",
