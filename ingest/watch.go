@@ -42,7 +42,7 @@ func (w *Watch) Run(ctx context.Context) error {
 }
 
 func (w *Watch) show(ctx context.Context, frames []Frame, trouble *outage) error {
-	var obs []Observation
+	obs := make([]Observation, 0, len(frames))
 	for _, f := range frames {
 		err := trouble.outlast(ctx, func() error {
 			got, err := w.Interpreter.Interpret(ctx, f)

@@ -3,8 +3,6 @@ package mqtt
 import (
 	"context"
 	"errors"
-	"hash/maphash"
-	"sync"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -14,108 +12,110 @@ import (
 )
 
 const (
-	// Messages of different devices are offered to the Intake side by side, so
-	// that the journal can take them together; those of one device in turn.
-	lanes = 32
 	// waiting bounds the messages received and not yet acknowledged. Brokers
 	// send fewer before they want an acknowledgement: Mosquitto 20, EMQX 32.
 	waiting = 1024
+	// together is how many readings are kept at once.
+	together = 512
 
 	minRetry = 50 * time.Millisecond
 	maxRetry = 5 * time.Second
 )
 
 // A receiver takes one connection's messages to the Intake and acknowledges
-// them in the order of receipt.
+// them, both in the order of receipt. Readings that have come meanwhile are kept
+// together.
 type receiver struct {
-	opt   *Options
-	seed  maphash.Seed
-	lanes [lanes]chan *message
-	order chan *message
-}
-
-type message struct {
-	paho.Message
-	settled chan struct{} // closed when it may be acknowledged
+	opt      *Options
+	received chan paho.Message
 }
 
 func newReceiver(opt *Options) *receiver {
-	r := &receiver{opt: opt, seed: maphash.MakeSeed(), order: make(chan *message, waiting)}
-	for i := range r.lanes {
-		r.lanes[i] = make(chan *message, waiting/lanes)
-	}
-	return r
+	return &receiver{opt: opt, received: make(chan paho.Message, waiting)}
 }
 
 // receive is paho's handler: it returns at once, or when there is room, or when
 // the connection has ended; the broker then sends the message again.
 func (r *receiver) receive(ctx context.Context, m paho.Message) {
-	msg := &message{m, make(chan struct{})}
-	device, _, _ := ingest.ParseTopic(m.Topic())
-	lane := r.lanes[maphash.String(r.seed, device)%lanes]
 	select {
-	case r.order <- msg:
-	case <-ctx.Done():
-		return
-	}
-	select {
-	case lane <- msg:
+	case r.received <- m:
 	case <-ctx.Done():
 	}
 }
 
-// start works until ctx is done.
-func (r *receiver) start(ctx context.Context, working *sync.WaitGroup) {
-	working.Go(func() { r.acknowledge(ctx) })
-	for _, lane := range r.lanes {
-		working.Go(func() {
-			for {
-				select {
-				case msg := <-lane:
-					if r.settle(ctx, msg) {
-						close(msg.settled)
-					}
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
-	}
-}
-
-func (r *receiver) acknowledge(ctx context.Context) {
+// run works until ctx is done.
+func (r *receiver) run(ctx context.Context) {
+	some := make([]paho.Message, 0, together)
 	for {
 		select {
-		case msg := <-r.order:
-			select {
-			case <-msg.settled:
-				msg.Ack()
-			case <-ctx.Done():
-				return
-			}
+		case m := <-r.received:
+			some = append(some[:0], m)
 		case <-ctx.Done():
+			return
+		}
+		for more := true; more && len(some) < together; {
+			select {
+			case m := <-r.received:
+				some = append(some, m)
+			default:
+				more = false
+			}
+		}
+		if !r.settle(ctx, some) {
 			return
 		}
 	}
 }
 
-// settle offers a message to the Intake until it is accepted or refused for
+// settle has messages kept and acknowledges them. It reports false when the
+// connection ended first.
+func (r *receiver) settle(ctx context.Context, some []paho.Message) bool {
+	frames := make([]ingest.Frame, 0, len(some))
+	for from := 0; from < len(some); {
+		frames = frames[:0]
+		to := from
+		for ; to < len(some); to++ {
+			device, _, _ := ingest.ParseTopic(some[to].Topic())
+			f, ok := r.opt.Intake.Reading(device, some[to].Topic(), "", some[to].Payload())
+			if !ok {
+				break
+			}
+			frames = append(frames, f)
+		}
+		offer := func() error { return r.opt.Intake.Keep(ctx, frames...) }
+		if to == from {
+			m := some[from]
+			device, _, _ := ingest.ParseTopic(m.Topic())
+			offer = func() error { return r.opt.Intake.Accept(ctx, device, m.Topic(), "", m.Payload()) }
+			to++
+		}
+		if !r.persist(ctx, some[from].Topic(), offer) {
+			return false
+		}
+		for _, m := range some[from:to] {
+			m.Ack()
+		}
+		from = to
+	}
+	return true
+}
+
+// persist offers something to the Intake until it is accepted or refused for
 // good. It reports false when the connection ended first.
-func (r *receiver) settle(ctx context.Context, msg *message) bool {
-	device, _, _ := ingest.ParseTopic(msg.Topic())
+func (r *receiver) persist(ctx context.Context, topic string, offer func() error) bool {
 	for pause := minRetry; ; pause = min(2*pause, maxRetry) {
-		err := r.opt.Intake.Accept(ctx, device, msg.Topic(), "", msg.Payload())
+		err := offer()
 		switch {
 		case err == nil:
 			return true
 		case errors.Is(err, ingest.ErrRefused):
 			// Not acknowledged it would come again for ever.
-			r.opt.Logger.WarnContext(ctx, "message refused", "topic", msg.Topic(), "error", err)
+			r.opt.Logger.WarnContext(ctx, "message refused", "topic", topic, "error", err)
 			return true
 		case ctx.Err() != nil:
 			return false
 		case pause == minRetry:
-			r.opt.Logger.WarnContext(ctx, "message not taken, trying again", "topic", msg.Topic(), "error", err)
+			r.opt.Logger.WarnContext(ctx, "message not taken, trying again", "topic", topic, "error", err)
 		}
 		timer := time.NewTimer(pause)
 		select {

@@ -143,7 +143,7 @@ func (s *Session) connection(ctx context.Context) error {
 			return c, nil
 		}))
 	var working sync.WaitGroup
-	r.start(ctx, &working)
+	working.Go(func() { r.run(ctx) })
 	defer working.Wait()
 	defer client.Disconnect(quiesce)
 	defer end(nil) // first: nothing that waits may hold up paho
