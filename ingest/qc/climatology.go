@@ -92,3 +92,17 @@ func (m Season) check() error {
 	}
 	return nil
 }
+
+// A Period is a part of a time that returns, for Climatology.
+type Period string
+
+// periods gives the number of each period, as pandas has it.
+var periods = map[Period]func(t time.Time) int{
+	"month":      func(t time.Time) int { return int(t.Month()) },
+	"quarter":    func(t time.Time) int { return int(t.Month()+2) / 3 },
+	"week":       func(t time.Time) int { _, w := t.ISOWeek(); return w },
+	"weekofyear": func(t time.Time) int { _, w := t.ISOWeek(); return w },
+	"dayofyear":  func(t time.Time) int { return t.YearDay() },
+	"dayofweek":  func(t time.Time) int { return (int(t.Weekday()) + 6) % 7 },
+	"hour":       func(t time.Time) int { return t.Hour() },
+}

@@ -1,11 +1,9 @@
 package qc
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"tianhai/ingest"
 )
@@ -246,129 +244,9 @@ func (m *rateMemory) restore(s []float64) bool {
 	return true
 }
 
-// TimeGap judges how long there was no value before this one. The first is not
-// evaluated.
-//
-// Source: QARTOD test 1, timing/gap.
-type TimeGap struct{ SuspectThreshold, FailThreshold *float64 } // s; at least one
-
-// Name implements Test.
-func (TimeGap) Name() string { return "time_gap_test" }
-
-// Flags implements Test.
-func (t TimeGap) Flags(s Series) []ingest.Flag { return replay(s, t.memory()) }
-
-func (t TimeGap) memory() memory { return &gapMemory{test: t} }
-
-func (t TimeGap) check() error { return checkRising(t.SuspectThreshold, t.FailThreshold) }
-
-type gapMemory struct {
-	ordered
-	test TimeGap
-	have bool
-	at   int64 // Unix ms
-}
-
-func (m *gapMemory) judge(p point) ingest.Flag {
-	if p.missing {
-		return ingest.Missing
-	}
-	now := p.at.UnixMilli()
-	gap, had := float64(now-m.at)/1000, m.have
-	m.have, m.at = true, now
-	if !had {
-		return ingest.NotEvaluated
-	}
-	return above(gap, m.test.SuspectThreshold, m.test.FailThreshold)
-}
-
-func (m *gapMemory) state() []float64 { return []float64{number(m.have), float64(m.at)} }
-
-func (m *gapMemory) restore(s []float64) bool {
-	if len(s) != 2 {
-		return false
-	}
-	m.have, m.at = s[0] != 0, int64(s[1])
-	return true
-}
-
 func number(b bool) float64 {
 	if b {
 		return 1
 	}
 	return 0
-}
-
-// DensityInversion finds water that gets lighter with depth: both values of a
-// pair are flagged whose density changes by less than the threshold. A pair with
-// a missing value or depth is missing. It needs Series.Z.
-//
-// Source: QARTOD, temperature and salinity, density inversion.
-type DensityInversion struct{ SuspectThreshold, FailThreshold *float64 } // kg/m³, negative; at least one
-
-// Name implements Test.
-func (DensityInversion) Name() string { return "density_inversion_test" }
-
-// Flags implements Test.
-func (t DensityInversion) Flags(s Series) []ingest.Flag {
-	flags := make([]ingest.Flag, len(s.Values))
-	for i := range flags {
-		flags[i] = ingest.Good
-	}
-	if len(flags) == 1 || s.Z == nil {
-		for i := range flags {
-			flags[i] = ingest.NotEvaluated
-		}
-	}
-	if s.Z == nil {
-		return flags
-	}
-	missing := func(i int) bool { return math.IsNaN(s.Values[i]) || math.IsNaN(s.Z[i]) }
-	for i := 1; i < len(flags); i++ {
-		verdict := t.verdict(float64(cmp.Compare(s.Z[i], s.Z[i-1])) * (s.Values[i] - s.Values[i-1]))
-		if !missing(i-1) && !missing(i) {
-			flags[i-1], flags[i] = Worst(flags[i-1], verdict), Worst(flags[i], verdict)
-		}
-	}
-	for i := len(flags) - 1; i >= 0 && len(flags) > 1; i-- {
-		if missing(i) || i > 0 && missing(i-1) {
-			flags[i] = ingest.Missing
-		}
-	}
-	return flags
-}
-
-func (t DensityInversion) verdict(change float64) ingest.Flag {
-	switch {
-	case t.FailThreshold != nil && change < *t.FailThreshold:
-		return ingest.Fail
-	case t.SuspectThreshold != nil && change < *t.SuspectThreshold:
-		return ingest.Suspect
-	default:
-		return ingest.Good
-	}
-}
-
-func (t DensityInversion) check() error {
-	if t.SuspectThreshold == nil && t.FailThreshold == nil {
-		return errors.New("suspect_threshold: this or fail_threshold is needed")
-	}
-	if t.SuspectThreshold != nil && t.FailThreshold != nil && *t.FailThreshold > *t.SuspectThreshold {
-		return errors.New("fail_threshold: must not be above suspect_threshold")
-	}
-	return nil
-}
-
-// A Period is a part of a time that returns, for Climatology.
-type Period string
-
-// periods gives the number of each period, as pandas has it.
-var periods = map[Period]func(t time.Time) int{
-	"month":      func(t time.Time) int { return int(t.Month()) },
-	"quarter":    func(t time.Time) int { return int(t.Month()+2) / 3 },
-	"week":       func(t time.Time) int { _, w := t.ISOWeek(); return w },
-	"weekofyear": func(t time.Time) int { _, w := t.ISOWeek(); return w },
-	"dayofyear":  func(t time.Time) int { return t.YearDay() },
-	"dayofweek":  func(t time.Time) int { return (int(t.Weekday()) + 6) % 7 },
-	"hour":       func(t time.Time) int { return t.Hour() },
 }
