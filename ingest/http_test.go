@@ -19,12 +19,14 @@ type shelf struct {
 	room   int
 }
 
-func (s *shelf) Append(_ context.Context, f ingest.Frame) error {
-	if len(s.frames) == s.room {
+func (s *shelf) Append(_ context.Context, frames ...ingest.Frame) error {
+	if len(s.frames)+len(frames) > s.room {
 		return ingest.ErrBusy
 	}
-	f.Payload = bytes.Clone(f.Payload)
-	s.frames = append(s.frames, f)
+	for _, f := range frames {
+		f.Payload = bytes.Clone(f.Payload)
+		s.frames = append(s.frames, f)
+	}
 	return nil
 }
 
