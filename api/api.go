@@ -70,7 +70,6 @@ type Commands interface {
 	CreateCommand(ctx context.Context, c device.CommandRecord) error
 	// Commands returns a device's, newest first.
 	Commands(ctx context.Context, device string, limit int) ([]device.CommandRecord, error)
-	SettleCommand(ctx context.Context, device string, res ingest.CommandResult, at time.Time) error
 }
 
 // Upkeep records what technicians do to devices. A site of another tenant than
@@ -98,9 +97,10 @@ type Claims interface {
 	Claim(ctx context.Context, c device.Claim, code string) error // device.ErrClaim
 }
 
-// A Sender passes commands to devices. It returns nil once the broker has one.
-type Sender interface {
-	Send(ctx context.Context, c ingest.Command) error
+// A Queue sends the commands that were recorded, as soon as their devices listen;
+// *device.Queue does. Wake tells it of a new one.
+type Queue interface {
+	Wake()
 }
 
 // A SeriesQuery asks for one quantity at a site over From ≤ t < To.
@@ -160,7 +160,7 @@ type Config struct {
 	Lifecycle  Lifecycle
 	Claims     Claims
 	Commands   Commands
-	Sender     Sender
+	Queue      Queue
 	Series     Series
 	Alerts     Alerts
 	Records    Records

@@ -216,23 +216,25 @@ func TestCommands(t *testing.T) {
 	c := client{t, base, "farmer"}
 	a := c.do("POST", "/devices/do-1/commands", `{"name":"aerator","value":"on"}`)
 	want(t, "status", 202, a.status)
-	want(t, "sent", 1, len(w.sent))
+	want(t, "the queue was told", 1, w.woken)
 	rec := w.commands[0]
 	want(t, "recorded", device.CommandRecord{
-		Command: ingest.Command{ID: w.sent[0].ID, Device: "do-1", Name: "aerator", Value: "on", Expires: noon.Add(10 * time.Minute)},
-		Tenant:  "oyster", Account: "farmer", State: device.Sent, Created: noon,
+		Command: ingest.Command{ID: rec.ID, Device: "do-1", Name: "aerator", Value: "on", Expires: noon.Add(10 * time.Minute)},
+		Tenant:  "oyster", Account: "farmer", State: device.Queued, Created: noon,
 	}, rec)
-	want(t, "answer", fmt.Sprintf(`{"id":%q,"name":"aerator","value":"on","expires":"2026-07-01T04:10:00Z","tenant":"oyster","account":"farmer","state":"sent","created":"2026-07-01T04:00:00Z"}`, rec.ID), a.body)
+	want(t, "answer", fmt.Sprintf(`{"id":%q,"name":"aerator","value":"on","expires":"2026-07-01T04:10:00Z","tenant":"oyster","account":"farmer","state":"queued","created":"2026-07-01T04:00:00Z"}`, rec.ID), a.body)
 
 	for body, field := range map[string]string{
 		`{"name":"feeder","value":"on"}`:                               "name",
+		`{"name":"aerator","value":"on","good":-1}`:                    "good",
+		`{"name":"aerator","value":"on","good":604801}`:                "good",
 		`{"name":"aerator"}`:                                           "value",
 		`{"name":"aerator","value":"` + strings.Repeat("x", 65) + `"}`: "value",
 	} {
 		want(t, body, field, c.do("POST", "/devices/do-1/commands", body).problem(t).Field)
 	}
 	want(t, "a model that obeys nothing", "name", c.do("POST", "/devices/shelf/commands", `{"name":"aerator","value":"on"}`).problem(t).Field)
-	want(t, "nothing else was sent", 1, len(w.sent))
+	want(t, "nothing else was recorded", 1, len(w.commands))
 
 	w.mu.Lock()
 	w.commands[0].Expires = noon
@@ -244,14 +246,12 @@ func TestCommands(t *testing.T) {
 	want(t, "one that nobody answered", device.Expired, list.Commands[0].State)
 }
 
-// A command that cannot be sent is on record as failed, not as on its way.
-func TestCommandNotSent(t *testing.T) {
+// A command may be good for longer, for a device that sleeps.
+func TestCommandGoodForHours(t *testing.T) {
 	w := newWorld()
-	w.sendFail = errBroken
 	base, _ := serve(t, w)
-	a := client{t, base, "farmer"}.do("POST", "/devices/do-1/commands", `{"name":"aerator","value":"on"}`)
-	want(t, "code", "busy", a.problem(t).Code)
-	want(t, "state", [2]string{"failed", "not sent"}, [2]string{string(w.commands[0].State), w.commands[0].Error})
+	want(t, "status", 202, client{t, base, "farmer"}.do("POST", "/devices/do-1/commands", `{"name":"aerator","value":"on","good":7200}`).status)
+	want(t, "expires", noon.Add(2*time.Hour), w.commands[0].Expires)
 }
 
 func TestAlerts(t *testing.T) {

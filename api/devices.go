@@ -1,8 +1,8 @@
 package api
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -18,11 +18,13 @@ import (
 )
 
 const (
-	// CommandExpiry is how long a command is good for. A device that wakes later
-	// must not obey it: whoever pressed the switch no longer expects it to.
-	CommandExpiry   = 10 * time.Minute
-	maxCommandValue = 64 // bytes
-	listedCommands  = 50
+	// CommandExpiry is how long a command is good for, unless it says otherwise. A
+	// device that wakes later must not obey it: whoever pressed the switch no longer
+	// expects it to.
+	CommandExpiry    = 10 * time.Minute
+	MaxCommandExpiry = 7 * 24 * time.Hour
+	maxCommandValue  = 64 // bytes
+	listedCommands   = 50
 )
 
 // placed is a device with where it stands.
@@ -145,7 +147,7 @@ func (s *server) listCommands(c *gin.Context) error {
 	}
 	for i := range commands {
 		// The store gives commands up now and then; people see it at once.
-		if r := &commands[i]; r.State == device.Sent && !s.Now().Before(r.Expires) {
+		if r := &commands[i]; (r.State == device.Queued || r.State == device.Sent) && !s.Now().Before(r.Expires) {
 			r.State = device.Expired
 		}
 	}
@@ -153,8 +155,8 @@ func (s *server) listCommands(c *gin.Context) error {
 	return nil
 }
 
-// sendCommand records a command before it is sent, so that nothing happens on a
-// farm that nobody answers for.
+// sendCommand records a command, from where it is sent when its device listens, so
+// that nothing happens on a farm that nobody answers for.
 func (s *server) sendCommand(c *gin.Context) error {
 	ctx := c.Request.Context()
 	d, err := s.device(c, auth.Command)
@@ -164,6 +166,7 @@ func (s *server) sendCommand(c *gin.Context) error {
 	var in struct {
 		Name  string `json:"name"`
 		Value string `json:"value"`
+		Good  int64  `json:"good"` // seconds; 0: CommandExpiry
 	}
 	if err := body(c, &in); err != nil {
 		return err
@@ -178,16 +181,17 @@ func (s *server) sendCommand(c *gin.Context) error {
 	if in.Value == "" || len(in.Value) > maxCommandValue || !utf8.ValidString(in.Value) {
 		return &invalidError{"value", "is empty or longer than 64 bytes"}
 	}
+	if in.Good < 0 || in.Good > int64(MaxCommandExpiry.Seconds()) {
+		return &invalidError{"good", "is not within 0 and 604800 seconds"}
+	}
+	good := cmp.Or(time.Duration(in.Good)*time.Second, CommandExpiry)
 	now := s.Now().UTC().Truncate(time.Millisecond)
-	cmd := ingest.Command{ID: ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String(), Device: d.ID, Name: in.Name, Value: in.Value, Expires: now.Add(CommandExpiry)}
-	record := device.CommandRecord{Command: cmd, Tenant: d.Tenant, Account: who(c).Login, State: device.Sent, Created: now}
+	cmd := ingest.Command{ID: ulid.MustNew(ulid.Timestamp(now), ulid.DefaultEntropy()).String(), Device: d.ID, Name: in.Name, Value: in.Value, Expires: now.Add(good)}
+	record := device.CommandRecord{Command: cmd, Tenant: d.Tenant, Account: who(c).Login, State: device.Queued, Created: now}
 	if err := s.Commands.CreateCommand(ctx, record); err != nil {
 		return err
 	}
-	if err := s.Sender.Send(ctx, cmd); err != nil {
-		failed := ingest.CommandResult{ID: cmd.ID, Error: "not sent"}
-		return errors.Join(ingest.ErrBusy, err, s.Commands.SettleCommand(context.WithoutCancel(ctx), d.ID, failed, s.Now()))
-	}
+	s.Queue.Wake()
 	c.JSON(http.StatusAccepted, record)
 	return nil
 }

@@ -47,9 +47,8 @@ type world struct {
 	tokens   map[string]auth.Principal
 	summary  farm.Summary
 	asked    api.SeriesQuery
-	sent     []ingest.Command
-	fail     error // what every method returns when set
-	sendFail error
+	woken    int
+	fail     error  // what every method returns when set
 	remote   string // of the last login
 	panics   bool
 	leaky    bool // lists hold everything, whatever is asked for
@@ -241,25 +240,10 @@ func (w *world) Commands(_ context.Context, id string, limit int) ([]device.Comm
 	return own[:min(limit, len(own))], nil
 }
 
-func (w *world) SettleCommand(_ context.Context, _ string, res ingest.CommandResult, at time.Time) error {
+func (w *world) Wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := range w.commands {
-		if c := &w.commands[i]; c.ID == res.ID {
-			c.State, c.Error, c.Settled = device.Failed, res.Error, at
-		}
-	}
-	return nil
-}
-
-func (w *world) Send(_ context.Context, c ingest.Command) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.sendFail != nil {
-		return w.sendFail
-	}
-	w.sent = append(w.sent, c)
-	return nil
+	w.woken++
 }
 
 func (w *world) Series(_ context.Context, q api.SeriesQuery) (farm.Summary, error) {
@@ -387,7 +371,7 @@ func (w *world) Quarantined(_ context.Context, dev string, after uint64, limit i
 func (w *world) writes() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.wrote + len(w.sent)
+	return w.wrote + w.woken
 }
 
 func handler(t testing.TB, w *world, hub *api.Hub) http.Handler {
@@ -402,7 +386,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Farms: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Commands: w, Sender: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w,
+		Sessions: w, Farms: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w,
 		Hub: hub, Catalog: catalog, Now: func() time.Time { return noon },
 	}
 }

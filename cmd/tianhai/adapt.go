@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -148,20 +147,4 @@ func (c counted) Append(ctx context.Context, frames ...ingest.Frame) error {
 		c.refused.Add(float64(len(frames)))
 	}
 	return err
-}
-
-// expireCommands marks what no device has answered in time.
-func (s *server) expireCommands(ctx context.Context) error {
-	tick := time.NewTicker(10 * time.Second)
-	defer tick.Stop()
-	for {
-		if _, err := s.store.ExpireCommands(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "cannot expire commands", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
 }

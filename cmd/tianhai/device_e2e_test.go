@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -137,6 +138,86 @@ func importDevices(t *testing.T, dir, data string) {
 	if raw, err := os.ReadFile(secrets); err != nil || strings.Count(string(raw), "imported-1,") != 1 {
 		t.Errorf("secrets %s, %v", raw, err)
 	}
+}
+
+// A command to a device that sleeps is delivered when it wakes, also when the
+// server was killed meanwhile; those behind it wait for its answer.
+func TestSleepingDevice(t *testing.T) {
+	dir := t.TempDir()
+	data, creds := filepath.Join(dir, "data"), filepath.Join(dir, "creds.csv")
+	farm := oneFarm + "devices: [{id: sonde, tenant: oysters, model: station, name: {zh: 探头}, site: raft-1}]\n"
+	if err := os.WriteFile(filepath.Join(dir, "farm.yaml"), []byte(farm), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runTianhai(t, "import", filepath.Join(dir, "farm.yaml"), "--data", data, "--credentials", creds)
+	if err != nil {
+		t.Fatalf("import: %v\n%s", err, out)
+	}
+	raw, err := os.ReadFile(creds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := strings.Split(strings.Split(string(raw), "\n")[1], ",")[1]
+	password := ""
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "li" {
+			password = f[1]
+		}
+	}
+	s := startServer(t, "serve", data)
+	li := newBrowser(t, s.HTTP)
+	li.login("li", password)
+	for _, value := range []string{"first", "second"} {
+		if status, answer := li.send("POST", "/api/v1/devices/sonde/commands", fmt.Appendf(nil, `{"name":"wipe","value":%q,"good":3600}`, value)); status != http.StatusAccepted {
+			t.Fatalf("command: %d %s", status, answer)
+		}
+	}
+	states := func() (list string) {
+		var answer struct {
+			Commands []struct{ Value, State string }
+		}
+		li.getJSON("/api/v1/devices/sonde/commands", &answer)
+		for _, c := range answer.Commands {
+			list += c.Value + " " + c.State + " "
+		}
+		return list
+	}
+	if got := states(); got != "second queued first queued " {
+		t.Errorf("while it sleeps: %s", got)
+	}
+	s.kill()
+	s = startServer(t, "serve", data)
+	li = newBrowser(t, s.HTTP)
+	li.login("li", password)
+
+	type order struct{ ID, Value string }
+	heard := make(chan order, 10)
+	c := meter(t, s, "sonde", secret)
+	if c == nil {
+		t.Fatal("the device was not let in")
+	}
+	c.Subscribe("th/sonde/down", 1, func(_ paho.Client, m paho.Message) {
+		var o order
+		if err := json.Unmarshal(m.Payload(), &o); err != nil {
+			t.Error(err)
+		}
+		heard <- o
+	})
+	for _, value := range []string{"first", "second"} {
+		select {
+		case o := <-heard:
+			if o.Value != value {
+				t.Fatalf("heard %q, want %q", o.Value, value)
+			}
+			if len(heard) > 0 {
+				t.Error("heard the next before it has answered")
+			}
+			c.Publish("th/sonde/ack", 1, false, fmt.Sprintf(`{"id":%q,"ok":true}`, o.ID))
+		case <-time.After(20 * time.Second):
+			t.Fatalf("the %s command did not come: %s", value, states())
+		}
+	}
+	waitFor(t, "both to be done", 20*time.Second, func() bool { return states() == "second done first done " })
 }
 
 func firstLabel(t *testing.T, file string) (id, secret, code string) {

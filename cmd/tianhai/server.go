@@ -58,6 +58,7 @@ type server struct {
 	ledger   *ledger.Ledger
 	registry *device.Registry
 	manager  *device.Manager
+	queue    *device.Queue
 	seen     *device.Sightings
 	changes  chan struct{} // to devices, by this process
 	hub      *api.Hub
@@ -198,6 +199,7 @@ func (s *server) openMonitor(ctx context.Context) error {
 	s.changes = make(chan struct{}, 1)
 	s.manager = &device.Manager{Store: s.store, Changed: s.deviceChanged}
 	s.seen = device.NewSightings(s.store, s.log)
+	s.queue = &device.Queue{Store: s.store, Sender: s, Logger: s.log}
 	if err := s.store.ResetPresence(ctx, time.Now()); err != nil {
 		return err
 	}
@@ -251,8 +253,9 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 // openBroker is the last, because from then on devices come in.
 func (s *server) openBroker(ctx context.Context) (err error) {
 	c := s.cfg.MQTT
-	s.intake = &ingest.Intake{Journal: newCounted(s.journal, s.metrics), Presence: s.registry, Commands: s.registry}
+	s.intake = &ingest.Intake{Journal: newCounted(s.journal, s.metrics), Presence: s.registry, Commands: answers{s.registry, s.queue}}
 	if c.URL != "" {
+		s.intake.Presence = arrivals{s.registry, s.queue}
 		secure, err := clientTLS(c.CAFile)
 		if err != nil {
 			return fmt.Errorf("mqtt.ca_file: %w", err)
@@ -266,7 +269,7 @@ func (s *server) openBroker(ctx context.Context) (err error) {
 		}
 		return nil
 	}
-	opt := broker.Options{Addr: c.Addr, TLSAddr: c.TLSAddr, Auth: s.registry, Intake: s.intake, Logger: s.log}
+	opt := broker.Options{Addr: c.Addr, TLSAddr: c.TLSAddr, Auth: s.registry, Intake: s.intake, Listens: s.queue.Listens, Logger: s.log}
 	if c.TLSAddr != "" {
 		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 		if err != nil {
@@ -322,7 +325,7 @@ func (s *server) run(ctx context.Context) error {
 	keeper := &ingest.Keeper{Source: s.journal, Quarantine: s.journal, Interpreter: store, Store: s.series, Metrics: ingest.NewMetrics(s.metrics), Logger: s.log}
 	watch := &ingest.Watch{Source: s.journal, Interpreter: live, Watchers: []ingest.Watcher{s.hub, s.engine, s.seen}, Logger: s.log}
 	works := []func(context.Context) error{
-		keeper.Run, watch.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.expireCommands, s.watchDevices, s.seen.Run,
+		keeper.Run, watch.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, handler) },
 	}
 	if s.session != nil {

@@ -55,7 +55,7 @@ func (s *server) handler() (http.Handler, error) {
 	}
 	machines := api.New(api.Config{
 		Sessions: &auth.Sessions{Store: s.store}, Farms: records{s.store}, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
-		Lifecycle: s.manager, Claims: s.issuer(), Commands: s.store, Sender: s,
+		Lifecycle: s.manager, Claims: s.issuer(), Commands: s.store, Queue: s.queue,
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Quarantine: s.journal,
 		Hub: s.hub, Catalog: s.texts, Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})

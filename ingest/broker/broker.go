@@ -13,7 +13,8 @@
 // client.
 //
 // Commands wait for a device that is away, for as long as its session lasts,
-// seven days at most, and not over a restart of the process.
+// seven days at most, and not over a restart of the process: whoever sends them
+// is told by Listens when to send them again.
 //
 // The protocol is mochi-mqtt's, which is hidden here. Nothing that a stranger
 // sends can end the process: the first packet is measured before the library
@@ -68,6 +69,10 @@ type Options struct {
 
 	Auth   Authenticator
 	Intake *ingest.Intake
+
+	// Listens is called, unless nil, when a device has begun to listen for
+	// commands. It must not block.
+	Listens func(device string)
 
 	MaxConnections int           // 0 means 20,000; more are closed at once
 	WrongSecrets   int           // of one device, before more are refused unheard; 0 means 10, and one is forgiven each half minute

@@ -47,7 +47,7 @@ func (g *gate) Provides(b byte) bool {
 	return bytes.IndexByte([]byte{
 		mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck,
 		mqtt.OnSessionEstablish, mqtt.OnSessionEstablished,
-		mqtt.OnDisconnect, mqtt.OnPacketRead, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnWill,
+		mqtt.OnDisconnect, mqtt.OnPacketRead, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnWill, mqtt.OnSubscribed,
 	}, b) >= 0
 }
 
@@ -193,6 +193,13 @@ func (g *gate) release(l *line) {
 	if l.holding {
 		l.holding = false
 		g.sessions.unlock(l.client.ID)
+	}
+}
+
+// OnSubscribed tells that a device listens for commands.
+func (g *gate) OnSubscribed(cl *mqtt.Client, _ packets.Packet, _ []byte) {
+	if _, ok := cl.State.Subscriptions.Get(ingest.Topic(cl.ID, ingest.TopicDown)); ok && g.opt.Listens != nil {
+		g.opt.Listens(cl.ID)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"tianhai/ingest"
 	"tianhai/ingest/broker"
 )
 
@@ -92,6 +93,26 @@ func TestWrongSecrets(t *testing.T) {
 		t.Errorf("%d secrets were looked up, want 10", n)
 	}
 	mustConnect(t, settings(b, "b"))
+}
+
+// Whoever sends commands is told when a device listens, and of no other topic.
+func TestListens(t *testing.T) {
+	heard := make(chan string, 10)
+	y := newFarmyard()
+	b := open(t, y, broker.Options{Listens: func(device string) { heard <- device }})
+	c := mustConnect(t, settings(b, "a"))
+	subscribe(t, c, "th/b/down")
+	subscribe(t, c, "th/a/up")
+	if len(heard) > 0 {
+		t.Errorf("told of %s for a topic that was refused", <-heard)
+	}
+	subscribe(t, c, "th/a/down")
+	if got := <-heard; got != "a" {
+		t.Errorf("told of %q", got)
+	}
+	if err := b.Send(t.Context(), ingest.Command{ID: "c1", Device: "a"}); err != nil {
+		t.Errorf("it was told of too early: %v", err)
+	}
 }
 
 // A device that may not connect any more is cut off, and stays away.

@@ -64,6 +64,7 @@ type CommandState string
 
 // The states of a command.
 const (
+	Queued  CommandState = "queued" // the device has not been told yet
 	Sent    CommandState = "sent"
 	Done    CommandState = "done"
 	Failed  CommandState = "failed"

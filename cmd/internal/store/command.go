@@ -18,6 +18,9 @@ const (
 	MaxCommands     = 1000
 )
 
+// open chooses commands that are neither answered nor given up.
+const open = "c.state IN ('queued', 'sent')"
+
 type commandRow struct {
 	bun.BaseModel `bun:"table:commands,alias:c"`
 
@@ -32,6 +35,8 @@ type commandRow struct {
 	Created instant
 	Expires instant
 	Settled instant
+	Sent    instant // last
+	Tries   int64
 }
 
 func (r commandRow) record() device.CommandRecord {
@@ -40,6 +45,28 @@ func (r commandRow) record() device.CommandRecord {
 		Tenant:  r.Tenant, Account: r.Account, State: r.State, Error: r.Error,
 		Created: r.Created.Time, Settled: r.Settled.Time,
 	}
+}
+
+// OpenCommands returns, of every device that has one, the oldest command that is
+// neither answered nor expired.
+func (s *Store) OpenCommands(ctx context.Context, now time.Time) ([]device.OpenCommand, error) {
+	older := s.read.NewSelect().TableExpr("commands AS o").ColumnExpr("1").
+		Where("o.device = c.device AND o.state IN ('queued', 'sent') AND o.expires > ?", instant{now}).
+		Where("(o.created < c.created OR o.created = c.created AND o.id < c.id)")
+	var rows []commandRow
+	err := s.read.NewSelect().Model(&rows).Where(open).Where("c.expires > ?", instant{now}).
+		Where("NOT EXISTS (?)", older).Order("c.created", "c.id").Scan(ctx)
+	return each(rows, func(r commandRow) device.OpenCommand {
+		return device.OpenCommand{Command: r.record().Command, Sent: r.Sent.Time, Tries: int(r.Tries)}
+	}), fail("read open commands", err)
+}
+
+// CommandSent records that a command was sent, once more perhaps; nothing where
+// it was answered or given up meanwhile.
+func (s *Store) CommandSent(ctx context.Context, id string, at time.Time) error {
+	_, err := s.write.NewUpdate().Model((*commandRow)(nil)).
+		Set("state = ?, sent = ?, tries = tries + 1", device.Sent, instant{at}).Where("c.id = ?", id).Where(open).Exec(ctx)
+	return fail("record that a command was sent", err)
 }
 
 // CreateCommand records a command before it is sent; farm.ErrConflict when its
@@ -74,7 +101,7 @@ func (s *Store) SettleCommand(ctx context.Context, id string, res ingest.Command
 
 func (s *Store) settle(ctx context.Context, device, id string, to commandRow) error {
 	res, err := s.write.NewUpdate().Model(&to).Column("state", "error", "settled").
-		Where("c.id = ? AND c.device = ? AND c.state = 'sent'", id, device).Exec(ctx)
+		Where("c.id = ? AND c.device = ?", id, device).Where(open).Exec(ctx)
 	err = changed(res, err, farm.ErrNotFound)
 	if errors.Is(err, farm.ErrNotFound) {
 		err = s.read.NewSelect().Model((*commandRow)(nil)).Column("c.id").Where("c.id = ? AND c.device = ?", id, device).Scan(ctx, &id)
@@ -86,7 +113,7 @@ func (s *Store) settle(ctx context.Context, device, id string, to commandRow) er
 // and returns how many those were.
 func (s *Store) ExpireCommands(ctx context.Context, now time.Time) (int, error) {
 	res, err := s.write.NewUpdate().Model((*commandRow)(nil)).Set("state = ?, settled = ?", device.Expired, instant{now}).
-		Where("c.state = 'sent' AND c.expires <= ?", instant{now}).Exec(ctx)
+		Where("c.expires <= ?", instant{now}).Where(open).Exec(ctx)
 	if err != nil {
 		return 0, fail("expire commands", err)
 	}

@@ -39,15 +39,16 @@ import (
 )
 
 var (
-	_ device.Directory  = (*Store)(nil)
-	_ device.LifeStore  = (*Store)(nil)
-	_ device.ClaimStore = (*Store)(nil)
-	_ device.Witness    = (*Store)(nil)
-	_ alert.Store       = (*Store)(nil)
-	_ trace.Store       = (*Store)(nil)
-	_ trace.Journal     = (*Store)(nil)
-	_ trace.Outbox      = (*Store)(nil)
-	_ auth.Store        = (*Store)(nil)
+	_ device.Directory    = (*Store)(nil)
+	_ device.LifeStore    = (*Store)(nil)
+	_ device.ClaimStore   = (*Store)(nil)
+	_ device.CommandStore = (*Store)(nil)
+	_ device.Witness      = (*Store)(nil)
+	_ alert.Store         = (*Store)(nil)
+	_ trace.Store         = (*Store)(nil)
+	_ trace.Journal       = (*Store)(nil)
+	_ trace.Outbox        = (*Store)(nil)
+	_ auth.Store          = (*Store)(nil)
 )
 
 // fileName is the SQLite database within Options.Dir.

@@ -34,6 +34,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"secrets":            testSecrets,
 		"claims":             testClaims,
 		"claim race":         testClaimRace,
+		"command queue":      testCommandQueue,
 		"presence":           testPresence,
 		"commands":           testCommands,
 		"alerts":             testAlerts,

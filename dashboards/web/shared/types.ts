@@ -125,7 +125,7 @@ export interface Command {
   value: string
   expires: string
   account: string
-  state: 'sent' | 'done' | 'failed' | 'expired'
+  state: 'queued' | 'sent' | 'done' | 'failed' | 'expired'
   error?: string
   created: string
   settled?: string
