@@ -21,7 +21,8 @@ const (
 	// CommandExpiry is how long a command is good for, unless it says otherwise. A
 	// device that wakes later must not obey it: whoever pressed the switch no longer
 	// expects it to.
-	CommandExpiry    = 10 * time.Minute
+	CommandExpiry = 10 * time.Minute
+	// MaxCommandExpiry is the longest that one can be good for.
 	MaxCommandExpiry = 7 * 24 * time.Hour
 	maxCommandValue  = 64 // bytes
 	listedCommands   = 50
