@@ -116,6 +116,19 @@ func TestStreamIsBatch(t *testing.T) {
 	}
 }
 
+// A window of many readings, of which only parts are remembered, varies as they
+// do.
+func TestAttenuatedSignalInParts(t *testing.T) {
+	test := qc.AttenuatedSignal{SuspectThreshold: 5, FailThreshold: 3, TestPeriod: 1e6}
+	inRange := qc.GrossRange{FailSpan: qc.Span{Min: -2, Max: 45}}
+	s := walk(5, 1000) // 33 of them in a part
+	_, want := qc.Flags([]qc.Test{inRange, test}, s)
+	got := flagAll(t, checker(t, qc.Config{Streams: map[string][]qc.Test{"water.temperature": {test}}}), s)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-batch +stream):\n%s", diff)
+	}
+}
+
 // A spike is suspect and the return from it good; a step is suspect once.
 func TestSpikeLooksBack(t *testing.T) {
 	config := parse(t, `streams: {water.temperature: {qartod: {spike_test: {suspect_threshold: 2, fail_threshold: 4}}}}`)
@@ -125,6 +138,7 @@ func TestSpikeLooksBack(t *testing.T) {
 	}{
 		"spike":                {[]float64{20, 20, 30, 20, 20}, flags{1, 1, 3, 1, 1}},
 		"step":                 {[]float64{20, 20, 30, 30, 30}, flags{1, 1, 3, 1, 1}},
+		"step and back":        {[]float64{20, 30, 30, 20}, flags{1, 3, 1, 3}},
 		"steps":                {[]float64{20, 25, 30, 35}, flags{1, 3, 3, 3}},
 		"spike to both sides":  {[]float64{20, 30, 10, 20, 21}, flags{1, 3, 3, 1, 1}},
 		"step after a spike":   {[]float64{20, 30, 20, 30, 30}, flags{1, 3, 1, 3, 1}},
@@ -217,6 +231,11 @@ sites: {reef: {streams: {water.temperature: {qartod: {gross_range_test: {fail_sp
 			t.Errorf("reading %d: flag %d, want %d", i, got, step.want)
 		}
 	}
+	late := sample(t, begin.Add(150*time.Second), 31)
+	late.Site = "reef"
+	if got := c.Flag(late); got != ingest.Suspect {
+		t.Errorf("late reading from the site before: flag %d, want %d", got, ingest.Suspect)
+	}
 }
 
 // After a restart at any moment readings get the flags they would have got.
@@ -273,6 +292,10 @@ func TestLoadRefuses(t *testing.T) {
 		if err := checker(t, parse(t, streamed)).Load(strings.NewReader(whole[:cut])); !errors.Is(err, qc.ErrState) {
 			t.Fatalf("cut after %d bytes: %v, want %v", cut, err, qc.ErrState)
 		}
+	}
+	lines := strings.SplitAfter(whole, "\n")
+	if err := c.Load(strings.NewReader(lines[0] + lines[2])); !errors.Is(err, qc.ErrState) {
+		t.Errorf("a series is gone: %v, want %v", err, qc.ErrState)
 	}
 	if err := c.Load(strings.NewReader(strings.Replace(whole, `"version":1`, `"version":2`, 1))); !errors.Is(err, qc.ErrState) {
 		t.Errorf("another version: %v, want %v", err, qc.ErrState)

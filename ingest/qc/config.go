@@ -144,7 +144,7 @@ func (r *reader) fault(n ast.Node, path, format string, args ...any) {
 	}
 }
 
-// entries walks over a mapping; each key may be there once.
+// entries walks over a mapping. The parser has refused one with a key twice.
 func (r *reader) entries(path string, n ast.Node, visit func(key, path string, n ast.Node)) {
 	var list []*ast.MappingValueNode
 	switch n := n.(type) {
@@ -156,18 +156,12 @@ func (r *reader) entries(path string, n ast.Node, visit func(key, path string, n
 		r.fault(n, orTop(path), "want a mapping")
 		return
 	}
-	seen := map[string]bool{}
 	for _, e := range list {
-		key := e.Key.GetToken().Value
-		at := strings.TrimPrefix(path+"."+key, ".")
-		if seen[key] {
-			r.fault(e.Key, at, "is there twice")
-		}
-		seen[key] = true
 		if r.err != nil {
 			return
 		}
-		visit(key, at, e.Value)
+		key := e.Key.GetToken().Value
+		visit(key, strings.TrimPrefix(path+"."+key, "."), e.Value)
 	}
 }
 

@@ -69,6 +69,7 @@ func TestParseRefuses(t *testing.T) {
 		"unknown test":         {test("gross_test: {}"), `line 4: streams.Temp.qartod.gross_test: unknown test`},
 		"unknown parameter":    {test("spike_test:\n        suspect_threshold: 1\n        fail: 2"), `line 6: streams.Temp.qartod.spike_test.fail: unknown key`},
 		"twice":                {test("spike_test:\n        suspect_threshold: 1\n        suspect_threshold: 2"), `suspect_threshold`},
+		"twice, once quoted":   {"streams: {}\n\"streams\": {}", `streams`},
 		"nothing in it":        {test("spike_test:"), `streams.Temp.qartod.spike_test: want a mapping`},
 		"needed":               {test("gross_range_test: {suspect_span: [1, 2]}"), `line 4: streams.Temp.qartod.gross_range_test: fail_span is needed`},
 		"span of one":          {test("gross_range_test: {fail_span: [1]}"), `gross_range_test.fail_span: want two bounds`},

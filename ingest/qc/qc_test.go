@@ -118,6 +118,12 @@ func TestVectors(t *testing.T) {
 			every(time.Second, 1, 1, 1, 1, 1, 6, 5, 4, 3, 2),
 			flags{1, 1, 1, 3, 3, 1, 1, 1, 3, 3},
 		},
+		"flat line, threshold below the interval": {
+			qc.FlatLine{Tolerance: 1, SuspectThreshold: at(1)}, every(quarter, 5, 5, 9, 5), flags{1, 3, 1, 1},
+		},
+		"flat line, interval in whole seconds": {
+			qc.FlatLine{Tolerance: 1, SuspectThreshold: at(3)}, every(1500*time.Millisecond, 5, 5, 5, 5), flags{1, 1, 1, 3},
+		},
 		"flat line, no tolerance":    {qc.FlatLine{SuspectThreshold: at(1)}, every(time.Second, 5, 5, 5, 5), flags{1, 1, 1, 1}},
 		"flat line, too few to tell": {qc.FlatLine{Tolerance: 1, SuspectThreshold: at(1)}, every(time.Second, 5, 5), flags{1, 1}},
 		"attenuated signal": {
