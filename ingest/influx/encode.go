@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"tianhai/farm"
@@ -123,5 +122,14 @@ const (
 )
 
 func expressible(s string) bool {
-	return !strings.ContainsAny(s, "\n\r\x00\\") && utf8.ValidString(s) && len(s) <= 256
+	ascii := true
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\n' || c == '\r' || c == 0 || c == '\\':
+			return false
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+	}
+	return len(s) <= 256 && (ascii || utf8.ValidString(s))
 }

@@ -20,7 +20,7 @@ const (
 	// the time-series store wants it in bulk.
 	maxBatch      = 5000
 	maxBatchBytes = 8 << 20
-	watchLinger   = 20 * time.Millisecond
+	watchLinger   = 50 * time.Millisecond
 	storeLinger   = 200 * time.Millisecond
 
 	// maxFetched bounds the records on their way to one reader.
