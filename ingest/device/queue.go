@@ -81,15 +81,26 @@ func (q *Queue) Wake() {
 // Listens has a device, which has just begun to listen, told its command at once,
 // also where it was sent before: a device that slept has heard nothing.
 func (q *Queue) Listens(device string) {
+	q.remember(device)
+	q.Wake()
+}
+
+func (q *Queue) remember(device string) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	if q.here == nil {
 		q.here = map[string]bool{}
 	}
 	if len(q.here) < DefaultMaxDevices {
 		q.here[device] = true
 	}
-	q.mu.Unlock()
-	q.Wake()
+}
+
+func (q *Queue) open(ctx context.Context, now time.Time) ([]OpenCommand, error) {
+	if _, err := q.Store.ExpireCommands(ctx, now); err != nil {
+		return nil, err
+	}
+	return q.Store.OpenCommands(ctx, now)
 }
 
 // Run sends commands until ctx is done.
@@ -119,11 +130,11 @@ func (q *Queue) pass(ctx context.Context) error {
 	here := q.here
 	q.here = nil
 	q.mu.Unlock()
-	if _, err := q.Store.ExpireCommands(ctx, now); err != nil {
-		return err
-	}
-	open, err := q.Store.OpenCommands(ctx, now)
+	open, err := q.open(ctx, now)
 	if err != nil {
+		for device := range here {
+			q.remember(device)
+		}
 		return err
 	}
 	for _, c := range open {

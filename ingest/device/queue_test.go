@@ -134,6 +134,16 @@ func TestQueue(t *testing.T) {
 		p.mu.Unlock()
 		time.Sleep(device.CommandsEvery)
 		sent("they are back", "c")
+		p.mu.Lock()
+		p.down = true
+		p.mu.Unlock()
+		q.Listens("buoy")
+		sent("it wakes while they are down")
+		p.mu.Lock()
+		p.down = false
+		p.mu.Unlock()
+		q.Wake()
+		sent("it is not forgotten", "c")
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
