@@ -15,8 +15,9 @@ import (
 )
 
 type decodeCommand struct {
-	Format   string    `required:"" help:"Format or media type, such as json, senml+cbor, influx;precision=ms, chirpstack, ttn, mapped. See docs/formats.md."`
+	Format   string    `required:"" help:"Format or media type, such as json, senml+cbor, influx;precision=ms, chirpstack, ttn, sparkplug, mapped. See docs/formats.md."`
 	Mapping  string    `type:"existingfile" help:"The mapping of format mapped: a YAML or JSON file." placeholder:"FILE"`
+	Topic    string    `default:"spBv1.0/group/NBIRTH/node" help:"The topic of a Sparkplug message; data messages cannot be read without their births." placeholder:"TOPIC"`
 	Received time.Time `help:"When the payload came in, from which relative times are counted. Default: now." placeholder:"RFC3339"`
 	File     string    `arg:"" optional:"" type:"existingfile" help:"The payload as the device sends it; standard input if none."`
 }
@@ -77,13 +78,16 @@ func (c *decodeCommand) decode(in io.Reader, out io.Writer) error {
 }
 
 func (c *decodeCommand) decoder() (decode.Decoder, error) {
-	if c.Format == "mapped" {
+	switch c.Format {
+	case "mapped":
 		return c.mapped()
+	case "sparkplug":
+		return func(payload []byte) ([]ingest.Value, error) { return decode.NewSparkplug().Decode(c.Topic, payload) }, nil
 	}
 	decoder, known := decode.ByFormat(c.Format)
 	switch {
 	case !known:
-		return nil, fmt.Errorf("format %q is not known; known are %s and mapped", c.Format, decode.Formats)
+		return nil, fmt.Errorf("format %q is not known; known are %s, sparkplug and mapped", c.Format, decode.Formats)
 	case c.Mapping != "":
 		return nil, fmt.Errorf("format %s takes no mapping", c.Format)
 	}

@@ -27,12 +27,13 @@ func TestDecode(t *testing.T) {
 {"channel":"label","text":"<raft>","extra":true}
 `,
 		},
+		"sparkplug birth": {"sparkplug", "\x12\x09\x0a\x01a\x10\x01\x20\x03\x50\x05\x18\x00", `{"channel":"a","value":5}` + "\n"},
 		"byte and member": {"json", `{"temp":"24"}`, `json member "temp" at byte 8`},
 		"unknown format":  {"xml", `<a/>`, `format "xml" is not known; known are json`},
 		"too large":       {"json", strings.Repeat(" ", 1<<20+1), "larger than 1048576 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := decodeCommand{Format: tt.format, Received: received}
+			c := decodeCommand{Format: tt.format, Topic: "spBv1.0/g/NBIRTH/n", Received: received}
 			var out bytes.Buffer
 			err := c.decode(strings.NewReader(tt.payload), &out)
 			if strings.HasPrefix(tt.want, "{") {
