@@ -39,8 +39,14 @@ fmt:
 fuzz: ## ten seconds for every fuzz test
 	scripts/fuzz 10s
 
-bench: build ## throughput against Mosquitto on this machine; prints a table
-	go test -run '^$$' -bench . -benchtime 1x ./cmd/tianhai
+# Telegraf is measured beside Tianhai, and is no part of it.
+BENCH_PEERS ?= $(HOME)/.cache/tianhai-bench
+
+$(BENCH_PEERS)/telegraf:
+	GOBIN=$(BENCH_PEERS) go install -tags "custom,inputs.mqtt_consumer,outputs.influxdb_v2,parsers.json,serializers.influx" github.com/influxdata/telegraf/cmd/telegraf@v1.37.2
+
+bench: build $(BENCH_PEERS)/telegraf ## throughput and cost beside Telegraf behind Mosquitto; prints a table
+	PATH="$(BENCH_PEERS):$$PATH" go test -run '^$$' -bench . -benchtime 1x ./cmd/tianhai
 
 screenshots: build ## docs/screenshots from a running demo
 	go test -run TestScreenshots -count=1 ./cmd/tianhai -screenshots ../../docs/screenshots

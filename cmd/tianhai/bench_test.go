@@ -2,10 +2,7 @@ package main_test
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,41 +12,54 @@ import (
 
 const (
 	benchConnections = 50
-	benchMessages    = 4000 // per connection
+	benchMessages    = 8000 // per connection
 	benchWindow      = 100  // unacknowledged messages per connection
+	benchTotal       = benchConnections * benchMessages
 )
 
 // load holds everything that is sent, encoded beforehand, so that the generator
-// costs little beside what is measured.
-type load struct{ packets [benchConnections][][]byte }
+// costs little beside what is measured. Each burst is a window of messages.
+type load struct {
+	devices []string
+	bursts  [benchConnections][][]byte
+}
 
-func newLoad(devices []string) *load {
+func newLoad() *load {
 	base := time.Now().Add(-time.Hour).UnixMilli()
 	var l load
-	for i, device := range devices {
-		for n := range benchMessages {
-			payload := fmt.Appendf(nil, `{"ts":%d,"temperature":%.1f,"salinity":%.1f,"dissolved_oxygen":%.2f,"ph":%.2f,"turbidity":%d}`,
-				base+int64(n), 20+float64(n%100)/10, 10+float64(n%200)/10, 4+float64(n%400)/100, 7+float64(n%100)/100, n%50)
-			l.packets[i] = append(l.packets[i], publishPacket("th/"+device+"/up", uint16(n%benchWindow+1), payload))
+	for i := range benchConnections {
+		device := fmt.Sprintf("bench-%02d", i)
+		l.devices = append(l.devices, device)
+		for from := 0; from < benchMessages; from += benchWindow {
+			var burst []byte
+			for n := from; n < from+benchWindow; n++ {
+				burst = append(burst, benchPacket(device, base+int64(n), n)...)
+			}
+			l.bursts[i] = append(l.bursts[i], burst)
 		}
 	}
 	return &l
 }
 
+func benchPacket(device string, ts int64, n int) []byte {
+	payload := fmt.Appendf(nil, `{"ts":%d,"temperature":%.1f,"salinity":%.1f,"dissolved_oxygen":%.2f,"ph":%.2f,"turbidity":%d}`,
+		ts, 20+float64(n%100)/10, 10+float64(n%200)/10, 4+float64(n%400)/100, 7+float64(n%100)/100, n%50)
+	return publishPacket("th/"+device+"/up", uint16(n%benchWindow+1), payload)
+}
+
 // send publishes everything and returns when every message was acknowledged.
-func (l *load) send(b *testing.B, addr string, devices []string, secrets map[string]string) {
+func (l *load) send(b *testing.B, addr string, secrets map[string]string) {
 	b.Helper()
 	var all sync.WaitGroup
-	for i, device := range devices {
+	for i, device := range l.devices {
 		c, err := dialRaw(addr, device, secrets[device])
 		if err != nil {
 			b.Fatal(err)
 		}
 		all.Go(func() {
 			defer c.conn.Close()
-			for from := 0; from < benchMessages; from += benchWindow {
-				burst := net.Buffers(append([][]byte(nil), l.packets[i][from:from+benchWindow]...))
-				if _, err := burst.WriteTo(c.conn); err != nil {
+			for _, burst := range l.bursts[i] {
+				if _, err := c.conn.Write(burst); err != nil {
 					b.Error(err)
 					return
 				}
@@ -84,80 +94,178 @@ func cpuSeconds(b *testing.B, pid int) float64 {
 	return float64(ticks) / 100 // USER_HZ
 }
 
-// BenchmarkIngest measures, in one run, from the first byte sent to the last
-// value stored, and beside it how fast Mosquitto takes the same packets and
-// does nothing with them.
-func BenchmarkIngest(b *testing.B) {
-	var devices []string
-	for i := range benchConnections {
-		devices = append(devices, fmt.Sprintf("bench-%02d", i))
-	}
-	messages := float64(benchConnections * benchMessages)
-	fmt.Printf("\n%-34s %12s %22s\n", "", "messages/s", "CPU s per 1e6 messages")
-	row := func(name string, elapsed time.Duration, cpu float64) {
-		fmt.Printf("%-34s %12.0f %22.1f\n", name, messages/elapsed.Seconds(), cpu/messages*1e6)
-	}
-	for range b.N {
-		if rate, cpu, ok := benchMosquitto(b, devices); ok {
-			row("mosquitto: acknowledged", rate, cpu)
+// A result is what one way of ingestion achieved.
+type result struct {
+	acked, stored float64 // messages/s from the first byte sent to the last acknowledged, queryable
+	broker, rest  float64 // CPU seconds per million messages
+}
+
+func (r result) cpu() float64 { return r.broker + r.rest }
+
+// run sends the load and waits until all of it is found by a query.
+func (l *load) run(b *testing.B, addr string, secrets map[string]string, db *outsideInflux, broker, rest int) result {
+	b.Helper()
+	used := func(pid int) float64 {
+		if pid == 0 {
+			return 0
 		}
-		db := &outsideInflux{t: b, dir: b.TempDir()}
-		db.start()
-		b.Setenv("TIANHAI_INFLUX_URL", db.URL)
-		b.Setenv("TIANHAI_INFLUX_TOKEN", db.Token)
-		dir := b.TempDir()
-		secrets := importFarms(b, dir, sondeFarm(time.Now().Add(-2*time.Hour), devices...))
-		s := startServer(b, "serve", dir)
-		l := newLoad(devices)
-		before, start := cpuSeconds(b, s.cmd.Process.Pid), time.Now()
-		l.send(b, s.MQTT, devices, secrets)
-		acked, ackedCPU := time.Since(start), cpuSeconds(b, s.cmd.Process.Pid)-before
-		waitFor(b, "every value stored", 5*time.Minute, func() bool { return s.metric("tianhai_readings_stored_total") >= int(messages)*5 })
-		row("tianhai: acknowledged (journalled)", acked, ackedCPU)
-		row("tianhai: stored in InfluxDB", time.Since(start), cpuSeconds(b, s.cmd.Process.Pid)-before)
-		s.kill()
-		db.kill()
+		return cpuSeconds(b, pid)
+	}
+	start, broker0, rest0 := time.Now(), used(broker), used(rest)
+	l.send(b, addr, secrets)
+	acked := time.Since(start)
+	stored := acked
+	if db != nil {
+		waitFor(b, "every message found in InfluxDB", 5*time.Minute, func() bool { return countStored(b, db, "/^bench/") >= benchTotal })
+		stored = time.Since(start)
+	}
+	return result{
+		benchTotal / acked.Seconds(), benchTotal / stored.Seconds(),
+		(used(broker) - broker0) / benchTotal * 1e6, (used(rest) - rest0) / benchTotal * 1e6,
 	}
 }
 
-// benchMosquitto sends the same packets to a broker that does nothing more.
-func benchMosquitto(b *testing.B, devices []string) (elapsed time.Duration, cpu float64, ok bool) {
+func countStored(b *testing.B, db *outsideInflux, devices string) int {
 	b.Helper()
-	path, err := exec.LookPath("mosquitto")
+	return number(b, queryInflux(b, db.URL, db.Token, "SELECT count(dissolved_oxygen) FROM water WHERE device =~ "+devices))
+}
+
+// primed sends a message now and then until one is found in InfluxDB: what is to
+// be measured has then connected to everything.
+func primed(b *testing.B, addr, secret string, db *outsideInflux) {
+	b.Helper()
+	c, err := dialRaw(addr, "probe", secret)
 	if err != nil {
-		path = "/usr/sbin/mosquitto"
-	}
-	if _, err := os.Stat(path); err != nil {
-		b.Log("mosquitto is not installed: no peer to compare with")
-		return 0, 0, false
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
 		b.Fatal(err)
 	}
-	addr := free.Addr().String()
-	if err := free.Close(); err != nil {
-		b.Fatal(err)
-	}
-	_, port, _ := strings.Cut(addr, ":")
-	conf := filepath.Join(b.TempDir(), "mosquitto.conf")
-	if err := os.WriteFile(conf, []byte("listener "+port+" 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 1000\n"), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	cmd := exec.Command(path, "-c", conf)
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	waitFor(b, "mosquitto", 10*time.Second, func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			return false
+	defer c.conn.Close()
+	waitFor(b, "the first message found in InfluxDB", time.Minute, func() bool {
+		if _, err := c.conn.Write(benchPacket("probe", time.Now().UnixMilli(), 0)); err != nil {
+			b.Fatal(err)
 		}
-		return c.Close() == nil
+		if _, err := c.readAck(); err != nil {
+			b.Fatal(err)
+		}
+		return countStored(b, db, "/probe/") > 0
 	})
-	l := newLoad(devices)
-	before, start := cpuSeconds(b, cmd.Process.Pid), time.Now()
-	l.send(b, addr, devices, map[string]string{})
-	return time.Since(start), cpuSeconds(b, cmd.Process.Pid) - before, true
+}
+
+// BenchmarkIngest measures in one run how fast messages get from a device to a
+// query, and what that costs, beside Telegraf behind Mosquitto on the same load.
+func BenchmarkIngest(b *testing.B) {
+	mosquitto, haveMosquitto := findPeer("mosquitto")
+	telegraf, haveTelegraf := findPeer("telegraf")
+	l := newLoad()
+	for range b.N {
+		t := newTable()
+		embedded := benchEmbedded(b, l)
+		t.row("tianhai, its own broker", embedded)
+		if !haveMosquitto {
+			fmt.Println("mosquitto is not installed: nothing to compare with")
+			continue
+		}
+		t.row("tianhai behind mosquitto", benchBehind(b, l, mosquitto))
+		t.row("mosquitto alone, nothing stored", benchMosquitto(b, l, mosquitto))
+		if !haveTelegraf {
+			fmt.Println("telegraf is not installed (make bench does it): no peer to compare with")
+			continue
+		}
+		t.row("telegraf behind mosquitto", benchTelegraf(b, l, mosquitto, telegraf, false))
+		t.row("  the same, acknowledged when stored", benchTelegraf(b, l, mosquitto, telegraf, true))
+		t.verdict()
+	}
+}
+
+func benchInflux(b *testing.B) *outsideInflux {
+	b.Helper()
+	db := &outsideInflux{t: b, dir: b.TempDir()}
+	db.start()
+	b.Cleanup(db.kill)
+	return db
+}
+
+// benchServer starts tianhai on an InfluxDB of its own process.
+func benchServer(b *testing.B, l *load) (*server, *outsideInflux, map[string]string) {
+	b.Helper()
+	db := benchInflux(b)
+	b.Setenv("TIANHAI_INFLUX_URL", db.URL)
+	b.Setenv("TIANHAI_INFLUX_TOKEN", db.Token)
+	dir := b.TempDir()
+	secrets := importFarms(b, dir, sondeFarm(time.Now().Add(-2*time.Hour), append([]string{"probe"}, l.devices...)...))
+	return startServer(b, "serve", dir), db, secrets
+}
+
+func benchEmbedded(b *testing.B, l *load) result {
+	b.Helper()
+	b.Setenv("TIANHAI_MQTT_URL", "")
+	s, db, secrets := benchServer(b, l)
+	defer db.kill()
+	defer s.kill()
+	primed(b, s.MQTT, secrets["probe"], db)
+	return l.run(b, s.MQTT, secrets, db, 0, s.cmd.Process.Pid)
+}
+
+func benchBehind(b *testing.B, l *load, mosquitto string) result {
+	b.Helper()
+	broker, addr := startMosquitto(b, mosquitto)
+	defer broker.stop()
+	b.Setenv("TIANHAI_MQTT_URL", "tcp://"+addr)
+	s, db, _ := benchServer(b, l)
+	defer db.kill()
+	defer s.kill()
+	primed(b, addr, "", db)
+	return l.run(b, addr, nil, db, broker.cmd.Process.Pid, s.cmd.Process.Pid)
+}
+
+func benchMosquitto(b *testing.B, l *load, path string) result {
+	b.Helper()
+	broker, addr := startMosquitto(b, path)
+	defer broker.stop()
+	return l.run(b, addr, nil, nil, broker.cmd.Process.Pid, 0)
+}
+
+func benchTelegraf(b *testing.B, l *load, mosquitto, telegraf string, persistent bool) result {
+	b.Helper()
+	broker, addr := startMosquitto(b, mosquitto)
+	defer broker.stop()
+	db := benchInflux(b)
+	defer db.kill()
+	agent := startTelegraf(b, telegraf, addr, db, persistent)
+	defer agent.stop()
+	primed(b, addr, "", db)
+	return l.run(b, addr, nil, db, broker.cmd.Process.Pid, agent.cmd.Process.Pid)
+}
+
+// A table prints what was measured as it comes in, and what it means at the end.
+type table struct{ results []result }
+
+func newTable() *table {
+	fmt.Printf("\n%d messages of five values, QoS 1, %d connections\n", benchTotal, benchConnections)
+	fmt.Printf("%-36s %13s %13s   %s\n", "", "acknowledged", "queryable", "CPU s per 1e6 messages")
+	fmt.Printf("%-36s %13s %13s   %8s %8s %8s\n", "", "messages/s", "messages/s", "broker", "behind", "both")
+	return new(table)
+}
+
+func (t *table) row(name string, r result) {
+	t.results = append(t.results, r)
+	fmt.Printf("%-36s %13.0f %13.0f   %8.1f %8.1f %8.1f\n", name, r.acked, r.stored, r.broker, r.rest, r.cpu())
+}
+
+// verdict holds tianhai against the better of Telegraf's two figures.
+func (t *table) verdict() {
+	own, behind, one, two := t.results[0], t.results[1], t.results[3], t.results[4]
+	fmt.Println("\ntianhai : the better of the two telegrafs")
+	say := func(what string, ratio float64, met bool, target string) {
+		word := "met"
+		if !met {
+			word = "short of it"
+		}
+		fmt.Printf("  %-44s %5.2f   target %s: %s\n", what, ratio, target, word)
+	}
+	rate := own.stored / max(one.stored, two.stored)
+	say("messages/s until queryable", rate, rate >= 2, "at least 2")
+	cpu := own.cpu() / min(one.cpu(), two.cpu())
+	say("CPU per message, broker included", cpu, cpu <= 0.5, "at most 0.5")
+	paho := behind.rest / min(one.rest, two.rest)
+	say("CPU per message behind mosquitto, without it", paho, paho <= 0.5, "at most 0.5")
 }

@@ -372,8 +372,8 @@ func (s *server) close(ctx context.Context) error {
 type serveCommand struct{ serveFlags }
 
 // collectAt is the garbage collector's target, unless GOGC says otherwise. What
-// passes through is much and short-lived, what stays is little: twice Go's
-// default memory buys a quarter of the CPU time per message.
+// passes through is much and short-lived, what stays is little: a heap of up to
+// twice Go's default spares most collections.
 const collectAt = 300 // percent
 
 // Run serves until SIGTERM or SIGINT.
