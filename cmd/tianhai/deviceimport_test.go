@@ -31,9 +31,13 @@ func TestDeviceImportFaults(t *testing.T) {
 				"old,tea,station,乙,raft-1,yesterday\n" +
 				"b,tea,station,丙,,2026-07-01T08:00:00Z\n",
 			[]lineFault{
-				{4, "id", "a is there already"}, {4, "tenant", `"nobody" is not registered`}, {4, "model", `"clock" is not registered`},
-				{4, "name_zh", "is missing"}, {4, "site", `"raft-1" is none of nobody's`},
-				{5, "id", "old is there already"}, {5, "site", `"raft-1" is none of tea's`},
+				{4, "id", "a is there already"},
+				{4, "tenant", `"nobody" is not registered`},
+				{4, "model", `"clock" is not registered`},
+				{4, "name_zh", "is missing"},
+				{4, "site", `"raft-1" is none of nobody's`},
+				{5, "id", "old is there already"},
+				{5, "site", `"raft-1" is none of tea's`},
 				{5, "from", `"yesterday" is not a time such as 2026-07-01T08:00:00+08:00`},
 				{6, "from", "there is no site"},
 			},
