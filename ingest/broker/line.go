@@ -90,7 +90,7 @@ func (g *gate) settle(cl *mqtt.Client, l *line) error {
 	if err != nil {
 		return g.giveUp(cl, err)
 	}
-	_, err = l.Conn.Write(l.acks)
+	_, err = l.Write(l.acks)
 	return err
 }
 
