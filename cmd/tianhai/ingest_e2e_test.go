@@ -485,6 +485,7 @@ func TestInfluxOutage(t *testing.T) {
 
 	db.kill()
 	before := s.received()
+	waitFor(t, "the keeper to fall behind", time.Minute, func() bool { return s.metric("tianhai_journal_lag_records") > 0 })
 	waitFor(t, "frames acknowledged without a database", time.Minute, func() bool { return s.received() > before+2000 })
 	publishLow(t, s.MQTT, "out-b", secrets["out-b"], hook)
 

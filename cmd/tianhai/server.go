@@ -156,6 +156,7 @@ func (s *server) openJournal(ctx context.Context) (err error) {
 		return fmt.Errorf("journal: %w", err)
 	}
 	s.onClose("journal", s.journal.Close)
+	s.metrics.MustRegister(newJournalMetrics(s.journal))
 	return nil
 }
 
