@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,7 +50,13 @@ func (s *Store) ChangeState(ctx context.Context, e device.Event) error {
 		}
 		res, err := tx.NewUpdate().Model((*deviceRow)(nil)).Set("state = ?, state_at = ?", to, instant{e.At}).
 			Where("d.id = ? AND d.state = ?", e.Device, row.State).Exec(ctx)
-		if err := changed(res, err, farm.ErrConflict); err != nil {
+		err = changed(res, err, farm.ErrConflict)
+		if errors.Is(err, farm.ErrConflict) { // somebody was faster; to the same end is no conflict
+			if again := tx.NewSelect().Model(&row).Where("d.id = ?", e.Device).Scan(ctx); again == nil && row.State == to {
+				return nil
+			}
+		}
+		if err != nil {
 			return err
 		}
 		return addEvent(ctx, tx, e)
