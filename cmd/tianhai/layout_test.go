@@ -57,6 +57,7 @@ var homes = map[string]string{
 	"github.com/gofrs/flock":              "cmd/tianhai",
 	"github.com/compose-spec/compose-go":  "",
 	"github.com/chromedp/chromedp":        "",
+	"k8s.io/klog":                         "cmd/tianhai",
 	"github.com/oklog/ulid":               "cmd/tianhai cmd/internal/store trace monitor/alert api",
 	"golang.org/x/crypto":                 "api/auth",
 	"golang.org/x/sync":                   "ingest ingest/broker ingest/mqtt ingest/journal cmd/tianhai firmware-sim/fleet monitor/alert trace",
