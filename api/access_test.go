@@ -34,6 +34,7 @@ var access = map[string]struct {
 
 	"GET /devices/:id":           {"/devices/do-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /devices":              {"/devices", `{"model":"pond","count":1}`, [8]int{401, 403, 403, 403, 403, 403, 403, 201}},
+	"GET /devices/:id/claim":     {"/devices/pond-x/claim", "", [8]int{401, 403, 200, 403, 403, 200, 200, 200}},
 	"POST /devices/:id/claim":    {"/devices/pond-x/claim", `{"code":"0000000000000","site":"raft-1"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
 	"POST /devices/:id/state":    {"/devices/do-1/state", `{"state":"suspended"}`, [8]int{401, 404, 404, 404, 403, 403, 204, 204}},
 	"POST /devices/:id/secret":   {"/devices/do-1/secret", `{}`, [8]int{401, 404, 404, 404, 403, 403, 201, 201}},
@@ -45,8 +46,9 @@ var access = map[string]struct {
 	"GET /devices/:id/installations":  {"/devices/do-1/installations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /devices/:id/installations": {"/devices/do-1/installations", `{"site":"raft-1"}`, [8]int{401, 404, 404, 404, 403, 403, 201, 201}},
 
-	"GET /devices/:id/commands":  {"/devices/do-1/commands", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
-	"POST /devices/:id/commands": {"/devices/do-1/commands", `{"name":"aerator","value":"on"}`, [8]int{401, 404, 404, 404, 403, 202, 202, 202}},
+	"GET /devices/:id/commands":             {"/devices/do-1/commands", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"POST /devices/:id/commands":            {"/devices/do-1/commands", `{"name":"aerator","value":"on"}`, [8]int{401, 404, 404, 404, 403, 202, 202, 202}},
+	"DELETE /devices/:id/commands/:command": {"/devices/do-1/commands/c1", "", [8]int{401, 404, 404, 404, 403, 204, 204, 204}},
 
 	"GET /alerts": {"/alerts", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
 	"GET /live":   {"/live?site=raft-1&device=do-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
@@ -119,6 +121,8 @@ func TestNoOracle(t *testing.T) {
 		"GET /sites/raft-1/operations":        "GET /sites/raft-9/operations",
 		"POST /sites/raft-1/operations":       "POST /sites/raft-9/operations",
 		"GET /devices/do-1":                   "GET /devices/do-9",
+		"GET /devices/do-1/claim":             "GET /devices/do-9/claim",
+		"DELETE /devices/do-1/commands/c1":    "DELETE /devices/do-9/commands/c1",
 		"GET /devices/shelf":                  "GET /devices/do-9",
 		"GET /devices/do-1/commands":          "GET /devices/do-9/commands",
 		"POST /devices/do-1/commands":         "POST /devices/do-9/commands",

@@ -70,6 +70,8 @@ type Commands interface {
 	CreateCommand(ctx context.Context, c device.CommandRecord) error
 	// Commands returns a device's, newest first.
 	Commands(ctx context.Context, device string, limit int) ([]device.CommandRecord, error)
+	// CancelCommand gives up one that was not sent yet; farm.ErrConflict for any other.
+	CancelCommand(ctx context.Context, device, id, account string, at time.Time) error
 }
 
 // Upkeep records what technicians do to devices. A site of another tenant than
@@ -95,6 +97,7 @@ type Lifecycle interface {
 type Claims interface {
 	Issue(ctx context.Context, account string, m device.Model, n int) ([]device.Label, error)
 	Claim(ctx context.Context, c device.Claim, code string) error // device.ErrClaim
+	Offer(ctx context.Context, id string) (device.Offer, error)   // farm.ErrNotFound
 }
 
 // A Queue sends the commands that were recorded, as soon as their devices listen;

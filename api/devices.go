@@ -196,3 +196,16 @@ func (s *server) sendCommand(c *gin.Context) error {
 	c.JSON(http.StatusAccepted, record)
 	return nil
 }
+
+// cancelCommand takes back a command that its device was never told.
+func (s *server) cancelCommand(c *gin.Context) error {
+	d, err := s.device(c, auth.Command)
+	if err != nil {
+		return err
+	}
+	if err := s.Commands.CancelCommand(c.Request.Context(), d.ID, c.Param("command"), who(c).Login, s.Now().UTC()); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}

@@ -123,6 +123,29 @@ func (s *server) issueDevices(c *gin.Context) error {
 	return nil
 }
 
+// offer tells whoever may claim devices, and holds one, what it is. That a device
+// has an owner is not told from there being none.
+func (s *server) offer(c *gin.Context) error {
+	ctx, p := c.Request.Context(), who(c)
+	id, err := id(c)
+	if err != nil {
+		return err
+	}
+	if !auth.Can(p, auth.Write, auth.Object{Tenant: p.Tenant}) {
+		return errForbidden
+	}
+	o, err := s.Claims.Offer(ctx, id)
+	if err != nil {
+		return err
+	}
+	m, err := s.model(ctx, o.Model)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"device": o.Device, "model": gin.H{"id": m.ID, "name": m.Name}, "left": o.Left})
+	return nil
+}
+
 // claim makes an issued device the caller's, at a site where the caller may
 // write. A mistyped code is told from a wrong one, and is no guess.
 func (s *server) claim(c *gin.Context) error {

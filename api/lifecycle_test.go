@@ -57,6 +57,14 @@ func (w *world) Claim(_ context.Context, c device.Claim, code string) error {
 	return w.change(fmt.Sprintf("%s claimed by %s at %s of %s", c.Device, c.Account, c.Site.ID, c.Site.Tenant))
 }
 
+func (w *world) Offer(_ context.Context, id string) (device.Offer, error) {
+	if id != "pond-x" {
+		return device.Offer{}, farm.ErrNotFound
+	}
+	defer w.mu.Unlock()
+	return device.Offer{Device: id, Model: "pond", Left: 7}, w.enter()
+}
+
 func TestLifeCycle(t *testing.T) {
 	w := newWorld()
 	base, _ := serve(t, w)
@@ -105,4 +113,21 @@ func TestClaim(t *testing.T) {
 	for _, n := range []string{"0", "-1", "1001"} {
 		want(t, n, "count", admin.do("POST", "/devices", `{"model":"pond","count":`+n+`}`).problem(t).Field)
 	}
+}
+
+// Who holds a new device sees what it is and how many guesses are left.
+func TestOffer(t *testing.T) {
+	base, _ := serve(t, newWorld())
+	c := client{t, base, "farmer"}
+	want(t, "a new one", `{"device":"pond-x","left":7,"model":{"id":"pond","name":{"zh":""}}}`, c.do("GET", "/devices/pond-x/claim", "").body)
+	want(t, "one with an owner", "not_found", c.do("GET", "/devices/do-1/claim", "").problem(t).Code)
+}
+
+func TestCancelCommand(t *testing.T) {
+	w := newWorld()
+	base, _ := serve(t, w)
+	c := client{t, base, "farmer"}
+	want(t, "queued", 204, c.do("DELETE", "/devices/do-1/commands/c1", "").status)
+	want(t, "changes", []string{"c1 of do-1 cancelled by farmer"}, w.changes)
+	want(t, "sent already", "conflict", c.do("DELETE", "/devices/do-1/commands/c2", "").problem(t).Code)
 }

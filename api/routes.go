@@ -34,6 +34,7 @@ func (s *server) routes() []route {
 
 		{post, "/devices", s.issueDevices, false},
 		{get, "/devices/:id", s.getDevice, false},
+		{get, "/devices/:id/claim", s.offer, false},
 		{post, "/devices/:id/claim", s.claim, false},
 		{post, "/devices/:id/state", s.setState, false},
 		{post, "/devices/:id/secret", s.rotateSecret, false},
@@ -45,6 +46,7 @@ func (s *server) routes() []route {
 		{post, "/devices/:id/installations", s.install, false},
 		{get, "/devices/:id/commands", s.listCommands, false},
 		{post, "/devices/:id/commands", s.sendCommand, false},
+		{del, "/devices/:id/commands/:command", s.cancelCommand, false},
 
 		{get, "/alerts", s.listAlerts, false},
 		{get, "/live", s.live, false},

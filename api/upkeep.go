@@ -8,12 +8,27 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/farm"
+	"tianhai/ingest"
 	"tianhai/ingest/device"
 )
 
 // maxAhead is how far in the future a calibration or an installation may begin:
 // a little, because the technician's clock is not ours.
 const maxAhead = 5 * time.Minute
+
+// SecondThoughts is how long after a device came to its first site whoever may
+// write there may move it: a farmer who took the wrong line of the list needs no
+// manager. Later a move is a manager's, as evidence depends on it.
+const SecondThoughts = 24 * time.Hour
+
+// mayMove is nil when the caller may move d, which stood at the places of history.
+func (s *server) mayMove(c *gin.Context, d placed, history []ingest.Installation) error {
+	a := auth.Administer
+	if len(history) > 0 && s.Now().Before(history[0].From.Add(SecondThoughts)) {
+		a = auth.Write
+	}
+	return allow(who(c), a, d.object())
+}
 
 // since returns when something that a technician did counts from: now, where
 // nothing is said.
@@ -82,8 +97,15 @@ func (s *server) addCalibration(c *gin.Context) error {
 // install moves a device to a site of its own tenant.
 func (s *server) install(c *gin.Context) error {
 	ctx := c.Request.Context()
-	d, err := s.device(c, auth.Administer)
+	d, err := s.device(c, auth.Read)
 	if err != nil {
+		return err
+	}
+	history, err := s.Devices.Installations(ctx, d.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.mayMove(c, d, history); err != nil {
 		return err
 	}
 	var in struct {

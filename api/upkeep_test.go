@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"tianhai/farm"
 	"tianhai/ingest/device"
@@ -84,4 +85,14 @@ func TestInstallations(t *testing.T) {
 	want(t, "another's site", 404, c.do("POST", "/devices/shelf/installations", `{"site":"garden-1"}`).status)
 	want(t, "no site", "site", c.do("POST", "/devices/shelf/installations", `{}`).problem(t).Field)
 	want(t, "moves", 1, len(w.moved))
+}
+
+// A farmer may put a mistake right on the day; later a move is the manager's.
+func TestSecondThoughts(t *testing.T) {
+	w := newWorld()
+	base, _ := serve(t, w)
+	c := client{t, base, "farmer"}
+	want(t, "after a day", 403, c.do("POST", "/devices/do-1/installations", `{"site":"raft-1"}`).status)
+	w.newer = time.Second
+	want(t, "within a day", 201, c.do("POST", "/devices/do-1/installations", `{"site":"raft-1"}`).status)
 }

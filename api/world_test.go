@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -36,8 +37,9 @@ type world struct {
 	devices  map[string]device.Device
 	places   map[string]ingest.Place
 	commands []device.CommandRecord
-	changes  []string // of life cycles
-	retired  bool     // no device changes its state
+	changes  []string      // of life cycles
+	retired  bool          // no device changes its state
+	newer    time.Duration // than a day: how long devices stand
 	tuned    []device.Calibration
 	moved    []device.Installation
 	alerts   []alert.Alert
@@ -218,7 +220,7 @@ func (w *world) Installations(_ context.Context, id string) ([]ingest.Installati
 	if !ok {
 		return nil, nil
 	}
-	return []ingest.Installation{{From: noon.Add(-24 * time.Hour), Place: p}}, nil
+	return []ingest.Installation{{From: noon.Add(-24*time.Hour + w.newer), Place: p}}, nil
 }
 
 func (w *world) CreateCommand(_ context.Context, c device.CommandRecord) error {
@@ -238,6 +240,13 @@ func (w *world) Commands(_ context.Context, id string, limit int) ([]device.Comm
 	}
 	own := slices.DeleteFunc(slices.Clone(w.commands), func(c device.CommandRecord) bool { return c.Device != id })
 	return own[:min(limit, len(own))], nil
+}
+
+func (w *world) CancelCommand(_ context.Context, dev, id, account string, _ time.Time) error {
+	if id != "c1" {
+		return fmt.Errorf("cancel: %w", farm.ErrConflict)
+	}
+	return w.change(fmt.Sprintf("%s of %s cancelled by %s", id, dev, account))
 }
 
 func (w *world) Wake() {

@@ -55,8 +55,18 @@ type Claim struct {
 	At        time.Time
 }
 
+// An Offer is what whoever holds an unclaimed device may know of it.
+type Offer struct {
+	Device string
+	Model  string
+	Name   farm.Text
+	Left   int // guesses; 0: it is locked
+}
+
 // ClaimStore keeps issued devices.
 type ClaimStore interface {
+	// Offer is farm.ErrNotFound for a device that has an owner, or does not exist.
+	Offer(ctx context.Context, id string) (Offer, error)
 	// Issue stores all or none; farm.ErrConflict where an ID is taken.
 	Issue(ctx context.Context, devices []Issued) error
 	// Claim turns an issued device into a claimed one that stands at the site, once,
@@ -110,6 +120,11 @@ func (is *Issuer) now() time.Time {
 		return is.Now().UTC()
 	}
 	return time.Now().UTC()
+}
+
+// Offer returns what can be claimed under an ID; farm.ErrNotFound where nothing can.
+func (is *Issuer) Offer(ctx context.Context, id string) (Offer, error) {
+	return is.Store.Offer(ctx, id)
 }
 
 // claimHash holds the device too, so that equal codes are not seen to be equal.

@@ -80,7 +80,12 @@ type CommandRecord struct {
 	Error   string       `json:"error,omitempty"`
 	Created time.Time    `json:"created"`
 	Settled time.Time    `json:"settled,omitzero"`
+	Tries   int          `json:"tries,omitempty"` // how often it was sent
 }
+
+// Cancelled begins the error of a command that somebody took back before it was
+// sent; it counts as expired.
+const Cancelled = "cancelled by "
 
 // Directory is what the registry keeps in the records database.
 type Directory interface {

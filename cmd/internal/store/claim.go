@@ -44,6 +44,15 @@ func (s *Store) Issue(ctx context.Context, devices []device.Issued) error {
 	}))
 }
 
+// Offer returns an issued device; farm.ErrNotFound for all others.
+func (s *Store) Offer(ctx context.Context, id string) (device.Offer, error) {
+	var row issuedRow
+	if err := s.read.NewSelect().Model(&row).Where("u.id = ?", id).Scan(ctx); err != nil {
+		return device.Offer{}, fail("read issued device", err)
+	}
+	return device.Offer{Device: row.ID, Model: row.Model, Name: row.Name, Left: max(0, device.MaxGuesses-int(row.Wrong))}, nil
+}
+
 // Claim makes an issued device the site's tenant's, and places it there. Any
 // other hash is device.ErrClaim and counted, and so is everything after
 // device.MaxGuesses of them.

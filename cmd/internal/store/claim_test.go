@@ -35,11 +35,14 @@ func testClaims(t *testing.T, s *store.Store) {
 	wrong := claim
 	wrong.ClaimHash = []byte{9}
 	wantErr(t, "wrong code", s.Claim(ctx, wrong), device.ErrClaim)
+	equal(t, "offer", device.Offer{Device: "new-1", Model: "station", Name: station.Name, Left: device.MaxGuesses - 1})(s.Offer(ctx, "new-1"))
 	nowhere := claim
 	nowhere.Site.ID = "nowhere"
 	wantErr(t, "unknown site", s.Claim(ctx, nowhere), farm.ErrNotFound)
 	check(t, s.Claim(ctx, claim))
 	wantErr(t, "claimed again", s.Claim(ctx, claim), device.ErrClaim)
+	_, err = s.Offer(ctx, "new-1")
+	wantErr(t, "offered no more", err, farm.ErrNotFound)
 	equal(t, "device", device.Device{
 		ID: "new-1", Tenant: "oysters", Model: "station", Name: claim.Name, SecretHash: []byte{7},
 		Created: yesterday, State: device.Claimed, StateAt: noon,

@@ -43,7 +43,7 @@ func (r commandRow) record() device.CommandRecord {
 	return device.CommandRecord{
 		Command: ingest.Command{ID: r.ID, Device: r.Device, Name: r.Name, Value: r.Value, Expires: r.Expires.Time},
 		Tenant:  r.Tenant, Account: r.Account, State: r.State, Error: r.Error,
-		Created: r.Created.Time, Settled: r.Settled.Time,
+		Created: r.Created.Time, Settled: r.Settled.Time, Tries: int(r.Tries),
 	}
 }
 
@@ -119,4 +119,18 @@ func (s *Store) ExpireCommands(ctx context.Context, now time.Time) (int, error) 
 	}
 	n, err := res.RowsAffected()
 	return int(n), fail("expire commands", err)
+}
+
+// CancelCommand gives up a command that its device was never told; farm.ErrNotFound
+// when the device has no such command, farm.ErrConflict when it was sent already.
+func (s *Store) CancelCommand(ctx context.Context, dev, id, account string, at time.Time) error {
+	res, err := s.write.NewUpdate().Model((*commandRow)(nil)).Set("state = ?, settled = ?, error = ?", device.Expired, instant{at}, device.Cancelled+account).
+		Where("c.id = ? AND c.device = ? AND c.state = ?", id, dev, device.Queued).Exec(ctx)
+	err = changed(res, err, farm.ErrConflict)
+	if errors.Is(err, farm.ErrConflict) {
+		if found := s.read.NewSelect().Model((*commandRow)(nil)).Column("c.id").Where("c.id = ? AND c.device = ?", id, dev).Scan(ctx, &id); found != nil {
+			err = found
+		}
+	}
+	return fail("cancel command", err)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tianhai/cmd/internal/store"
+	"tianhai/farm"
 	"tianhai/ingest"
 	"tianhai/ingest/device"
 )
@@ -59,4 +60,33 @@ func testCommandQueue(t *testing.T, s *store.Store) {
 		states = append(states, c.State)
 	}
 	equal(t, "states", []device.CommandState{device.Expired, device.Expired, device.Done})(states, nil)
+}
+
+// A command that nobody was told can be taken back, and no other.
+func testCancelCommand(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	for _, id := range []string{"c1", "c2"} {
+		check(t, s.CreateCommand(ctx, device.CommandRecord{
+			Command: ingest.Command{ID: id, Device: "buoy-1", Name: "wipe", Value: "on", Expires: noon.Add(time.Hour)},
+			Tenant:  "oysters", Account: "li", State: device.Queued, Created: noon,
+		}))
+	}
+	check(t, s.CommandSent(ctx, "c2", noon))
+	check(t, s.CancelCommand(ctx, "buoy-1", "c1", "wang", noon.Add(time.Second)))
+	wantErr(t, "cancelled already", s.CancelCommand(ctx, "buoy-1", "c1", "wang", noon), farm.ErrConflict)
+	wantErr(t, "sent already", s.CancelCommand(ctx, "buoy-1", "c2", "wang", noon), farm.ErrConflict)
+	wantErr(t, "another device's", s.CancelCommand(ctx, "leaf-1", "c2", "wang", noon), farm.ErrNotFound)
+	list, err := s.Commands(ctx, "buoy-1", 0)
+	check(t, err)
+	for _, c := range list {
+		if c.ID == "c1" && (c.State != device.Expired || c.Error != "cancelled by wang" || c.Tries != 0) || c.ID == "c2" && (c.State != device.Sent || c.Tries != 1) {
+			t.Errorf("%+v", c)
+		}
+	}
+	open, err := s.OpenCommands(ctx, noon)
+	check(t, err)
+	if len(open) != 1 || open[0].ID != "c2" {
+		t.Errorf("open: %+v", open)
+	}
 }

@@ -35,6 +35,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"claims":             testClaims,
 		"claim race":         testClaimRace,
 		"command queue":      testCommandQueue,
+		"cancelled command":  testCancelCommand,
 		"presence":           testPresence,
 		"commands":           testCommands,
 		"alerts":             testAlerts,
