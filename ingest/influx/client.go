@@ -36,6 +36,7 @@ type Options struct {
 	Bucket string // for 1.8 "database/policy"; "" means DefaultBucket
 	Gzip   bool   // compress writes: worth it over a network, not on one machine
 	Logger *slog.Logger
+	Now    func() time.Time // nil: time.Now
 }
 
 // A Client writes to and reads from one bucket. It may be used concurrently.
@@ -46,6 +47,7 @@ type Client struct {
 	writer  api.WriteAPIBlocking
 	service ihttp.Service
 	batches sync.Pool // *batch
+	marks   marks
 
 	mu    sync.Mutex // guards ready
 	ready bool       // the bucket was seen to exist
@@ -75,6 +77,7 @@ func (e *Error) RetryAfter() time.Duration { return e.Wait }
 // Limits of one exchange with InfluxDB.
 const (
 	writeTimeout = 30 * time.Second
+	batchTimeout = 5 * time.Minute // for one batch in all its parts
 	maxRetryWait = 5 * time.Minute // the longest Retry-After believed
 )
 
@@ -91,6 +94,9 @@ func Open(ctx context.Context, opt Options) (*Client, error) {
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
 	}
 	set := influxdb2.DefaultOptions().
 		SetPrecision(time.Millisecond).

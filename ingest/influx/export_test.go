@@ -1,4 +1,34 @@
 package influx
 
+import (
+	"time"
+
+	"tianhai/ingest"
+)
+
 // Check gives tests the rule by which Write refuses an observation.
 var Check = check
+
+// Times of marks.
+const (
+	MarkFor     = markFor
+	SettleAfter = settleAfter
+)
+
+// Encoder returns what Write does with observations before it sends them, and how
+// many bytes came of it.
+func Encoder() func([]ingest.Observation) int {
+	var b batch
+	var known marks
+	b.reset()
+	return func(obs []ingest.Observation) int {
+		for i := range obs {
+			b.add(i, &obs[i])
+			b.news.add(&known, &obs[i], time.Now)
+		}
+		n := len(b.buf) + len(b.news.text(0, len(obs)))
+		known.commit(&b.news)
+		b.reset()
+		return n
+	}
+}

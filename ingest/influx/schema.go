@@ -25,6 +25,14 @@ const (
 	// FieldClock is the integer field clock_flag = 3 (suspect) of every row whose
 	// time is the server's, because the device's was missing or not credible.
 	FieldClock = "clock" + FlagSuffix
+
+	// MarkMeasurement holds a point for every Beijing day of every device at every
+	// place, with the tags of its readings, at the day's start: who wrote readings
+	// of that day last, and which of these writings the rollups know of. They are
+	// complete where FieldMarked equals FieldRolled.
+	MarkMeasurement = "rollup"
+	FieldMarked     = "marked" // integer, of the newest writing
+	FieldRolled     = "rolled" // integer, the value of FieldMarked when the day was rolled up
 )
 
 // Measurement returns the measurement that holds the quantity.

@@ -25,9 +25,13 @@ type batch struct {
 	index []int // of each observation among those given to Write
 	end   []int // where each one's lines end in buf
 	lines int
+	news  news
 }
 
-func (b *batch) reset() { b.buf, b.index, b.end, b.lines = b.buf[:0], b.index[:0], b.end[:0], 0 }
+func (b *batch) reset() {
+	b.buf, b.index, b.end, b.lines = b.buf[:0], b.index[:0], b.end[:0], 0
+	b.news.reset()
+}
 
 func (b *batch) add(i int, o *ingest.Observation) {
 	start := len(b.buf)
@@ -37,14 +41,19 @@ func (b *batch) add(i int, o *ingest.Observation) {
 	b.end = append(b.end, len(b.buf))
 }
 
-// text returns a copy of the lines of the observations lo ≤ i < hi: a request
-// that failed early may be read after the buffer has found another use.
+// text returns a copy of the lines of the observations lo ≤ i < hi, and of the
+// marks that they need: a request that failed early may be read after the buffer
+// has found another use.
 func (b *batch) text(lo, hi int) string {
 	start := 0
 	if lo > 0 {
 		start = b.end[lo-1]
 	}
-	return string(b.buf[start:b.end[hi-1]])
+	marks := b.news.text(lo, hi)
+	if marks == "" {
+		return string(b.buf[start:b.end[hi-1]])
+	}
+	return marks + string(b.buf[start:b.end[hi-1]])
 }
 
 // Write stores observations. It returns nil when InfluxDB has them all, an
@@ -68,19 +77,35 @@ func (c *Client) Write(ctx context.Context, obs []ingest.Observation) error {
 			continue
 		}
 		b.add(i, &obs[i])
+		b.news.add(&c.marks, &obs[i], c.opt.Now)
 		if b.lines >= maxLines || len(b.buf) >= maxBytes {
-			if err := c.post(ctx, b, 0, len(b.index), &rejected); err != nil {
+			if err := c.flush(ctx, b, &rejected); err != nil {
 				return err
 			}
-			b.reset()
 		}
 	}
-	if err := c.post(ctx, b, 0, len(b.index), &rejected); err != nil {
+	if err := c.flush(ctx, b, &rejected); err != nil {
 		return err
 	}
 	if len(rejected.Rejections) > 0 {
 		return &rejected
 	}
+	return nil
+}
+
+// flush writes a batch and empties it. Later writings rely on its marks only
+// when InfluxDB took all of it.
+func (c *Client) flush(ctx context.Context, b *batch, rejected *ingest.RejectedError) error {
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
+	before := len(rejected.Rejections)
+	if err := c.post(ctx, b, 0, len(b.index), rejected); err != nil {
+		return err
+	}
+	if len(rejected.Rejections) == before {
+		c.marks.commit(&b.news)
+	}
+	b.reset()
 	return nil
 }
 
