@@ -60,20 +60,16 @@ type Intake struct {
 // Accept has returned.
 func (in *Intake) Accept(ctx context.Context, device, topic, contentType string, payload []byte) error {
 	owner, level, ok := ParseTopic(topic)
-	switch {
-	case !ok || owner != device:
+	if !ok || owner != device {
 		return fmt.Errorf("topic of %q: %w", device, ErrRefused)
-	case len(device) > MaxDevice:
-		return fmt.Errorf("device name of %d bytes: %w", len(device), ErrRefused)
-	case len(contentType) > MaxContentType:
-		return fmt.Errorf("content type of %d bytes: %w", len(contentType), ErrRefused)
-	case len(payload) > MaxPayload:
-		return fmt.Errorf("payload of %d bytes: %w", len(payload), ErrRefused)
+	}
+	if err := checkSize(device, contentType, payload); err != nil {
+		return err
 	}
 	at := in.now()
 	switch level {
 	case TopicUp:
-		return in.Journal.Append(ctx, Frame{Device: device, ContentType: contentType, Received: at, Payload: payload})
+		return in.Keep(ctx, Frame{Device: device, ContentType: contentType, Received: at, Payload: payload})
 	case TopicStatus:
 		return in.status(ctx, device, payload, at)
 	case TopicAck:
@@ -87,14 +83,37 @@ func (in *Intake) Accept(ctx context.Context, device, topic, contentType string,
 // would do something else.
 func (in *Intake) Reading(device, topic, contentType string, payload []byte) (Frame, bool) {
 	owner, level, ok := ParseTopic(topic)
-	if !ok || owner != device || level != TopicUp ||
-		len(device) > MaxDevice || len(contentType) > MaxContentType || len(payload) > MaxPayload {
+	if !ok || owner != device || level != TopicUp || checkSize(device, contentType, payload) != nil {
 		return Frame{}, false
 	}
 	return Frame{Device: device, ContentType: contentType, Received: in.now(), Payload: payload}, true
 }
 
-// Keep takes readings of which Reading made frames, all of them or, as far as the
+// Foreign returns the frame of readings that came on a topic of another form than
+// th/{device}/up, for Keep. Its error wraps ErrRefused.
+func (in *Intake) Foreign(device, contentType string, payload []byte) (Frame, error) {
+	if device == "" {
+		return Frame{}, fmt.Errorf("no device: %w", ErrRefused)
+	}
+	if err := checkSize(device, contentType, payload); err != nil {
+		return Frame{}, err
+	}
+	return Frame{Device: device, ContentType: contentType, Received: in.now(), Payload: payload}, nil
+}
+
+func checkSize(device, contentType string, payload []byte) error {
+	switch {
+	case len(device) > MaxDevice:
+		return fmt.Errorf("device name of %d bytes: %w", len(device), ErrRefused)
+	case len(contentType) > MaxContentType:
+		return fmt.Errorf("content type of %d bytes: %w", len(contentType), ErrRefused)
+	case len(payload) > MaxPayload:
+		return fmt.Errorf("payload of %d bytes: %w", len(payload), ErrRefused)
+	}
+	return nil
+}
+
+// Keep takes readings of which Reading or Foreign made frames, all of them or, as far as the
 // senders are concerned, none. It answers as Accept does.
 func (in *Intake) Keep(ctx context.Context, frames ...Frame) error {
 	return in.Journal.Append(ctx, frames...)

@@ -75,8 +75,7 @@ func (r *receiver) settle(ctx context.Context, some []paho.Message) bool {
 		frames = frames[:0]
 		to := from
 		for ; to < len(some); to++ {
-			device, _, _ := ingest.ParseTopic(some[to].Topic())
-			f, ok := r.opt.Intake.Reading(device, some[to].Topic(), "", some[to].Payload())
+			f, ok := r.opt.reading(some[to].Topic(), some[to].Payload())
 			if !ok {
 				break
 			}
@@ -85,8 +84,7 @@ func (r *receiver) settle(ctx context.Context, some []paho.Message) bool {
 		offer := func() error { return r.opt.Intake.Keep(ctx, frames...) }
 		if to == from {
 			m := some[from]
-			device, _, _ := ingest.ParseTopic(m.Topic())
-			offer = func() error { return r.opt.Intake.Accept(ctx, device, m.Topic(), "", m.Payload()) }
+			offer = func() error { return r.opt.accept(ctx, m.Topic(), m.Payload()) }
 			to++
 		}
 		if !r.persist(ctx, some[from].Topic(), offer) {

@@ -12,7 +12,8 @@
 // The device is the one that the topic names. It is the broker's access list
 // that vouches for it: each device must be allowed to publish to
 // th/{device}/up, th/{device}/status and th/{device}/ack of its own only, and
-// this session must be the only one besides that may read them.
+// this session must be the only one besides that may read them. For Options.Topics
+// of another form it is whoever publishes there, such as a network server.
 package mqtt
 
 import (
@@ -55,8 +56,13 @@ type Options struct {
 	// Every process needs one of its own.
 	ClientID string
 	// Group shares the messages among all sessions with the same group, where
-	// the broker supports $share; empty takes all of them.
+	// the broker is seen to support $share; empty takes all of them.
 	Group string
+	// Topics is what to subscribe to; none means Native.
+	Topics []Topic
+	// Host is the name by which edge nodes know this process as their Sparkplug
+	// host application; empty for none.
+	Host string
 
 	Intake *ingest.Intake
 	Logger *slog.Logger // nil discards
@@ -66,8 +72,9 @@ type Options struct {
 type Session struct {
 	opt    Options
 	url    *url.URL
-	mu     sync.Mutex // guards client
+	mu     sync.Mutex // guards what follows
 	client *link      // nil while there is no connection
+	shared bool       // whether the broker shares, as far as is known
 }
 
 // A link is one connection of the session.
@@ -90,6 +97,9 @@ func New(opt Options) (*Session, error) {
 	}
 	if opt.ClientID == "" {
 		opt.ClientID = "tianhai"
+	}
+	if len(opt.Topics) == 0 {
+		opt.Topics = Native()
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
@@ -130,9 +140,14 @@ func (s *Session) Run(ctx context.Context) error {
 func (s *Session) connection(ctx context.Context) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	shared, err := s.share(ctx)
+	if err != nil {
+		return err
+	}
+	host := newHostState(s.opt.Host)
 	r := newReceiver(&s.opt)
 	var opened atomic.Pointer[bufferedConn]
-	client := paho.NewClient(s.settings(ctx, r).
+	client := paho.NewClient(host.will(s.settings(ctx, r)).
 		SetConnectionLostHandler(func(_ paho.Client, err error) { end(err) }).
 		SetCustomOpenConnectionFn(func(u *url.URL, _ paho.ClientOptions) (net.Conn, error) {
 			c, err := dial(ctx, u, s.opt.TLS, end)
@@ -154,9 +169,13 @@ func (s *Session) connection(ctx context.Context) error {
 		}
 		return fmt.Errorf("connect: %w", err)
 	}
-	if err := s.subscribe(ctx, client); err != nil {
+	if err := s.subscribe(ctx, client, shared); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
+	if err := host.online(ctx, client); err != nil {
+		return fmt.Errorf("announce host: %w", err)
+	}
+	defer host.offline(client)
 	s.setLink(&link{client, ctx.Done()})
 	defer s.setLink(nil)
 	s.opt.Logger.InfoContext(ctx, "MQTT broker connected", "broker", s.url.Host)
@@ -181,15 +200,22 @@ func (s *Session) settings(ctx context.Context, r *receiver) *paho.ClientOptions
 	return o
 }
 
-// subscribe fails where the broker does not grant QoS 1 on everything.
-func (s *Session) subscribe(ctx context.Context, client paho.Client) error {
-	filters := make(map[string]byte, 3)
-	for _, level := range []string{ingest.TopicUp, ingest.TopicStatus, ingest.TopicAck} {
-		filter := ingest.Topic("+", level)
-		if s.opt.Group != "" {
-			filter = "$share/" + s.opt.Group + "/" + filter
+// subscribe fails where the broker does not grant QoS 1 on everything. What an
+// earlier connection subscribed to in the other way, shared or not, is given up:
+// the broker keeps it with the session and would send everything twice.
+func (s *Session) subscribe(ctx context.Context, client paho.Client, shared bool) error {
+	filters := make(map[string]byte, len(s.opt.Topics))
+	var others []string
+	for _, t := range s.opt.Topics {
+		if s.opt.Group == "" {
+			filters[t.Filter] = 1
+			continue
 		}
-		filters[filter] = 1
+		mine, other := "$share/"+s.opt.Group+"/"+t.Filter, t.Filter
+		if !shared || t.Alone {
+			mine, other = other, mine
+		}
+		filters[mine], others = 1, append(others, other)
 	}
 	tok := client.SubscribeMultiple(filters, nil)
 	if err := await(ctx, tok); err != nil {
@@ -200,7 +226,10 @@ func (s *Session) subscribe(ctx context.Context, client paho.Client) error {
 			return fmt.Errorf("%s: the broker answers %#x", filter, granted)
 		}
 	}
-	return nil
+	if len(others) == 0 {
+		return nil
+	}
+	return await(ctx, client.Unsubscribe(others...))
 }
 
 // await waits for a token, which paho leaves open when the connection ends.
@@ -244,23 +273,32 @@ func (s *Session) Send(ctx context.Context, cmd ingest.Command) error {
 	if !cmd.Expires.IsZero() && time.Now().After(cmd.Expires) {
 		return fmt.Errorf("send command: expired %s", cmd.Expires.Format(time.RFC3339))
 	}
+	if err := s.Publish(ctx, ingest.Topic(cmd.Device, ingest.TopicDown), payload); err != nil {
+		return fmt.Errorf("send command: %w", err)
+	}
+	return nil
+}
+
+// Publish publishes a message at QoS 1, not retained. It answers as Send does.
+func (s *Session) Publish(ctx context.Context, topic string, payload []byte) error {
 	l := s.link()
 	if l == nil {
-		return fmt.Errorf("send command: no connection: %w", ingest.ErrBusy)
+		return fmt.Errorf("no connection: %w", ingest.ErrBusy)
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	tok := l.Publish(ingest.Topic(cmd.Device, ingest.TopicDown), 1, false, payload)
+	tok := l.Client.Publish(topic, 1, false, payload)
+	var err error
 	select {
 	case <-l.done:
-		return fmt.Errorf("send command: connection lost: %w", ingest.ErrBusy)
+		return fmt.Errorf("connection lost: %w", ingest.ErrBusy)
 	case <-tok.Done():
 		err = tok.Error()
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("send command: %w: %w", ingest.ErrBusy, err)
+		return fmt.Errorf("%w: %w", ingest.ErrBusy, err)
 	}
 	return nil
 }
