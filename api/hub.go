@@ -40,6 +40,7 @@ type Hub struct {
 	devices map[string]*known
 	streams map[*stream]struct{}
 	closed  bool
+	fresh   []ingest.Reading // of one observation; its memory is used again
 }
 
 // known is what the hub remembers of one device.
@@ -154,8 +155,8 @@ func (h *Hub) latestBySite(asked func(ingest.Place, string) bool) map[string]map
 	return out
 }
 
-// remember keeps what is newer than what is known, and returns it. The caller
-// holds the mutex.
+// remember keeps what is newer than what is known, and returns it until it is
+// called again. The caller holds the mutex.
 func (h *Hub) remember(o *ingest.Observation) []ingest.Reading {
 	if h.devices == nil {
 		h.devices = map[string]*known{}
@@ -169,29 +170,29 @@ func (h *Hub) remember(o *ingest.Observation) []ingest.Reading {
 	if o.Received.Before(order) {
 		order = o.Received
 	}
-	var fresh []ingest.Reading
-	for _, r := range o.Readings {
-		if k.put(value{reading: r, time: o.Time, order: order}) {
-			fresh = append(fresh, r)
+	h.fresh = h.fresh[:0]
+	for i := range o.Readings {
+		if k.put(&o.Readings[i], o.Time, order) {
+			h.fresh = append(h.fresh, o.Readings[i])
 		}
 	}
-	if len(fresh) > 0 {
+	if len(h.fresh) > 0 {
 		k.place = o.Place
 	}
-	return fresh
+	return h.fresh
 }
 
-func (k *known) put(v value) bool {
+func (k *known) put(r *ingest.Reading, at, order time.Time) bool {
 	for i := range k.values {
-		if old := &k.values[i]; old.reading.Quantity.ID == v.reading.Quantity.ID {
-			if !v.order.After(old.order) {
+		if old := &k.values[i]; old.reading.Quantity.ID == r.Quantity.ID {
+			if !order.After(old.order) {
 				return false
 			}
-			*old = v
+			old.reading.Value, old.reading.Flag, old.time, old.order = r.Value, r.Flag, at, order
 			return true
 		}
 	}
-	k.values = append(k.values, v)
+	k.values = append(k.values, value{*r, at, order})
 	return true
 }
 

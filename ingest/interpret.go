@@ -94,60 +94,68 @@ type Interpreter struct {
 // with observations, which are then the sound part of the frame. With any other
 // error there are none, and the frame is to be tried again.
 func (in *Interpreter) Interpret(ctx context.Context, f Frame) ([]Observation, error) {
+	var t transcript
+	err := in.transcribe(ctx, &f, &t)
+	return t.observations, err
+}
+
+// transcribe is Interpret, with the observations at the end of t.
+func (in *Interpreter) transcribe(ctx context.Context, f *Frame, t *transcript) error {
 	p, err := in.Profiles.Profile(ctx, f.Device)
 	if errors.Is(err, ErrUnknownDevice) {
-		return nil, &FrameError{FaultDevice, err}
+		return &FrameError{FaultDevice, err}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up device %s: %w", f.Device, err)
+		return fmt.Errorf("look up device %s: %w", f.Device, err)
 	}
 	if !p.Barred.IsZero() && !f.Received.Before(p.Barred) {
-		return nil, fault(FaultDevice, "device %s is suspended or retired since %s", f.Device, p.Barred.Format(time.RFC3339))
+		return fault(FaultDevice, "device %s is suspended or retired since %s", f.Device, p.Barred.Format(time.RFC3339))
 	}
 	format := cmp.Or(f.ContentType, p.Format)
 	decode, known := in.Decode(format)
 	if !known {
-		return nil, fault(FaultDecode, "no decoder for format %q", format)
+		return fault(FaultDecode, "no decoder for format %q", format)
 	}
 	values, err := decode(f.Payload)
 	if err != nil {
-		return nil, &FrameError{FaultDecode, err}
+		return &FrameError{FaultDecode, err}
 	}
 	if len(p.Installations) == 0 {
-		return nil, fault(FaultPlace, "device %s is not installed at any site", f.Device)
+		return fault(FaultPlace, "device %s is not installed at any site", f.Device)
 	}
-	a := account{quality: in.Quality, profile: p, frame: &f}
+	a := account{quality: in.Quality, profile: p, frame: f, received: f.Received.UTC().Truncate(time.Millisecond), transcript: t, first: len(t.observations)}
 	a.settleTimes(values)
-	for _, v := range values {
-		a.add(v)
+	for i := range values {
+		a.add(&values[i])
 	}
-	if len(a.observations) == 0 && len(values) > 0 {
+	if len(t.observations) == a.first && len(values) > 0 {
 		a.blame(FaultChannel, "none of the %d values is on a channel of the model", len(values))
 	}
-	return a.observations, a.err
+	return a.err
 }
 
 // An account is what one frame says, put together value by value.
 type account struct {
-	quality      Quality
-	profile      *Profile
-	frame        *Frame
-	observations []Observation
-	prefix       string // of the names that were cut
-	err          error  // the first fault
+	*transcript
+	first    int // of the frame's observations in the transcript
+	quality  Quality
+	profile  *Profile
+	frame    *Frame
+	received time.Time
+	prefix   string // of the names that were cut
+	err      error  // the first fault
 }
 
 // settleTimes gives every value the time that counts and sorts by it. What the
 // server must time is put at Received, or as long before as the device says.
 func (a *account) settleTimes(values []Value) {
-	first, received := a.profile.Installations[0].From, a.received()
-	latest := received.Add(MaxClockAhead)
+	first, latest := a.profile.Installations[0].From, a.received.Add(MaxClockAhead)
 	credible := func(t time.Time) bool { return !t.Before(first) && !t.After(latest) }
 	for i := range values {
 		v := &values[i]
 		switch {
 		case v.Time.IsZero():
-			if v.Ago != 0 && !credible(received.Add(-v.Ago)) {
+			if v.Ago != 0 && !credible(a.received.Add(-v.Ago)) {
 				v.Ago = 0
 			}
 		case credible(v.Time):
@@ -156,15 +164,15 @@ func (a *account) settleTimes(values []Value) {
 			v.Time, v.Ago = time.Time{}, 0
 		}
 	}
-	order := func(x, y Value) int { return a.time(x).Compare(a.time(y)) }
-	if !slices.IsSortedFunc(values, order) {
-		slices.SortStableFunc(values, order)
+	for i := 1; i < len(values); i++ {
+		if a.time(&values[i]).Before(a.time(&values[i-1])) {
+			slices.SortStableFunc(values, func(x, y Value) int { return a.time(&x).Compare(a.time(&y)) })
+			return
+		}
 	}
 }
 
-func (a *account) received() time.Time { return a.frame.Received.UTC().Truncate(time.Millisecond) }
-
-func (a *account) time(v Value) time.Time {
+func (a *account) time(v *Value) time.Time {
 	if v.Time.IsZero() {
 		return a.frame.Received.Add(-v.Ago).UTC().Truncate(time.Millisecond)
 	}
@@ -172,7 +180,7 @@ func (a *account) time(v Value) time.Time {
 }
 
 // add puts a value into the observation of its moment.
-func (a *account) add(v Value) {
+func (a *account) add(v *Value) {
 	key, ch, known := a.channel(v)
 	if !known {
 		if !v.Extra {
@@ -208,19 +216,19 @@ func (a *account) add(v Value) {
 		return
 	}
 	s.Site = o.Place.Site
-	for _, other := range o.Readings {
-		if other.Quantity.ID == ch.Quantity.ID {
+	for i := range o.Readings {
+		if o.Readings[i].Quantity.ID == ch.Quantity.ID {
 			a.blame(FaultRepeat, "channel %q: a second value of %s for %s", v.Channel, ch.Quantity.ID, s.Time.Format(time.RFC3339Nano))
 			return
 		}
 	}
-	o.Readings = append(o.Readings, Reading{Quantity: ch.Quantity, Value: s.Value, Flag: a.quality.Flag(s)})
+	a.put(o, Reading{Quantity: ch.Quantity, Value: s.Value, Flag: a.quality.Flag(s)})
 }
 
 // channel finds the channel of a value by its whole name, or else by what
 // follows Cut. All names of a frame that are cut must begin alike: a second
 // beginning is another sensor, whose values must not mix with those of the first.
-func (a *account) channel(v Value) (key string, ch Channel, known bool) {
+func (a *account) channel(v *Value) (key string, ch Channel, known bool) {
 	ch, known = a.profile.Channels[v.Channel]
 	if known || v.Cut == 0 {
 		return v.Channel, ch, known
@@ -235,7 +243,7 @@ func (a *account) channel(v Value) (key string, ch Channel, known bool) {
 
 // at returns the observation of time t, nil when the device stood nowhere then.
 func (a *account) at(t time.Time, byServer bool) *Observation {
-	if n := len(a.observations); n > 0 && a.observations[n-1].Time.Equal(t) {
+	if n := len(a.observations); n > a.first && a.observations[n-1].Time.Equal(t) {
 		o := &a.observations[n-1]
 		o.ServerTime = o.ServerTime || byServer
 		return o
@@ -245,11 +253,9 @@ func (a *account) at(t time.Time, byServer bool) *Observation {
 		a.blame(FaultPlace, "device %s was not installed at any site at %s", a.frame.Device, t.Format(time.RFC3339))
 		return nil
 	}
-	a.observations = append(a.observations, Observation{
-		Device: a.frame.Device, Place: placed.Place, Time: t, Received: a.received(), ServerTime: byServer,
-		Readings: make([]Reading, 0, len(a.profile.Channels)),
-	})
-	return &a.observations[len(a.observations)-1]
+	return a.begin(Observation{
+		Device: a.frame.Device, Place: placed.Place, Time: t, Received: a.received, ServerTime: byServer,
+	}, len(a.profile.Channels))
 }
 
 func (a *account) blame(class FaultClass, format string, args ...any) {

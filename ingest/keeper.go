@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -35,7 +37,8 @@ type Store interface {
 	// Write returns nil when every observation is stored, a *RejectedError
 	// naming those that never will be when all others are, and otherwise an
 	// error after which the same observations must be written again. Repeats
-	// are harmless.
+	// are harmless. It must not hold on to the observations: their memory is used
+	// for others afterwards.
 	Write(ctx context.Context, obs []Observation) error
 }
 
@@ -82,11 +85,17 @@ type Keeper struct {
 // up. Partitions are worked on side by side, frames of one in order.
 func (k *Keeper) Run(ctx context.Context) error {
 	trouble := newOutage(k.Logger, "storing readings")
+	var spare sync.Pool // of *batch
 	work, ctx := errgroup.WithContext(ctx)
 	for p := range k.Source.Partitions() {
 		work.Go(func() error {
 			return k.Source.Consume(ctx, StoreReader, p, func(ctx context.Context, frames []Frame) error {
-				b := &batch{frames: frames, faults: make([]*FrameError, len(frames))}
+				b, ok := spare.Get().(*batch)
+				if !ok {
+					b = new(batch)
+				}
+				defer spare.Put(b)
+				b.reset(frames)
 				return trouble.outlast(ctx, func() error { return k.keep(ctx, b) })
 			})
 		})
@@ -100,19 +109,26 @@ type batch struct {
 	frames []Frame
 	read   int           // frames interpreted so far
 	faults []*FrameError // of each frame
-	obs    []Observation
-	owner  []int // of each observation, the index of its frame
+	transcript
+	owner []int // of each observation, the index of its frame
+}
+
+func (b *batch) reset(frames []Frame) {
+	b.transcript.reset()
+	clear(b.faults)
+	b.frames, b.read, b.owner = frames, 0, b.owner[:0]
+	b.faults = slices.Grow(b.faults[:0], len(frames))[:len(frames)]
 }
 
 // interpret goes on with the frames that are not interpreted yet.
 func (k *Keeper) interpret(ctx context.Context, b *batch) error {
 	for ; b.read < len(b.frames); b.read++ {
-		got, err := k.Interpreter.Interpret(ctx, b.frames[b.read])
+		err := k.Interpreter.transcribe(ctx, &b.frames[b.read], &b.transcript)
 		if err != nil && !errors.As(err, &b.faults[b.read]) {
 			return err
 		}
-		for _, o := range got {
-			b.obs, b.owner = append(b.obs, o), append(b.owner, b.read)
+		for len(b.owner) < len(b.observations) {
+			b.owner = append(b.owner, b.read)
 		}
 	}
 	return nil
@@ -124,11 +140,11 @@ func (k *Keeper) keep(ctx context.Context, b *batch) error {
 		return err
 	}
 	var rejected *RejectedError
-	if err := k.Store.Write(ctx, b.obs); err != nil && !errors.As(err, &rejected) {
+	if err := k.Store.Write(ctx, b.observations); err != nil && !errors.As(err, &rejected) {
 		k.Metrics.storeFailed()
 		return err
 	}
-	refused := map[int]bool{}
+	refused := map[int]bool{} // of b.observations
 	if rejected != nil {
 		for _, r := range rejected.Rejections {
 			refused[r.Index] = true
@@ -148,10 +164,6 @@ func (k *Keeper) keep(ctx context.Context, b *batch) error {
 	for _, e := range b.faults {
 		k.Metrics.quarantined(e)
 	}
-	for i := range b.obs {
-		if !refused[i] {
-			k.Metrics.stored(&b.obs[i])
-		}
-	}
+	k.Metrics.stored(b.observations, refused)
 	return nil
 }

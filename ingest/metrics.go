@@ -43,14 +43,26 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 
 func flagLabel(f Flag) string { return strconv.Itoa(int(f)) }
 
-func (m *Metrics) stored(o *Observation) {
+// stored counts observations, without those refused, all at once.
+func (m *Metrics) stored(obs []Observation, refused map[int]bool) {
 	if m == nil {
 		return
 	}
-	m.readings.Add(float64(len(o.Readings)))
-	for _, r := range o.Readings {
-		if r.Flag != Good {
-			m.flagged.WithLabelValues(flagLabel(r.Flag)).Inc()
+	readings := 0
+	var flagged [Missing + 1]int
+	for i := range obs {
+		if len(refused) > 0 && refused[i] {
+			continue
+		}
+		readings += len(obs[i].Readings)
+		for j := range obs[i].Readings {
+			flagged[min(obs[i].Readings[j].Flag, Missing)]++
+		}
+	}
+	m.readings.Add(float64(readings))
+	for f, n := range flagged {
+		if n > 0 && Flag(f) != Good {
+			m.flagged.WithLabelValues(flagLabel(Flag(f))).Add(float64(n))
 		}
 	}
 }

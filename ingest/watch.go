@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// A Watcher is told of observations. It must bear to be told again.
+// A Watcher is told of observations. It must bear to be told again, and must not
+// hold on to them: their memory is used for others after Observe has returned.
 type Watcher interface {
 	Observe(ctx context.Context, obs []Observation) error
 }
@@ -30,37 +32,43 @@ type Watch struct {
 // Run works until ctx is done and then returns nil, or until the source gives up.
 func (w *Watch) Run(ctx context.Context) error {
 	trouble := newOutage(w.Logger, "watching readings")
+	var spare sync.Pool // of *transcript
 	work, ctx := errgroup.WithContext(ctx)
 	for p := range w.Source.Partitions() {
 		work.Go(func() error {
 			return w.Source.Consume(ctx, WatchReader, p, func(ctx context.Context, frames []Frame) error {
-				return w.show(ctx, frames, trouble)
+				t, ok := spare.Get().(*transcript)
+				if !ok {
+					t = new(transcript)
+				}
+				defer spare.Put(t)
+				t.reset()
+				return w.show(ctx, frames, t, trouble)
 			})
 		})
 	}
 	return work.Wait()
 }
 
-func (w *Watch) show(ctx context.Context, frames []Frame, trouble *outage) error {
-	obs := make([]Observation, 0, len(frames))
-	for _, f := range frames {
-		err := trouble.outlast(ctx, func() error {
-			got, err := w.Interpreter.Interpret(ctx, f)
+func (w *Watch) show(ctx context.Context, frames []Frame, t *transcript, trouble *outage) error {
+	read := 0
+	err := trouble.outlast(ctx, func() error {
+		for ; read < len(frames); read++ {
+			err := w.Interpreter.transcribe(ctx, &frames[read], t)
 			if bad := (*FrameError)(nil); err != nil && !errors.As(err, &bad) {
 				return err
 			}
-			obs = append(obs, got...)
-			return nil
-		})
-		if err != nil {
-			return err
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if len(obs) == 0 {
+	if len(t.observations) == 0 {
 		return nil
 	}
 	for _, watcher := range w.Watchers {
-		if err := trouble.outlast(ctx, func() error { return watcher.Observe(ctx, obs) }); err != nil {
+		if err := trouble.outlast(ctx, func() error { return watcher.Observe(ctx, t.observations) }); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -65,7 +66,7 @@ func (p *parser) document() ([]ingest.Value, error) {
 	var err error
 	switch p.space(); p.peek() {
 	case '{':
-		p.values = make([]ingest.Value, 0, 8)
+		p.values = make([]ingest.Value, 0, min(strings.Count(p.s, ":"), maxMembers))
 		_, err = p.object()
 	case '[':
 		err = p.array()

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
-	"tianhai/farm"
 	"tianhai/ingest"
 )
 
@@ -15,17 +15,23 @@ import (
 // to grow. An empty place has no tag; a number that is not finite is written as
 // missing. Line protocol cannot hold every text: Write refuses the rest.
 func AppendLines(dst []byte, o *ingest.Observation) []byte {
-	for i, r := range o.Readings {
-		if m := r.Quantity.Medium(); !hasMedium(o.Readings[:i], m) {
+	for i := range o.Readings {
+		if m, _ := split(&o.Readings[i]); !hasMedium(o.Readings[:i], m) {
 			dst = appendLine(dst, o, m, i)
 		}
 	}
 	return dst
 }
 
-func hasMedium(rs []ingest.Reading, m farm.Medium) bool {
-	for _, r := range rs {
-		if r.Quantity.Medium() == m {
+// split is Quantity.Medium and Field in one.
+func split(r *ingest.Reading) (medium, field string) {
+	medium, field, _ = strings.Cut(r.Quantity.ID, ".")
+	return medium, field
+}
+
+func hasMedium(rs []ingest.Reading, m string) bool {
+	for i := range rs {
+		if id := rs[i].Quantity.ID; len(id) > len(m) && id[len(m)] == '.' && id[:len(m)] == m {
 			return true
 		}
 	}
@@ -33,15 +39,17 @@ func hasMedium(rs []ingest.Reading, m farm.Medium) bool {
 }
 
 // appendLine writes the readings of medium m, the first of which is at first.
-func appendLine(dst []byte, o *ingest.Observation, m farm.Medium, first int) []byte {
-	dst = appendEscaped(dst, string(m), false)
+func appendLine(dst []byte, o *ingest.Observation, m string, first int) []byte {
+	dst = appendEscaped(dst, m, false)
 	dst = appendTag(dst, TagDevice, o.Device)
 	dst = appendTag(dst, TagRegion, o.Place.Region)
 	dst = appendTag(dst, TagSite, o.Place.Site)
 	dst = appendTag(dst, TagTenant, o.Place.Tenant)
 	sep := byte(' ')
-	for _, r := range o.Readings[first:] {
-		if r.Quantity.Medium() != m {
+	for i := first; i < len(o.Readings); i++ {
+		r := &o.Readings[i]
+		medium, field := split(r)
+		if medium != m {
 			continue
 		}
 		flag := r.Flag
@@ -50,14 +58,14 @@ func appendLine(dst []byte, o *ingest.Observation, m farm.Medium, first int) []b
 		}
 		if flag != ingest.Missing {
 			dst = append(dst, sep)
-			dst = appendEscaped(dst, r.Quantity.Field(), true)
+			dst = appendEscaped(dst, field, true)
 			dst = append(dst, '=')
 			dst = strconv.AppendFloat(dst, r.Value, 'g', -1, 64)
 			sep = ','
 		}
 		if flag != ingest.Good {
 			dst = append(dst, sep)
-			dst = appendEscaped(dst, r.Quantity.Field(), true)
+			dst = appendEscaped(dst, field, true)
 			dst = append(dst, FlagSuffix+"="...)
 			dst = strconv.AppendUint(dst, uint64(flag), 10)
 			dst = append(dst, 'i')
@@ -85,12 +93,19 @@ func appendTag(dst []byte, key, value string) []byte {
 // appendEscaped writes a name; '=' is plain in the name of a measurement.
 func appendEscaped(dst []byte, s string, equals bool) []byte {
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == ',' || c == ' ' || c == '=' && equals:
-			dst = append(dst, '\\', c)
-		default:
-			dst = append(dst, c)
+		if c := s[i]; c == ',' || c == ' ' || c == '=' {
+			return escape(dst, s, equals)
 		}
+	}
+	return append(dst, s...)
+}
+
+func escape(dst []byte, s string, equals bool) []byte {
+	for i := range len(s) {
+		if c := s[i]; c == ',' || c == ' ' || c == '=' && equals {
+			dst = append(dst, '\\')
+		}
+		dst = append(dst, s[i])
 	}
 	return dst
 }
@@ -106,8 +121,9 @@ func check(o *ingest.Observation) error {
 			return fmt.Errorf("name %q cannot be stored", name)
 		}
 	}
-	for _, r := range o.Readings {
-		if m := r.Quantity.Medium(); !expressible(r.Quantity.ID) || m == "" || m[0] == '#' || r.Quantity.Field() == "" {
+	for i := range o.Readings {
+		r := &o.Readings[i]
+		if m, f := split(r); !expressible(r.Quantity.ID) || m == "" || m[0] == '#' || f == "" {
 			return fmt.Errorf("quantity %q cannot be stored", r.Quantity.ID)
 		}
 	}

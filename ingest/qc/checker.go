@@ -48,6 +48,7 @@ type series struct {
 	flag     ingest.Flag
 	steps    [9]float64 // the last times between readings, s
 	taken    int        // steps so far
+	median   float64    // of steps; 0 where it is not known
 }
 
 type named struct {
@@ -156,13 +157,17 @@ func (c *Checker) begin(s ingest.Sample) *series {
 // intervals in seconds; 0 for the first reading.
 func (se *series) interval(now int64) float64 {
 	if se.seen {
-		se.steps[se.taken%len(se.steps)] = float64(now-se.last) / 1000
-		se.taken++
+		step, place := float64(now-se.last)/1000, &se.steps[se.taken%len(se.steps)]
+		if se.taken++; *place == step && se.median != 0 {
+			return se.median // as with every device that keeps time
+		}
+		*place = step
 	}
 	n := min(se.taken, len(se.steps))
 	if n == 0 {
 		return 0
 	}
 	sorted := se.steps
-	return median(sorted[:n])
+	se.median = median(sorted[:n])
+	return se.median
 }

@@ -143,7 +143,8 @@ func (e *Engine) observe(ctx context.Context, o *ingest.Observation) error {
 		at = o.Received
 	}
 	history := o.Received.Sub(at) > HistoryAge
-	for _, r := range o.Readings {
+	for i := range o.Readings {
+		r := &o.Readings[i]
 		if !r.Flag.Usable() {
 			continue
 		}
