@@ -19,7 +19,7 @@ type peer struct {
 	log *lockedBuffer
 }
 
-func startPeer(b *testing.B, path string, args ...string) *peer {
+func startPeer(b testing.TB, path string, args ...string) *peer {
 	b.Helper()
 	p := &peer{exec.Command(path, args...), &lockedBuffer{}}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
@@ -54,7 +54,7 @@ func findPeer(name string) (path string, ok bool) {
 
 // startMosquitto lets everybody in and drops nothing that waits for a
 // subscriber, however far it lags behind.
-func startMosquitto(b *testing.B, path string) (p *peer, addr string) {
+func startMosquitto(b testing.TB, path string) (p *peer, addr string) {
 	b.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -20,11 +20,12 @@ import (
 // config is the whole configuration. Every field has a usable zero value; the
 // embedded part runs wherever the URL of an outside one is empty. The
 // environment variable of a key is TIANHAI_ and its path in capitals:
-// journal.max_bytes is TIANHAI_JOURNAL_MAX_BYTES.
+// journal.max_bytes is TIANHAI_JOURNAL_MAX_BYTES. A list is YAML there too.
 type config struct {
 	Data     string         `yaml:"data"` // directory of all state; default "data"
 	HTTP     httpConfig     `yaml:"http"`
 	MQTT     mqttConfig     `yaml:"mqtt"`
+	Brokers  []brokerConfig `yaml:"brokers"`
 	Journal  journalConfig  `yaml:"journal"`
 	Influx   influxConfig   `yaml:"influx"`
 	Database databaseConfig `yaml:"database"`
@@ -179,11 +180,12 @@ func keyAt(raw []byte, line, column int) string {
 	}
 	f := &keyFinder{line: line, column: column}
 	ast.Walk(f, file.Docs[0])
-	return strings.TrimPrefix(f.path, "$.")
+	return strings.TrimPrefix(strings.TrimPrefix(f.path, "$"), ".")
 }
 
 type keyFinder struct {
 	line, column int
+	nearest      int // column of what was found so far
 	path         string
 }
 
@@ -191,8 +193,12 @@ func (f *keyFinder) Visit(n ast.Node) ast.Visitor {
 	if n == nil {
 		return nil
 	}
-	if pos := n.GetToken().Position; pos.Line == f.line && pos.Column <= f.column && len(n.GetPath()) > len(f.path) {
-		f.path = n.GetPath()
+	pos := n.GetToken().Position
+	if pos.Line != f.line || pos.Column > f.column || pos.Column < f.nearest {
+		return f
+	}
+	if path := n.GetPath(); pos.Column > f.nearest || len(path) > len(f.path) {
+		f.nearest, f.path = pos.Column, path
 	}
 	return f
 }
@@ -226,6 +232,11 @@ func applyEnviron(c *config, environ []string) error {
 		switch {
 		case !known:
 			return fmt.Errorf("environment: %s is no setting of tianhai", name)
+		case field.Kind() == reflect.Slice:
+			field.SetZero()
+			if err := parseStrict([]byte(value), field.Addr().Interface()); err != nil {
+				return fmt.Errorf("environment: %s: %w", name, err)
+			}
 		case field.Kind() == reflect.String:
 			field.SetString(value)
 		default:
@@ -245,6 +256,14 @@ func readSecretFiles(v reflect.Value, path string) error {
 		if field.Type.Kind() == reflect.Struct {
 			if err := readSecretFiles(v.Field(i), key+"."); err != nil {
 				return err
+			}
+			continue
+		}
+		if field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct {
+			for j := range v.Field(i).Len() {
+				if err := readSecretFiles(v.Field(i).Index(j), fmt.Sprintf("%s[%d].", key, j)); err != nil {
+					return err
+				}
 			}
 			continue
 		}
@@ -282,6 +301,9 @@ func (c *config) setDefaults() {
 			*field = value
 		}
 	}
+	for i := range c.Brokers {
+		c.Brokers[i].setDefaults()
+	}
 }
 
 // check reports the first value that cannot work, by its key.
@@ -299,7 +321,7 @@ func (c *config) check() error {
 		schemes    []string
 	}{
 		{"http.public_url", c.HTTP.PublicURL, []string{"http", "https"}},
-		{"mqtt.url", c.MQTT.URL, []string{"tcp", "tls", "ssl", "mqtt", "mqtts", "ws", "wss"}},
+		{"mqtt.url", c.MQTT.URL, brokerSchemes()},
 		{"journal.url", c.Journal.URL, []string{"nats", "tls"}},
 		{"influx.url", c.Influx.URL, []string{"http", "https"}},
 		{"database.url", string(c.Database.URL), []string{"postgres", "postgresql"}},
@@ -308,6 +330,9 @@ func (c *config) check() error {
 		if err := checkURL(u.value, u.schemes); err != nil {
 			return fmt.Errorf("%s: %w", u.key, err)
 		}
+	}
+	if err := c.checkBrokers(); err != nil {
+		return err
 	}
 	if c.MQTT.TLSAddr != "" && (c.MQTT.CertFile == "" || c.MQTT.KeyFile == "") {
 		return errors.New("mqtt.tls_addr needs mqtt.cert_file and mqtt.key_file")

@@ -40,6 +40,21 @@ func TestConfigFaults(t *testing.T) {
 		"wrong scheme":          {yaml: "database: {url: 'mysql://u:hunter2@h/d'}\n", want: []string{"database.url", "postgres"}},
 		"TLS without a key":     {yaml: "mqtt: {tls_addr: ':8883'}\n", want: []string{"mqtt.tls_addr", "mqtt.cert_file"}},
 		"journal too small":     {yaml: "journal: {max_bytes: 100}\n", want: []string{"journal.max_bytes", "16 MiB"}},
+		"broker without name":   {yaml: "brokers: [{url: 'tcp://h'}]\n", want: []string{"brokers[0].name"}},
+		"broker with bad URL":   {yaml: "brokers: [{name: a, url: 'tcp://h'}, {name: b, url: 'http://u:hunter2@h'}]\n", want: []string{"brokers[1].url", "tcp://"}},
+		"broker without URL":    {yaml: "brokers: [{name: a}]\n", want: []string{"brokers[0].url", "missing"}},
+		"broker named twice":    {yaml: "brokers: [{name: a, url: 'tcp://h'}, {name: a, url: 'tcp://i'}]\n", want: []string{"brokers[1].name", "taken"}},
+		"session twice":         {yaml: "mqtt: {url: 'tcp://h'}\nbrokers: [{name: a, url: 'tcp://h'}]\n", want: []string{"brokers[0].client_id", "tianhai"}},
+		"unknown broker key":    {yaml: "brokers:\n  - name: a\n    adr: x\n", want: []string{"line 3", "brokers[0].adr", "unknown field"}},
+		"topic without device":  {yaml: "brokers: [{name: a, url: 'tcp://h', topics: [{topic: a/+/up}]}]\n", want: []string{"brokers[0].topics[0].topic", "{device}"}},
+		"topic's format":        {yaml: "brokers: [{name: a, url: 'tcp://h', topics: [{topic: 'a/{device}', format: chripstack}]}]\n", want: []string{"brokers[0].topics[0].format", "chripstack", "chirpstack"}},
+		"format and mapping":    {yaml: "brokers: [{name: a, url: 'tcp://h', topics: [{topic: 'a/{device}', format: json, mapping: m}]}]\n", want: []string{"brokers[0].topics[0].mapping"}},
+		"format of own topic":   {yaml: "brokers: [{name: a, url: 'tcp://h', topics: [{topic: 'th/{device}/up', format: json}]}]\n", want: []string{"brokers[0].topics[0].format"}},
+		"host of nothing":       {yaml: "brokers: [{name: a, url: 'tcp://h', sparkplug: {host_id: t}}]\n", want: []string{"brokers[0].sparkplug.host_id"}},
+		"group of edge nodes":   {yaml: "brokers: [{name: a, url: 'tcp://h', sparkplug: {groups: [a, b/c]}}]\n", want: []string{"brokers[0].sparkplug.groups[1]"}},
+		"secret twice in list":  {yaml: "brokers: [{name: a, url: 'tcp://h', password: hunter2, password_file: x}]\n", want: []string{"brokers[0].password", "password_file"}},
+		"list in a variable":    {env: []string{"TIANHAI_BROKERS=[{name: a, url: 'tcp://h'}, {name: b, ulr: 'tcp://h'}]"}, want: []string{"TIANHAI_BROKERS", "[1].ulr"}},
+		"bad list in variable":  {env: []string{"TIANHAI_BROKERS=tcp://u:hunter2@h"}, want: []string{"TIANHAI_BROKERS"}},
 		"unknown level of logs": {yaml: "log: {level: loud}\n", want: []string{"log.level", "loud"}},
 	}
 	for name, tt := range tests {
@@ -85,5 +100,28 @@ func TestConfigOrder(t *testing.T) {
 	}
 	if printed := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(printed, "sesame") {
 		t.Errorf("the token is printed: %s", printed)
+	}
+}
+
+// A list can be had from a variable too, which replaces the file's.
+func TestConfigBrokers(t *testing.T) {
+	dir := t.TempDir()
+	file, password := filepath.Join(dir, "c.yaml"), filepath.Join(dir, "password")
+	if err := os.WriteFile(password, []byte("sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("mqtt: {url: 'tcp://instead'}\nbrokers: [{name: a, url: 'tcp://h'}, {name: b, url: 'tcp://i'}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := loadConfig(file, []string{"TIANHAI_BROKERS=[{name: lora, url: 'tls://h', password_file: " + password + ", topics: [{topic: 'v3/+/devices/{device}/up', format: ttn}]}]"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := c.outside()
+	if len(all) != 2 || all[0].URL != "tcp://instead" || all[1].Name != "lora" || all[1].ClientID != "tianhai" || all[1].Password != "sesame" {
+		t.Errorf("brokers %+v", all)
+	}
+	if printed := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(printed, "sesame") {
+		t.Errorf("the password is printed: %s", printed)
 	}
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,7 +29,6 @@ import (
 	"tianhai/ingest/device"
 	"tianhai/ingest/influx"
 	"tianhai/ingest/journal"
-	"tianhai/ingest/mqtt"
 	"tianhai/ingest/qc"
 	"tianhai/monitor/alert"
 	"tianhai/monitor/alert/notify"
@@ -67,8 +64,8 @@ type server struct {
 	tracer   *trace.Service
 	sealer   *trace.Sealer
 	intake   *ingest.Intake
-	broker   *broker.Broker // nil with an outside broker
-	session  *mqtt.Session  // nil with the embedded broker
+	posts    *posts
+	broker   *broker.Broker // nil where a broker outside replaces it
 	listener net.Listener
 
 	influxURL string // of the embedded server, for whoever runs Grafana beside it
@@ -89,7 +86,7 @@ func openServer(ctx context.Context, cfg config) (*server, error) {
 	s := &server{cfg: cfg, log: cfg.logger(), metrics: prometheus.NewRegistry()}
 	klog.SetSlogLogger(s.log) // Tessera's; it has no logger of its own
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, open := range []func(context.Context) error{s.lock, s.openRecords, s.openSeries, s.openJournal, s.openMonitor, s.openTrace, s.listenWeb, s.openBroker} {
+	for _, open := range []func(context.Context) error{s.lock, s.openRecords, s.openSeries, s.openJournal, s.openMonitor, s.openTrace, s.listenWeb, s.openBrokers} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.close(ctx))
 		}
@@ -200,7 +197,8 @@ func (s *server) openMonitor(ctx context.Context) error {
 	s.changes = make(chan struct{}, 1)
 	s.manager = &device.Manager{Store: s.store, Changed: s.deviceChanged}
 	s.seen = device.NewSightings(s.store, s.log)
-	s.queue = &device.Queue{Store: s.store, Sender: s, Logger: s.log}
+	s.posts = &posts{}
+	s.queue = &device.Queue{Store: s.store, Sender: s.posts, Logger: s.log}
 	if err := s.store.ResetPresence(ctx, time.Now()); err != nil {
 		return err
 	}
@@ -251,64 +249,6 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	return nil
 }
 
-// openBroker is the last, because from then on devices come in.
-func (s *server) openBroker(ctx context.Context) (err error) {
-	c := s.cfg.MQTT
-	s.intake = &ingest.Intake{Journal: newCounted(s.journal, s.metrics), Presence: s.registry, Commands: answers{s.registry, s.queue}}
-	if c.URL != "" {
-		s.intake.Presence = arrivals{s.registry, s.queue}
-		secure, err := clientTLS(c.CAFile)
-		if err != nil {
-			return fmt.Errorf("mqtt.ca_file: %w", err)
-		}
-		s.session, err = mqtt.New(mqtt.Options{
-			URL: c.URL, Username: c.Username, Password: string(c.Password), TLS: secure,
-			ClientID: c.ClientID, Group: c.SharedGroup, Intake: s.intake, Logger: s.log,
-		})
-		if err != nil {
-			return fmt.Errorf("mqtt.url: %w", err)
-		}
-		return nil
-	}
-	opt := broker.Options{Addr: c.Addr, TLSAddr: c.TLSAddr, Auth: s.registry, Intake: s.intake, Listens: s.queue.Listens, Logger: s.log}
-	if c.TLSAddr != "" {
-		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return fmt.Errorf("mqtt.cert_file: %w", err)
-		}
-		opt.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	}
-	if s.broker, err = broker.Open(ctx, opt); err != nil {
-		return fmt.Errorf("mqtt.addr: %w", err)
-	}
-	s.onClose("broker", func(context.Context) error { return s.broker.Close() })
-	return nil
-}
-
-// clientTLS trusts the authorities in the file, or the system's where there is none.
-func clientTLS(caFile string) (*tls.Config, error) {
-	if caFile == "" {
-		return nil, nil //nolint:nilnil // nil is the system's trust
-	}
-	pem, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", caFile)
-	}
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
-}
-
-// Send passes a command to whichever broker devices are at.
-func (s *server) Send(ctx context.Context, c ingest.Command) error {
-	if s.session != nil {
-		return s.session.Send(ctx, c)
-	}
-	return s.broker.Send(ctx, c)
-}
-
 // run works until ctx is done or a part fails.
 func (s *server) run(ctx context.Context) error {
 	store, storeSaver, err := s.interpreter(ctx, ingest.StoreReader)
@@ -329,8 +269,10 @@ func (s *server) run(ctx context.Context) error {
 		keeper.Run, watch.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, handler) },
 	}
-	if s.session != nil {
-		works = append(works, s.session.Run)
+	for _, p := range s.posts.all {
+		if p.session != nil {
+			works = append(works, p.session.Run)
+		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, work := range works {

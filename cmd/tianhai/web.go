@@ -85,8 +85,8 @@ func localOnly(next http.Handler) http.Handler {
 }
 
 // ready says whether frames are taken and records kept, and how each part is.
-// InfluxDB being away makes the server degraded, not unready: frames are kept
-// and alarms go out meanwhile.
+// InfluxDB or a broker outside being away makes the server degraded, not unready:
+// frames are kept, here or at the broker, and alarms of all others go out meanwhile.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
@@ -100,6 +100,11 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.series.Ping(ctx); err != nil {
 		parts["influxdb"] = "down"
+	}
+	for _, p := range s.posts.all {
+		if p.session != nil {
+			parts["broker "+p.name] = map[bool]string{true: "ok", false: "down"}[p.session.Connected()]
+		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
