@@ -27,12 +27,15 @@ const (
 //
 // The channel is the resolved name, cut after the last ':' or '/'. A time below
 // 2^28 seconds is relative to reception. Booleans are 1 and 0; strings and data
-// are text, or missing if empty. A sum is a channel of its own, named "name#sum", without a unit, as
-// SenML has none for it; beside a value it is an extra.
+// are text, or missing if empty. The unit "%" is a ratio of 0 to 1 in SenML
+// (§12.1, note 2) and is handed on as "/"; "/100" is a percentage. A sum is a
+// channel of its own, named "name#sum", without a unit, as SenML has none for
+// it; beside a value it is an extra. A base sum without a sum is one too (§4.5.4).
 //
 // Every field must be of its type, every record have exactly one value or a sum,
-// and one version hold for the whole pack: 10, or 26 which adds the units of RFC
-// 8798 (RFC 9100). Unknown fields are passed over unless their names end in '_'.
+// or else nothing but base fields (§5.1.7), and one version hold for the whole
+// pack: up to 10, or 26 which adds the units of RFC 8798 (RFC 9100). Unknown
+// fields are passed over unless their names end in '_'.
 func SenMLJSON(payload []byte) ([]ingest.Value, error) {
 	const format = "senml+json"
 	root, err := readJSON(format, payload)
@@ -74,6 +77,7 @@ type pack struct {
 	values           []ingest.Value
 	name, unit       string
 	time, value, sum float64
+	summed           bool // whether there is a base sum
 	version          float64
 }
 
@@ -90,6 +94,9 @@ func resolve(format string, root *node) ([]ingest.Value, error) {
 		if err := p.record(r, fmt.Sprintf("[%d]", i)); err != nil {
 			return nil, err
 		}
+	}
+	if len(p.values) == 0 {
+		return nil, root.fault(format, "", errors.New("no record has a value"))
 	}
 	slices.SortStableFunc(p.values, chronological)
 	return p.values, nil
@@ -129,7 +136,7 @@ func (p *pack) check(r *node, at string) error {
 	if r.kind != object {
 		return r.fault(p.format, at, fmt.Errorf("a record is an object, not %v", r.kind))
 	}
-	given := 0
+	given, bases := 0, 0
 	for i := range r.nodes {
 		f := &r.nodes[i]
 		want, known := senmlKind(f.name)
@@ -141,14 +148,17 @@ func (p *pack) check(r *node, at string) error {
 		case known && f.kind != want:
 			return f.fault(p.format, join(at, f.name), fmt.Errorf("%v, expected %v", f.kind, want))
 		case strings.HasSuffix(f.name, "_"):
-			return f.fault(p.format, join(at, f.name), errors.New("a field that must be understood, and is not"))
+			return f.fault(p.format, join(at, f.name), errors.New("a field that must be understood (its name ends in '_'), and is not"))
 		}
 		switch f.name {
 		case "v", "vs", "vb", "vd":
 			given++
 		}
+		if strings.HasPrefix(f.name, "b") {
+			bases++
+		}
 	}
-	if given > 1 || given == 0 && r.member("s") == nil {
+	if given > 1 || given == 0 && r.member("s") == nil && (bases == 0 || bases < len(r.nodes)) {
 		return r.fault(p.format, at, fmt.Errorf("%d values, expected exactly one, or a sum", given))
 	}
 	return nil
@@ -161,6 +171,10 @@ func (p *pack) record(r *node, at string) error {
 	}
 	if err := p.base(r, at); err != nil {
 		return err
+	}
+	valued, s := hasValue(r), r.member("s")
+	if !valued && s == nil {
+		return nil // a record of base fields
 	}
 	v := ingest.Value{Channel: p.name + textOf(r, "n")}
 	if err := checkName(v.Channel); err != nil {
@@ -176,12 +190,11 @@ func (p *pack) record(r *node, at string) error {
 	}
 	sum := v
 	p.fill(&v, r)
-	valued := hasValue(r)
 	if valued {
 		p.values = append(p.values, v)
 	}
-	if s := r.member("s"); s != nil {
-		sum.Channel, sum.Extra, sum.Number = sum.Channel+"#sum", valued, p.sum+s.number
+	if s != nil || p.summed && r.member("v") != nil {
+		sum.Channel, sum.Extra, sum.Number = sum.Channel+"#sum", valued, p.sum+numberOf(r, "s")
 		p.values = append(p.values, sum)
 	}
 	if math.IsInf(v.Number, 0) || math.IsInf(sum.Number, 0) {
@@ -202,6 +215,9 @@ func (p *pack) fill(v *ingest.Value, r *node) {
 			v.Number, v.Unit = p.value+f.number, p.unit
 			if u := r.member("u"); u != nil {
 				v.Unit = u.text
+			}
+			if v.Unit == "%" {
+				v.Unit = "/"
 			}
 		case "vb":
 			v.Number = f.number
@@ -227,7 +243,7 @@ func (p *pack) base(r *node, at string) error {
 		case "bv":
 			p.value = f.number
 		case "bs":
-			p.sum = f.number
+			p.sum, p.summed = f.number, true
 		case "bver":
 			if f.number != 26 && (f.number < 1 || f.number > 10 || f.number != math.Trunc(f.number)) {
 				return f.fault(p.format, join(at, f.name), fmt.Errorf("version %v is not known", f.number))
