@@ -33,7 +33,7 @@ func TestConvert(t *testing.T) {
 		"ppb in air":            {"air.ammonia", 2500, "ppb", 2.5},
 		"per mille salinity":    {"water.salinity", 31.2, "‰", 31.2},
 		"PSU":                   {"water.salinity", 31.2, "PSU", 31.2},
-		"knots":                 {"air.wind_speed", 10, "[kn_i]", 5.144444444},
+		"knots":                 {"air.wind_speed", 9, "[kn_i]", 4.63},
 		"rain by area":          {"air.rain", 3, "L/m2", 3},
 		"inches of rain":        {"air.rain", 2, "in", 50.8},
 		"feet":                  {"water.depth", 10, "[ft_i]", 3.048},
@@ -43,11 +43,36 @@ func TestConvert(t *testing.T) {
 		"pH":                    {"water.ph", 8.1, "pH", 8.1},
 		"turbidity":             {"water.turbidity", 12, "NTU", 12},
 		"kilolux":               {"air.illuminance", 55, "klx", 55000},
+		"degree Celsius in SI":  {"water.temperature", 300, "K", 26.85},
+		"Fahrenheit, tenths":    {"water.temperature", 98.6, "[degF]", 37},
+		"Fahrenheit sign":       {"air.temperature", -40, "℉", -40},
+		"conductivity in UCUM":  {"water.conductivity", 48200, "uS.cm-1", 48.2},
+		"raised minus":          {"water.conductivity", 48.2, "mS·cm⁻¹", 48.2},
+		"American":              {"water.conductivity", 48200, "umho/cm", 48.2},
+		"millisiemens by metre": {"water.conductivity", 4820, "mS/m", 48.2},
+		"siemens at 25 °C":      {"water.specific_conductance", 4.82, "S/m @ 25 °C", 48.2},
+		"oxygen with raised":    {"water.dissolved_oxygen", 6.8, "mg·L⁻¹", 6.8},
+		"oxygen with space":     {"water.dissolved_oxygen", 6.8, "mg L-1", 6.8},
+		"square characters":     {"water.dissolved_oxygen", 6.8, "㎎/ℓ", 6.8},
+		"oxygen of an optode":   {"water.dissolved_oxygen", 250, "µmol/L", 7.9997},
+		"kilogram":              {"water.dissolved_oxygen", 0.0068, "kg/m3", 6.8},
+		"saturation":            {"water.oxygen_saturation", 96, "% sat", 96},
+		"SenML hundredths":      {"water.oxygen_saturation", 96, "/100", 96},
+		"volumetric":            {"soil.moisture", 0.31, "m³/m³", 31},
+		"volumetric per cent":   {"soil.moisture", 31, "%VWC", 31},
+		"full-width percent":    {"air.humidity", 64, "％", 64},
+		"humidity ratio":        {"air.humidity", 0.64, "1", 64},
+		"salinity of CF":        {"water.salinity", 31.2, "1e-3", 31.2},
+		"metre per second":      {"air.wind_speed", 3.5, "m.s-1", 3.5},
+		"kilometres per hour":   {"air.wind_speed", 36, "km/h", 10},
+		"miles per hour":        {"air.wind_speed", 10, "[mi_i]/h", 4.4704},
+		"rain in UCUM":          {"air.rain", 2, "[in_i]", 50.8},
+		"lux":                   {"air.illuminance", 55000, "lux", 55000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q, _ := farm.LookupQuantity(tt.quantity)
 			got, err := q.Convert(tt.x, tt.unit)
-			if err != nil || math.Abs(got-tt.want) > 1e-6 {
+			if err != nil || got != tt.want {
 				t.Errorf("%v %s is %v %s, error %v; want %v", tt.x, tt.unit, got, q.Unit, err, tt.want)
 			}
 		})
@@ -68,6 +93,18 @@ func TestConvertRefuses(t *testing.T) {
 		"per mille of a switch":            {"device.aerator", "‰"},
 		"depth from pressure":              {"water.depth", "kPa"},
 		"another turbidity":                {"water.turbidity", "FNU"},
+		"coulomb":                          {"water.temperature", "C"},
+		"farad":                            {"air.temperature", "F"},
+		"upper case":                       {"water.temperature", "CEL"},
+		"milli is not mega":                {"water.dissolved_oxygen", "Mg/L"},
+		"by mass of water":                 {"water.dissolved_oxygen", "umol/kg"},
+		"amount of another substance":      {"air.ammonia", "umol/L"},
+		"saturation is not soil moisture":  {"soil.moisture", "% sat"},
+		"soil moisture is not saturation":  {"water.oxygen_saturation", "m3/m3"},
+		"trillionths":                      {"water.salinity", "[pptr]"},
+		"pressure is no depth":             {"water.depth", "m[H2O]"},
+		"conductance without length":       {"water.conductivity", "mS"},
+		"lonely power":                     {"water.temperature", "-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q, _ := farm.LookupQuantity(tt.quantity)
@@ -85,5 +122,55 @@ func TestConvertKnowsTheVocabulary(t *testing.T) {
 		if v, err := q.Convert(7, " "+q.Unit+" "); err != nil || math.Abs(v-7) > 1e-9 {
 			t.Errorf("%s: 7 %s is %v, error %v", q.ID, q.Unit, v, err)
 		}
+	}
+}
+
+// What converts is a straight line, so that the way back is one too; and one that
+// keeps 13 of 15 digits.
+func TestConvertIsAffine(t *testing.T) {
+	units := []string{
+		"Cel", "K", "[degF]", "1", "%", "‰", "[ppm]", "[ppb]", "S/m", "mS/cm", "uS/cm", "mS/m", "mS/cm@25C", "mg/L", "ug/L", "kg/m3",
+		"umol/L", "m", "km", "cm", "mm", "[ft_i]", "[in_i]", "L/m2", "m/s", "km/h", "[kn_i]", "lx", "klx", "m3", "L", "mL", "V", "mV", "[pH]",
+	}
+	for _, q := range farm.Quantities() {
+		for _, unit := range units {
+			zero, err := q.Convert(0, unit)
+			if err != nil {
+				continue
+			}
+			one, _ := q.Convert(1e6, unit)
+			for _, x := range []float64{-273.15, -40, -1e-9, 1. / 3, 7.25, 98.6, 31536, 1e9} {
+				y, _ := q.Convert(x, unit)
+				slope := (one - zero) / 1e6
+				if back := (y - zero) / slope; math.Abs(back-x) > 1e-12*max(math.Abs(x), math.Abs(zero/slope), 1e-9) {
+					t.Errorf("%s: %v %s is %v %s, and back %v", q.ID, x, unit, y, q.Unit, back)
+				}
+			}
+		}
+	}
+}
+
+func TestInVocabulary(t *testing.T) {
+	for name, tt := range map[string]struct {
+		x    float64
+		unit string
+		want float64
+		code string // empty: there is none, or there are several
+	}{
+		"temperature":       {212, "°F", 100, "Cel"},
+		"its own":           {24.5, "Cel", 24.5, "Cel"},
+		"conductivity":      {48200, "µS/cm", 48.2, "mS/cm"},
+		"speed":             {36, "km/h", 10, "m/s"},
+		"depth or rain":     {3, "ft", 0, ""},
+		"moisture or gas":   {3, "[ppm]", 0, ""},
+		"not in vocabulary": {1013, "hPa", 0, ""},
+		"unknown":           {1, "furlong", 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, code, ok := farm.InVocabulary(tt.x, tt.unit)
+			if got != tt.want || code != tt.code || ok != (tt.code != "") {
+				t.Errorf("%v %q %v, want %v %q", got, code, ok, tt.want, tt.code)
+			}
+		})
 	}
 }
