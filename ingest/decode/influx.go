@@ -24,8 +24,9 @@ const (
 //
 // Field names are the channels; floats, integers (1i) and unsigned integers (1u)
 // are numbers, booleans 1 and 0, strings text. Measurement and tags tell series
-// apart: a payload in which two series have the same field is refused, because
-// its values are of two sensors. Empty lines and comments are passed over.
+// apart: where two of them have the same field, so that its values are of two
+// sensors, every channel of the payload is the series, a space and the field,
+// cut after the space. Empty lines and comments are passed over.
 //
 // Source: InfluxDB v2 documentation, line protocol reference.
 func Influx(precision string) (Decoder, bool) {
@@ -33,7 +34,7 @@ func Influx(precision string) (Decoder, bool) {
 		"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond, "s": time.Second,
 	}[precision]
 	return func(payload []byte) ([]ingest.Value, error) {
-		p := lineParser{s: string(payload), unit: unit, series: map[string]string{}}
+		p := lineParser{s: string(payload), unit: unit, seriesOf: map[string]string{}, long: -1}
 		values, err := p.lines()
 		if err != nil {
 			return nil, &ingest.DecodeError{Format: "influx", Offset: p.fault, Member: p.member, Err: err}
@@ -49,8 +50,13 @@ type lineParser struct {
 	unit   time.Duration // of timestamps
 	member string        // the field being read, for errors
 	fault  int           // where the error is
-	series map[string]string
 	values []ingest.Value
+	series []string // of each value
+	// seriesOf has the series of each field, as long as it is one; shared says
+	// that it no longer is for some field.
+	seriesOf map[string]string
+	shared   bool
+	long     int // where a series begins that is too long for a name; -1 if none does
 }
 
 func (p *lineParser) fail(at int, format string, args ...any) error {
@@ -86,6 +92,15 @@ func (p *lineParser) lines() ([]ingest.Value, error) {
 	if len(p.values) == 0 {
 		return nil, p.fail(len(p.s), "no line")
 	}
+	if p.shared && p.long >= 0 {
+		return nil, p.fail(p.long, "measurement and tags longer than %d bytes, and another series has the same field", maxName)
+	}
+	if p.shared {
+		for i := range p.values {
+			v := &p.values[i]
+			v.Channel, v.Cut = p.series[i]+" "+v.Channel, len(p.series[i])+1
+		}
+	}
 	return p.values, nil
 }
 
@@ -104,6 +119,9 @@ func (p *lineParser) line() error {
 		}
 	}
 	series := p.s[start:p.pos]
+	if len(series) > maxName && p.long < 0 {
+		p.long = start
+	}
 	if err := p.spaces("fields"); err != nil {
 		return err
 	}
@@ -201,10 +219,10 @@ func (p *lineParser) field(series string, first int) error {
 			return p.fail(at, "repeated")
 		}
 	}
-	if other, there := p.series[name]; there && other != series {
-		return p.fail(at, "the field is in the series %q too", other)
+	if other, there := p.seriesOf[name]; there && other != series {
+		p.shared = true
 	}
-	p.series[name] = series
+	p.seriesOf[name] = series
 	if p.next() != '=' {
 		return p.fail(p.pos, "expected '=' and the value of a field")
 	}
@@ -213,7 +231,7 @@ func (p *lineParser) field(series string, first int) error {
 	if err := p.value(&v); err != nil {
 		return err
 	}
-	p.values = append(p.values, v)
+	p.values, p.series = append(p.values, v), append(p.series, series)
 	return nil
 }
 

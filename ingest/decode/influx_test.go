@@ -66,7 +66,7 @@ func TestInfluxErrors(t *testing.T) {
 		"string without end":      {"m a=\"x", 4, "a"},
 		"text after a string":     {"m a=\"x\"y", 7, ""},
 		"repeated":                {"m a=1,b=2,a=3", 10, "a"},
-		"two series":              {"m,id=1 a=1\nm,id=2 a=2", 18, "a"},
+		"too long for a channel":  {"m a=1\nm,id=" + strings.Repeat("2", 256) + " a=2", 6, ""},
 		"time is no number":       {"m a=1 now", 6, ""},
 		"time before 1970":        {"m a=1 -1", 6, ""},
 		"time too large":          {"m a=1 9223372036854775808", 6, ""},

@@ -244,11 +244,11 @@ func (p *parser) time() (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		t, err := time.Parse(time.RFC3339Nano, s)
-		if err != nil || t.UnixMilli() < 0 || t.UnixMilli() > maxMillis {
-			return time.Time{}, p.fail(at, "not an RFC 3339 time between 1970 and 2262")
+		t, err := parseRFC3339(s)
+		if err != nil {
+			return time.Time{}, p.fail(at, "%w", err)
 		}
-		return t.UTC(), nil
+		return t, nil
 	}
 	digits, err := p.number()
 	if err != nil {

@@ -147,6 +147,12 @@ func TestJSONErrors(t *testing.T) {
 		"time negative":          {`{"ts":-1,"a":1}`, 6, "ts"},
 		"time in nanoseconds":    {`{"ts":1627776000000000000,"a":1}`, 6, "ts"},
 		"time without zone":      {`{"ts":"2021-08-01T00:00:00","a":1}`, 6, "ts"},
+		"time with a space":      {`{"ts":"2021-08-01 00:00:00Z","a":1}`, 6, "ts"},
+		"time, one digit":        {`{"ts":"2021-08-01T9:00:00Z","a":1}`, 6, "ts"},
+		"time, comma":            {`{"ts":"2021-08-01T09:00:00,5Z","a":1}`, 6, "ts"},
+		"time, far zone":         {`{"ts":"2021-08-01T09:00:00+24:00","a":1}`, 6, "ts"},
+		"time, no such day":      {`{"ts":"2021-02-29T09:00:00Z","a":1}`, 6, "ts"},
+		"time, no leap second":   {`{"ts":"2016-12-31T22:59:60Z","a":1}`, 6, "ts"},
 		"time before 1970":       {`{"ts":"1969-12-31T00:00:00Z","a":1}`, 6, "ts"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -159,6 +165,25 @@ func TestJSONErrors(t *testing.T) {
 				t.Errorf("%v\ngot byte %d, member %q; want byte %d, member %q", e, e.Offset, e.Member, tt.offset, tt.member)
 			}
 		})
+	}
+}
+
+// The times are those of RFC 3339 §5.8, and some that its grammar allows.
+func TestJSONTime(t *testing.T) {
+	for ts, want := range map[string]string{
+		`"1985-04-12T23:20:50.52Z"`:        "1985-04-12T23:20:50.52Z",
+		`"1996-12-19T16:39:57-08:00"`:      "1996-12-20T00:39:57Z",
+		`"1990-12-31T23:59:60Z"`:           "1991-01-01T00:00:00Z",
+		`"1990-12-31T15:59:60-08:00"`:      "1991-01-01T00:00:00Z",
+		`"2026-08-01t01:00:00z"`:           "2026-08-01T01:00:00Z",
+		`"2026-08-01T01:00:00-00:00"`:      "2026-08-01T01:00:00Z",
+		`"2026-08-01T01:00:00.123456789Z"`: "2026-08-01T01:00:00.123456789Z",
+		`1785546000000`:                    "2026-08-01T01:00:00Z",
+	} {
+		values, err := decode.JSON([]byte(`{"ts":` + ts + `,"a":1}`))
+		if err != nil || values[0].Time.Format(time.RFC3339Nano) != want {
+			t.Errorf("%s: %v, error %v; want %s", ts, values, err, want)
+		}
 	}
 }
 

@@ -11,6 +11,10 @@ import (
 // errNoCodec reports an uplink that only has the bytes that the device sent.
 var errNoCodec = errors.New("no decoded values: configure a codec (payload formatter) for the device in the network server")
 
+// errNoData reports an uplink in which the device sent nothing, as it does to
+// answer the network.
+var errNoData = errors.New("no values: the device sent no data in this uplink")
+
 // An uplink is a message of a LoRaWAN network server while it is read.
 type uplink struct {
 	format string
@@ -92,11 +96,14 @@ func (u *uplink) at(n *node, path string) (time.Time, error) {
 	if n == nil || n.kind == null {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(time.RFC3339Nano, n.text)
-	if err != nil || n.kind != text || t.UnixMilli() < 0 || t.UnixMilli() > maxMillis {
-		return time.Time{}, n.fault(u.format, path, errors.New("not an RFC 3339 time between 1970 and 2262"))
+	if n.kind != text {
+		return time.Time{}, n.fault(u.format, path, fmt.Errorf("%v, expected an RFC 3339 time", n.kind))
 	}
-	return t.UTC(), nil
+	t, err := parseRFC3339(n.text)
+	if err != nil {
+		return time.Time{}, n.fault(u.format, path, err)
+	}
+	return t, nil
 }
 
 // given reports whether a member is there, and is an object with something in it.

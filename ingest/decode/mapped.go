@@ -189,7 +189,7 @@ func (r *timeRule) read(n *node) (time.Time, error) {
 		}
 		return time.UnixMicro(int64(math.Round(x * 1000))).UTC(), nil
 	case "rfc3339":
-		t, err = time.Parse(time.RFC3339Nano, n.text)
+		return parseRFC3339(n.text)
 	default:
 		t, err = time.ParseInLocation(r.format, n.text, r.zone)
 	}

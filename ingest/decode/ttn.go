@@ -12,9 +12,10 @@ import (
 // values are those of "decoded_payload", which the device's payload formatter
 // makes. Where it makes a "normalized_payload" too, its values have names such as
 // "air.temperature" and units; a model may then have channels of either kind, and
-// the others are extras. An uplink with neither is an error that says so. Their
-// time is when the network server had the uplink, or the normalized payload's
-// own. The best gateway's "rssi" and "snr" and the last known "battery" level
+// the others are extras. An uplink with neither is an error that says so, and so
+// is one that was simulated. Their time is when the network server had the
+// uplink, or the normalized payload's own: gateways without a satellite clock
+// stamp what they please. The best gateway's "rssi" and "snr" and the last known "battery" level
 // come along.
 //
 // Source: The Things Stack documentation, data formats.
@@ -28,10 +29,17 @@ func TheThingsStack(payload []byte) ([]ingest.Value, error) {
 	if !given(up) {
 		return nil, root.fault(format, "uplink_message", errors.New("no uplink message"))
 	}
+	if simulated := root.member("simulated"); simulated != nil && simulated.kind == boolean && simulated.number == 1 {
+		return nil, simulated.fault(format, "simulated", errors.New("a simulated uplink is no reading"))
+	}
 	decoded, normal := up.member("decoded_payload"), up.member("normalized_payload")
 	normalized := normal != nil && len(normal.nodes) > 0
 	if !given(decoded) && !normalized {
-		return nil, up.fault(format, "uplink_message.decoded_payload", errNoCodec)
+		err := errNoCodec
+		if data := up.member("frm_payload"); data == nil || data.text == "" {
+			err = errNoData
+		}
+		return nil, up.fault(format, "uplink_message.decoded_payload", err)
 	}
 	u := uplink{format: format, extra: normalized}
 	if u.time, err = u.at(root.member("received_at"), "received_at"); err != nil {
