@@ -15,7 +15,7 @@ import (
 
 // Limits of a series.
 const (
-	maxSeries     = 400 * 24 * time.Hour
+	maxSeries     = 3660 * 24 * time.Hour
 	usualSeries   = 24 * time.Hour
 	maxPoints     = 2000
 	usualPoints   = 300
@@ -144,6 +144,6 @@ func (s *server) getSeries(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"quantity": q.ID, "interval": sum.Interval.Seconds(), "points": list(sum.Points), "gaps": list(sum.Gaps)})
+	c.JSON(http.StatusOK, gin.H{"quantity": q.ID, "interval": sum.Interval.Seconds(), "points": list(sum.Points), "quality": list(sum.Quality), "gaps": list(sum.Gaps)})
 	return nil
 }

@@ -12,6 +12,14 @@ type Point struct {
 	N    int       `json:"n"` // readings in the interval; a point with none is left out
 }
 
+// A Quality says how many readings of an interval were good. Its share of good
+// flags is Good/Total.
+type Quality struct {
+	Time  time.Time `json:"t"`     // start of the interval, UTC
+	Good  int       `json:"good"`  // with flag 1
+	Total int       `json:"total"` // with any flag, failed and missing ones too; never 0
+}
+
 // A Gap is a time without one good reading.
 type Gap struct {
 	From time.Time `json:"from"`
@@ -32,5 +40,8 @@ type Summary struct {
 	Interval time.Duration `json:"interval"` // width of one point
 	Points   []Point       `json:"points"`   // oldest first, at most 200
 	Gaps     []Gap         `json:"gaps"`     // oldest first
-	Coverage float64       `json:"coverage"` // share of the period outside gaps, 0 to 1
+	// Quality is of the same intervals as Points, and of those without a point; the
+	// evidence of a batch has none.
+	Quality  []Quality `json:"quality,omitempty"`
+	Coverage float64   `json:"coverage"` // share of the period outside gaps, 0 to 1
 }

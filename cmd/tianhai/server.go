@@ -51,6 +51,7 @@ type server struct {
 
 	store    *store.Store
 	series   *influx.Client
+	roller   *influx.Roller
 	journal  *journal.Journal
 	ledger   *ledger.Ledger
 	registry *device.Registry
@@ -139,6 +140,8 @@ func (s *server) openSeries(ctx context.Context) error {
 		return fmt.Errorf("influx.url: %w", err)
 	}
 	s.series = client
+	s.roller = influx.NewRoller(client, s.log)
+	s.metrics.MustRegister(newRollupMetrics(s.roller))
 	s.onClose("influxdb client", func(context.Context) error { client.Close(); return nil })
 	return nil
 }
@@ -266,7 +269,7 @@ func (s *server) run(ctx context.Context) error {
 	keeper := &ingest.Keeper{Source: s.journal, Quarantine: s.journal, Interpreter: store, Store: s.series, Metrics: ingest.NewMetrics(s.metrics), Logger: s.log}
 	watch := &ingest.Watch{Source: s.journal, Interpreter: live, Watchers: []ingest.Watcher{s.hub, s.engine, s.seen}, Logger: s.log}
 	works := []func(context.Context) error{
-		keeper.Run, watch.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run,
+		keeper.Run, watch.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.roller.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, handler) },
 	}
 	for _, p := range s.posts.all {

@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
@@ -41,13 +42,14 @@ type Options struct {
 
 // A Client writes to and reads from one bucket. It may be used concurrently.
 type Client struct {
-	opt     Options
-	db, rp  string // as InfluxQL names the bucket
-	influx  influxdb2.Client
-	writer  api.WriteAPIBlocking
-	service ihttp.Service
-	batches sync.Pool // *batch
-	marks   marks
+	opt      Options
+	db, rp   string // as InfluxQL names the bucket
+	influx   influxdb2.Client
+	writer   api.WriteAPIBlocking
+	service  ihttp.Service
+	batches  sync.Pool // *batch
+	marks    marks
+	complete atomic.Bool // everything in the bucket was seen to be marked
 
 	mu    sync.Mutex // guards ready
 	ready bool       // the bucket was seen to exist

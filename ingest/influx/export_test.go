@@ -1,6 +1,7 @@
 package influx
 
 import (
+	"context"
 	"time"
 
 	"tianhai/ingest"
@@ -31,4 +32,10 @@ func Encoder() func([]ingest.Observation) int {
 		b.reset()
 		return n
 	}
+}
+
+// Hurry makes a roller work without rests.
+func Hurry(r *Roller) *Roller {
+	r.rest = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	return r
 }

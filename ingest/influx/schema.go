@@ -33,7 +33,33 @@ const (
 	MarkMeasurement = "rollup"
 	FieldMarked     = "marked" // integer, of the newest writing
 	FieldRolled     = "rolled" // integer, the value of FieldMarked when the day was rolled up
+
+	// StateMeasurement holds, at time 0 and without tags, how far the readings that
+	// were there before there were marks have been marked.
+	StateMeasurement = "rollup_state"
+	FieldAdopted     = "adopted"  // integer, Unix milliseconds: what is older is marked
+	FieldComplete    = "complete" // integer 1: all is marked
 )
+
+// Rollups of medium "water" lie in measurements "water_hour" and "water_day", with
+// the tags of the readings, at the start of their hour or Beijing day (UTC+8). A
+// quantity has these fields there, named after its own field; the first three
+// only where it has a usable value, which is one whose flag is 1, 2 or 3.
+const (
+	HourSuffix = "_hour"
+	DaySuffix  = "_day"
+
+	MinSuffix   = "_min"   // float
+	MeanSuffix  = "_mean"  // float
+	MaxSuffix   = "_max"   // float
+	CountSuffix = "_count" // integer, usable values
+	GoodSuffix  = "_good"  // integer, values with flag 1
+	TotalSuffix = "_total" // integer, all readings, failed and missing ones too
+)
+
+// PurgedField returns the integer field of a mark that says what retention has
+// deleted of the day: 1 its readings, 2 its hours too, 3 its day too.
+func PurgedField(m farm.Medium) string { return string(m) + "_purged" }
 
 // Measurement returns the measurement that holds the quantity.
 func Measurement(q farm.Quantity) string { return string(q.Medium()) }

@@ -1,7 +1,6 @@
 package influx
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,43 +16,13 @@ import (
 // Limits of what one summary holds.
 const (
 	summaryPoints = 200
-	defaultPoints = 300
 	maxPoints     = 2000
 	// minGap is the shortest time without a good reading that counts as a gap.
 	minGap = 15 * time.Minute
 )
 
-// A SeriesQuery asks for one quantity over From ≤ t < To.
-type SeriesQuery struct {
-	Tenant   string // required
-	Site     string // "" means all of the tenant's
-	Device   string // "" means all of the site's
-	Quantity farm.Quantity
-	From, To time.Time
-	Points   int // at most so many; 0 means 300, the most is 2,000
-}
-
 // errScope keeps an empty name from opening everybody's readings.
 var errScope = errors.New("tenant or site not named")
-
-// Series returns one quantity with at most q.Points points. Numbers and gaps
-// follow the rules of Summaries; a quantity without readings is one long gap.
-func (c *Client) Series(ctx context.Context, q SeriesQuery) (farm.Summary, error) {
-	if q.Tenant == "" {
-		return farm.Summary{}, fmt.Errorf("read series: %w", errScope)
-	}
-	p, err := newPeriod(q.From, q.To, cmp.Or(q.Points, defaultPoints))
-	if err != nil {
-		return farm.Summary{}, fmt.Errorf("read series: %w", err)
-	}
-	statement := fmt.Sprintf("SELECT %s, %s, %s FROM %s WHERE %s", ident(ValueField(q.Quantity)), ident(FlagField(q.Quantity)),
-		ident(TagDevice), ident(Measurement(q.Quantity)), where(q.Tenant, q.Site, q.Device, q.From, q.To))
-	found := map[string]*summary{q.Quantity.ID: newSummary(q.Quantity.ID, p)}
-	if err := c.scan(ctx, statement, p, found); err != nil {
-		return farm.Summary{}, fmt.Errorf("read series: %w", err)
-	}
-	return found[q.Quantity.ID].result(), nil
-}
 
 // Summaries returns a summary of each quantity that was measured at a site, or
 // reported missing there, with from ≤ t < to, in the order of farm.Quantities.
@@ -107,22 +76,20 @@ func (c *Client) scan(ctx context.Context, statement string, p period, found map
 		if device < 0 {
 			return errors.New("answer without a device")
 		}
-		var columns []column
-		for i, name := range s.Columns {
-			q, known := farm.LookupQuantity(s.Name + "." + name)
-			if !known {
-				continue
+		for _, col := range columnsOf(s) {
+			sum := found[col.quantity.ID]
+			if sum == nil {
+				sum = newSummary(col.quantity.ID, p)
+				found[col.quantity.ID] = sum
 			}
-			if found[q.ID] == nil {
-				found[q.ID] = newSummary(q.ID, p)
-			}
-			columns = append(columns, column{found[q.ID], i, slices.Index(s.Columns, FlagField(q))})
-		}
-		for _, row := range s.Values {
-			ms, _ := row[0].(float64)
-			name, _ := row[device].(string)
-			for _, col := range columns {
-				col.add(row, time.UnixMilli(int64(ms)).UTC(), name)
+			for _, row := range s.Values {
+				v, flag, ok := col.reading(row)
+				if !ok {
+					continue
+				}
+				ms, _ := row[0].(float64)
+				name, _ := row[device].(string)
+				sum.count(time.UnixMilli(int64(ms)).UTC(), name, v, flag)
 			}
 		}
 		return nil
@@ -131,30 +98,51 @@ func (c *Client) scan(ctx context.Context, statement string, p period, found map
 
 // A column says where in a row a quantity stands.
 type column struct {
-	sum         *summary
-	value, flag int // flag is -1 where no row has one
+	quantity    farm.Quantity
+	value, flag int // -1 where no row has one
 }
 
-func (c column) add(row []any, t time.Time, device string) {
-	v, ok := row[c.value].(float64)
-	flag := ingest.Good
+// columnsOf returns the columns of the quantities that a raw series has.
+func columnsOf(s *series) []column {
+	var all []column
+	for _, q := range farm.Quantities() {
+		if Measurement(q) != s.Name {
+			continue
+		}
+		col := column{q, slices.Index(s.Columns, ValueField(q)), slices.Index(s.Columns, FlagField(q))}
+		if col.value >= 0 || col.flag >= 0 {
+			all = append(all, col)
+		}
+	}
+	return all
+}
+
+// reading returns what a row says of the quantity; false when nothing. Where the
+// flag is not usable the value may be missing.
+func (c column) reading(row []any) (v float64, flag ingest.Flag, ok bool) {
+	flag = ingest.Good
+	if c.value >= 0 {
+		v, ok = row[c.value].(float64)
+	}
 	if c.flag >= 0 {
 		if f, flagged := row[c.flag].(float64); flagged {
 			flag = ingest.Flag(f)
+			ok = ok || !flag.Usable()
 		}
 	}
-	switch {
-	case !flag.Usable():
-		c.sum.Rejected++
-	case ok:
-		c.sum.add(t, device, v)
-	}
+	return v, flag, ok
 }
 
 // A period is a time cut into even intervals.
 type period struct {
 	from, to time.Time
 	interval time.Duration
+	quality  bool // count flags too
+}
+
+// at returns the start of the interval that holds t.
+func (p period) at(t time.Time) time.Time {
+	return p.from.Add(t.Sub(p.from).Truncate(p.interval))
 }
 
 func newPeriod(from, to time.Time, points int) (period, error) {
@@ -162,7 +150,7 @@ func newPeriod(from, to time.Time, points int) (period, error) {
 		return period{}, errors.New("the period ends before it begins")
 	}
 	from, to = from.UTC(), to.UTC()
-	return period{from, to, niceInterval(to.Sub(from), min(max(points, 1), maxPoints))}, nil
+	return period{from: from, to: to, interval: niceInterval(to.Sub(from), min(max(points, 1), maxPoints))}, nil
 }
 
 // niceInterval returns the shortest interval people count in that cuts d into
@@ -204,6 +192,26 @@ func newSummary(quantity string, p period) *summary {
 	}
 }
 
+// count notes a reading, whatever its flag.
+func (s *summary) count(t time.Time, device string, v float64, f ingest.Flag) {
+	if s.period.quality {
+		at := s.period.at(t)
+		if n := len(s.Quality); n == 0 || s.Quality[n-1].Time.Before(at) {
+			s.Quality = append(s.Quality, farm.Quality{Time: at})
+		}
+		q := &s.Quality[len(s.Quality)-1]
+		q.Total++
+		if f == ingest.Good {
+			q.Good++
+		}
+	}
+	if f.Usable() {
+		s.add(t, device, v)
+	} else {
+		s.Rejected++
+	}
+}
+
 func (s *summary) add(t time.Time, device string, v float64) {
 	if s.N == 0 {
 		s.Min, s.Max = v, v
@@ -211,7 +219,7 @@ func (s *summary) add(t time.Time, device string, v float64) {
 	s.N++
 	s.Min, s.Max, s.Sum = min(s.Min, v), max(s.Max, v), s.Sum+v
 
-	at := s.period.from.Add(t.Sub(s.period.from).Truncate(s.period.interval))
+	at := s.period.at(t)
 	if n := len(s.Points); n == 0 || s.Points[n-1].Time.Before(at) {
 		s.Points = append(s.Points, farm.Point{Time: at, Min: v, Max: v})
 	}
