@@ -248,10 +248,44 @@ func (j *Journal) Lag(ctx context.Context) (map[string]uint64, error) {
 			if err != nil {
 				return nil, err
 			}
-			lag[reader] += info.NumPending + uint64(info.NumAckPending)
+			lag[reader] += waiting(info)
 		}
 	}
 	return lag, nil
+}
+
+// waiting returns how many records a reader of one partition has not yet passed.
+func waiting(info *jetstream.ConsumerInfo) uint64 {
+	return info.NumPending + uint64(info.NumAckPending)
+}
+
+// lag returns the same, and since when the oldest of them waits; a reader that has
+// passed everything is missing there.
+func (j *Journal) lag(ctx context.Context, up jetstream.Stream) (records map[string]uint64, since map[string]time.Time, err error) {
+	records, since = make(map[string]uint64, 2), make(map[string]time.Time, 2)
+	for _, reader := range []string{Store, Watch} {
+		for p := range j.partitions {
+			info, err := j.reader(ctx, cursor(reader, p))
+			if err != nil {
+				return nil, nil, err
+			}
+			records[reader] += waiting(info)
+			if waiting(info) == 0 {
+				continue
+			}
+			m, err := up.GetMsg(ctx, info.AckFloor.Stream+1, jetstream.WithGetMsgSubject(info.Config.FilterSubject))
+			if errors.Is(err, jetstream.ErrMsgNotFound) {
+				continue // passed meanwhile
+			}
+			if err != nil {
+				return nil, nil, fmt.Errorf("look up what waits for reader %s: %w", info.Name, err)
+			}
+			if at, ok := since[reader]; !ok || m.Time.Before(at) {
+				since[reader] = m.Time.UTC()
+			}
+		}
+	}
+	return records, since, nil
 }
 
 func (j *Journal) reader(ctx context.Context, name string) (*jetstream.ConsumerInfo, error) {

@@ -186,8 +186,17 @@ func TestTornTail(t *testing.T) {
 // A disk that fills up refuses frames, loses none that was acknowledged, and is
 // written to again, without a restart, once there is room.
 func TestDiskFull(t *testing.T) {
+	for name, with := range map[string]func(journal.Options) journal.Options{
+		"all but the reserve":   func(o journal.Options) journal.Options { return o },
+		"down to the last byte": journal.Options.WithoutReserve,
+	} {
+		t.Run(name, func(t *testing.T) { fillDisk(t, with) })
+	}
+}
+
+func fillDisk(t *testing.T, with func(journal.Options) journal.Options) {
 	dir := tmpfs(t, "64m")
-	j := open(t, journal.Options{Dir: dir, MaxBytes: 1 << 30})
+	j := open(t, with(journal.Options{Dir: dir, MaxBytes: 1 << 30}))
 	defer janitor(t, j)()
 	ballast := filepath.Join(dir, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 30<<20), 0o600); err != nil {
@@ -222,6 +231,23 @@ func TestDiskFull(t *testing.T) {
 		if !f.Received.Equal(frame("a", i).Received) {
 			t.Fatalf("frame %d is not in its place", i)
 		}
+	}
+}
+
+// Frames that every reader has passed give way where the disk is smaller than
+// the journal may be: nobody has to make room by hand.
+func TestDiskSmallerThanJournal(t *testing.T) {
+	j := open(t, journal.Options{Dir: tmpfs(t, "64m"), MaxBytes: 1 << 30})
+	defer janitor(t, j)()
+	for _, reader := range []string{journal.Store, journal.Watch} {
+		c := &collector{}
+		c.fail = func([]ingest.Frame) error { c.got = nil; return nil } // they are not looked at
+		defer consume(t, j, reader, c)()
+	}
+	f := frame("a", 0)
+	f.Payload = make([]byte, 16<<10)
+	for n := range 200 << 20 / len(f.Payload) {
+		eventually(t, fmt.Sprintf("frame %d is taken", n), func() bool { return j.Append(t.Context(), f) == nil })
 	}
 }
 

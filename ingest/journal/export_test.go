@@ -12,3 +12,9 @@ var (
 	DeviceOf          = deviceOf
 	PartitionOf       = partition
 )
+
+// WithoutReserve lets frames fill the disk to the last byte.
+func (o Options) WithoutReserve() Options {
+	o.reserve = 1
+	return o
+}

@@ -80,7 +80,7 @@ func (j *Journal) send(l *lane, g *group) {
 }
 
 func (j *Journal) publish(subject string, data []byte) error {
-	if err := j.writable(); err != nil {
+	if err := j.takes(uint64(len(data)), j.opt.reserve); err != nil {
 		return err
 	}
 	future, err := j.js.PublishMsgAsync(&nats.Msg{Subject: subject, Data: data})

@@ -18,7 +18,7 @@ const (
 )
 
 // Run makes room: while it runs, the oldest frames that every reader has passed
-// are removed when the journal is more than four fifths full. It also brings the
+// are removed when the journal is more than four fifths full, or the disk is. It also brings the
 // embedded journal back after a full disk, once there is room on it. It returns
 // nil when ctx is done.
 func (j *Journal) Run(ctx context.Context) error {
@@ -54,7 +54,7 @@ func (j *Journal) tidy(ctx context.Context) error {
 		return fmt.Errorf("look up frames: %w", err)
 	}
 	state := stream.CachedInfo().State // fetched by the look-up
-	limit := float64(j.opt.MaxBytes)
+	limit := j.limit(state.Bytes)
 	if float64(state.Bytes) < crowdedAt*limit {
 		return nil
 	}
@@ -70,6 +70,18 @@ func (j *Journal) tidy(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// limit is how large the journal may grow, given its size: MaxBytes, or as much as
+// the disk lets it.
+func (j *Journal) limit(size uint64) float64 {
+	limit := uint64(j.opt.MaxBytes)
+	if j.srv != nil {
+		if free, known := room(j.opt.Dir); known {
+			limit = min(limit, size+free-min(free, j.opt.reserve))
+		}
+	}
+	return float64(limit)
 }
 
 // floor returns the last frame that every reader has passed, given the last
@@ -98,7 +110,10 @@ type Stats struct {
 	Oldest           time.Time // zero when there is none
 	Refused          uint64    // frames whose Append failed since Open
 	Lag              map[string]uint64
-	Quarantined      uint64 // frames
+	Waiting          map[string]time.Time // since when the oldest record waits for a reader; missing when none does
+	Full             string               // why there is no room for a frame of every size; empty when there is
+	Quarantined      uint64               // frames
+	QuarantineFull   string               // as Full, for what goes aside
 	QuarantinedBytes uint64
 }
 
@@ -116,16 +131,29 @@ func (j *Journal) Stats(ctx context.Context) (Stats, error) {
 	if err != nil {
 		return Stats{}, fmt.Errorf("look up quarantine: %w", err)
 	}
-	lag, err := j.Lag(ctx)
+	lag, since, err := j.lag(ctx, up)
 	if err != nil {
 		return Stats{}, err
 	}
 	state, asideState := up.CachedInfo().State, aside.CachedInfo().State
 	return Stats{
 		Records: state.Msgs, Bytes: state.Bytes, MaxBytes: uint64(j.opt.MaxBytes),
-		LastSeq: state.LastSeq, Oldest: oldest(state), Refused: j.refused.Load(), Lag: lag,
+		LastSeq: state.LastSeq, Oldest: oldest(state), Refused: j.refused.Load(), Lag: lag, Waiting: since,
+		Full:        j.full(state.Bytes, j.opt.MaxBytes, j.opt.reserve),
 		Quarantined: asideState.Msgs, QuarantinedBytes: asideState.Bytes,
+		QuarantineFull: j.full(asideState.Bytes, j.opt.MaxQuarantineBytes, j.opt.reserve/2),
 	}, nil
+}
+
+// full says why a stream has no room for the largest frame.
+func (j *Journal) full(size uint64, most int64, reserve uint64) string {
+	if size+maxMessage > uint64(most) {
+		return fmt.Sprintf("%d of %d MiB are taken", size>>20, most>>20)
+	}
+	if err := j.takes(maxMessage, reserve); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 func oldest(s jetstream.StreamState) time.Time {

@@ -85,6 +85,8 @@ type Options struct {
 	SyncAlways bool
 
 	Logger *slog.Logger // nil discards
+
+	reserve uint64 // see reserve; tests have none, to see the disk full to the last byte
 }
 
 func (o *Options) defaults() error {
@@ -102,6 +104,7 @@ func (o *Options) defaults() error {
 	o.MaxQuarantineBytes = or(o.MaxQuarantineBytes, 512<<20)
 	o.Replicas = or(o.Replicas, 1)
 	o.Sync = or(o.Sync, time.Second)
+	o.reserve = or(o.reserve, reserve)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -361,20 +364,33 @@ func (j *Journal) busy(err error, frames int) error {
 	return fmt.Errorf("append frames: %w: %w", ingest.ErrBusy, err)
 }
 
-// isFull reports JetStream's refusal to go over a stream's MaxBytes. Error 10077
+// isFull reports a refusal for want of room: our own, or JetStream's to go over a
+// stream's MaxBytes. Error 10077
 // is any failure to store, told apart by its text alone.
 func isFull(err error) bool {
+	if errors.Is(err, errNoRoom) {
+		return true
+	}
 	var api *jetstream.APIError
 	return errors.As(err, &api) && api.ErrorCode == 10077 && strings.Contains(api.Description, "maximum")
 }
 
-// errUnwritable reports an embedded journal whose files cannot be written.
-var errUnwritable = errors.New("journal files cannot be written")
+// ErrUnwritable reports an embedded journal whose files cannot be written, as on a
+// full disk.
+var ErrUnwritable = errors.New("journal files cannot be written")
 
 // writable says at once what the embedded server would not even answer.
 func (j *Journal) writable() error {
 	if j.srv != nil && j.srv.broken.Load() {
-		return errUnwritable
+		return ErrUnwritable
 	}
 	return nil
+}
+
+// takes says whether there is room for one more record and the reserve.
+func (j *Journal) takes(size, reserve uint64) error {
+	if err := j.writable(); err != nil || j.srv == nil {
+		return err
+	}
+	return j.srv.leaves(reserve + size)
 }

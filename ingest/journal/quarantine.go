@@ -29,7 +29,7 @@ func (j *Journal) Quarantine(ctx context.Context, f ingest.Frame, reason string)
 	if f.Device == "" {
 		return fmt.Errorf("quarantine frame without device: %w", ingest.ErrRefused)
 	}
-	if err := j.writable(); err != nil {
+	if err := j.takes(uint64(len(f.Payload)), j.opt.reserve/2); err != nil {
 		return fmt.Errorf("quarantine frame: %w: %w", ingest.ErrBusy, err)
 	}
 	if len(reason) > maxReason {

@@ -20,7 +20,14 @@ const (
 	// probeSize is the room that must be on the disk before a journal that ran
 	// out of it is opened again: one block of JetStream's files.
 	probeSize = 8 << 20
+	// reserve is the room on the disk that frames leave alone, and half of it is
+	// what quarantined ones do. A reader can then always move its cursor, and what
+	// it has passed can be removed to make room: without a byte neither is possible.
+	reserve = 16 << 20
 )
+
+// errNoRoom reports a disk with no more room than the reserve.
+var errNoRoom = errors.New("no room on the journal's disk")
 
 // An embedded server listens nowhere and keeps its streams in a directory.
 //
@@ -94,6 +101,14 @@ func (e *embedded) restart() error {
 	if err := e.start(); err != nil {
 		e.broken.Store(true)
 		return err
+	}
+	return nil
+}
+
+// leaves reports whether some of the disk's room is left over.
+func (e *embedded) leaves(some uint64) error {
+	if free, known := room(e.opt.Dir); known && free < some {
+		return fmt.Errorf("%w: %d MiB are left, of which %d are kept free", errNoRoom, free>>20, some>>20)
 	}
 	return nil
 }
