@@ -68,15 +68,20 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	h.Intake.Metrics.Received(len(payloads))
 	for kept, payload := range payloads {
 		if err := h.Intake.Accept(r.Context(), device, Topic(device, TopicUp), contentType, payload); err != nil {
 			if h.Logger != nil {
 				h.Logger.WarnContext(r.Context(), "frame by HTTP not taken", "device", device, "error", err)
 			}
+			if errors.Is(err, ErrRefused) {
+				h.Intake.Metrics.Rejected(1)
+			}
 			refuse(w, err, kept)
 			return
 		}
 	}
+	h.Intake.Metrics.Acknowledged(len(payloads))
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -48,7 +48,15 @@ type Intake struct {
 	Journal  Journal
 	Presence Presence
 	Commands Commands
+	Metrics  *SourceMetrics   // nil counts nothing
 	Now      func() time.Time // nil means time.Now
+}
+
+// From returns the same Intake for what comes from another source.
+func (in *Intake) From(source *SourceMetrics) *Intake {
+	other := *in
+	other.Metrics = source
+	return &other
 }
 
 // Accept takes one message that device, as authenticated, published to topic.
@@ -116,7 +124,9 @@ func checkSize(device, contentType string, payload []byte) error {
 // Keep takes readings of which Reading or Foreign made frames, all of them or, as far as the
 // senders are concerned, none. It answers as Accept does.
 func (in *Intake) Keep(ctx context.Context, frames ...Frame) error {
-	return in.Journal.Append(ctx, frames...)
+	err := in.Journal.Append(ctx, frames...)
+	in.Metrics.appended(len(frames), err)
+	return err
 }
 
 func (in *Intake) status(ctx context.Context, device string, payload []byte, at time.Time) error {

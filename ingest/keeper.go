@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -79,12 +80,18 @@ type Keeper struct {
 	Store       Store
 	Metrics     *Metrics     // nil counts nothing
 	Logger      *slog.Logger // nil discards
+
+	trouble outage
 }
+
+// HeldUp returns since when nothing can be stored of what one partition at least
+// waits for, and why; nil when that is not so.
+func (k *Keeper) HeldUp() (since time.Time, why error) { return k.trouble.heldUp() }
 
 // Run works until ctx is done and then returns nil, or until the source gives
 // up. Partitions are worked on side by side, frames of one in order.
 func (k *Keeper) Run(ctx context.Context) error {
-	trouble := newOutage(k.Logger, "storing readings")
+	k.trouble.log, k.trouble.work = k.Logger, "storing readings"
 	var spare sync.Pool // of *batch
 	work, ctx := errgroup.WithContext(ctx)
 	for p := range k.Source.Partitions() {
@@ -96,7 +103,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 				}
 				defer spare.Put(b)
 				b.reset(frames)
-				return trouble.outlast(ctx, func() error { return k.keep(ctx, b) })
+				return k.trouble.outlast(ctx, func() error { return k.keep(ctx, b) })
 			})
 		})
 	}
@@ -161,9 +168,6 @@ func (k *Keeper) keep(ctx context.Context, b *batch) error {
 			return err
 		}
 	}
-	for _, e := range b.faults {
-		k.Metrics.quarantined(e)
-	}
-	k.Metrics.stored(b.observations, refused)
+	k.Metrics.passed(b, refused)
 	return nil
 }

@@ -274,6 +274,7 @@ func TestOutage(t *testing.T) {
 	}
 	want := map[string]float64{
 		"tianhai_readings_stored_total": 2*8*(before+after) + 1, "tianhai_readings_flagged_total 9": 8 * (before + after),
+		"tianhai_frames_decoded_total": 8*(before+after) + 1, "tianhai_frames_stored_total": 8 * (before + after),
 		"tianhai_frames_quarantined_total channel": 1, "tianhai_frames_quarantined_total decode": 1, "tianhai_frames_quarantined_total device": 1,
 	}
 	got := counters(t, metrics)

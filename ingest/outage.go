@@ -18,21 +18,26 @@ const (
 
 // An outage is the time in which one piece of work, done by several partitions,
 // does not succeed. It logs when it begins and when it ends, however many
-// attempts it takes in between.
+// attempts it takes in between. Its zero value logs nothing.
 type outage struct {
-	log  *slog.Logger
+	log  *slog.Logger // nil discards
 	work string
 
 	mu      sync.Mutex // guards what follows
 	failing int        // partitions that are trying again
 	since   time.Time
+	last    error // why the last attempt failed
 }
 
-func newOutage(log *slog.Logger, work string) *outage {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+// heldUp returns since when the work does not succeed, and why it did not the
+// last time; nil when it does.
+func (o *outage) heldUp() (since time.Time, why error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failing == 0 {
+		return time.Time{}, nil
 	}
-	return &outage{log: log, work: work}
+	return o.since, o.last
 }
 
 // outlast tries until it succeeds or ctx is done, and then returns its cause.
@@ -61,22 +66,33 @@ func (o *outage) outlast(ctx context.Context, try func() error) error {
 		if err = try(); err == nil {
 			return nil
 		}
+		o.failed(err)
 	}
 }
 
 func (o *outage) begin(ctx context.Context, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.failing++; o.failing == 1 {
-		o.since = time.Now()
+	o.last = err
+	if o.failing++; o.failing > 1 {
+		return
+	}
+	o.since = time.Now().UTC()
+	if o.log != nil {
 		o.log.WarnContext(ctx, "work is held up, trying again until it succeeds", "work", o.work, "error", err)
 	}
+}
+
+func (o *outage) failed(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last = err
 }
 
 func (o *outage) end(ctx context.Context) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.failing--; o.failing == 0 && ctx.Err() == nil {
+	if o.failing--; o.failing == 0 && o.log != nil && ctx.Err() == nil {
 		o.log.InfoContext(ctx, "work goes on", "work", o.work, "after", time.Since(o.since))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -27,11 +28,17 @@ type Watch struct {
 	Interpreter *Interpreter
 	Watchers    []Watcher
 	Logger      *slog.Logger // nil discards
+
+	trouble outage
 }
+
+// HeldUp returns since when a watcher does not take readings, and why; nil when
+// that is not so.
+func (w *Watch) HeldUp() (since time.Time, why error) { return w.trouble.heldUp() }
 
 // Run works until ctx is done and then returns nil, or until the source gives up.
 func (w *Watch) Run(ctx context.Context) error {
-	trouble := newOutage(w.Logger, "watching readings")
+	w.trouble.log, w.trouble.work = w.Logger, "watching readings"
 	var spare sync.Pool // of *transcript
 	work, ctx := errgroup.WithContext(ctx)
 	for p := range w.Source.Partitions() {
@@ -43,16 +50,16 @@ func (w *Watch) Run(ctx context.Context) error {
 				}
 				defer spare.Put(t)
 				t.reset()
-				return w.show(ctx, frames, t, trouble)
+				return w.show(ctx, frames, t)
 			})
 		})
 	}
 	return work.Wait()
 }
 
-func (w *Watch) show(ctx context.Context, frames []Frame, t *transcript, trouble *outage) error {
+func (w *Watch) show(ctx context.Context, frames []Frame, t *transcript) error {
 	read := 0
-	err := trouble.outlast(ctx, func() error {
+	err := w.trouble.outlast(ctx, func() error {
 		for ; read < len(frames); read++ {
 			err := w.Interpreter.transcribe(ctx, &frames[read], t)
 			if bad := (*FrameError)(nil); err != nil && !errors.As(err, &bad) {
@@ -68,7 +75,7 @@ func (w *Watch) show(ctx context.Context, frames []Frame, t *transcript, trouble
 		return nil
 	}
 	for _, watcher := range w.Watchers {
-		if err := trouble.outlast(ctx, func() error { return watcher.Observe(ctx, t.observations) }); err != nil {
+		if err := w.trouble.outlast(ctx, func() error { return watcher.Observe(ctx, t.observations) }); err != nil {
 			return err
 		}
 	}

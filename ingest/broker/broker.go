@@ -217,6 +217,9 @@ func (b *Broker) Connections() int {
 	return len(b.conns)
 }
 
+// Full reports whether there are as many connections as there may be.
+func (b *Broker) Full() bool { return b.Connections() >= b.opt.MaxConnections }
+
 // Disconnect ends a device's connection, where it has one: after it was suspended,
 // or its secret replaced. It may come back as far as the Authenticator lets it.
 func (b *Broker) Disconnect(device string) { b.gate.end(device) }

@@ -243,23 +243,45 @@ func (g *gate) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	if err := g.settled(cl); err != nil { // acknowledgements keep their order
 		return pk, packets.ErrRejectPacket
 	}
+	up := pk.TopicName == ingest.Topic(cl.ID, ingest.TopicUp)
+	counts := g.opt.Intake.Metrics
+	if up {
+		counts.Received(1)
+	}
 	err := g.take(cl, pk)
 	switch {
 	case err == nil:
-		return pk, packets.CodeSuccessIgnore
-	case errors.Is(err, ingest.ErrRefused):
-		// Sent again it would be refused again, and block what comes after it.
-		g.log.WarnContext(g.ctx, "message refused", "device", cl.ID, "topic", cut(pk.TopicName), "error", err)
-		if pk.FixedHeader.Qos == 1 && cl.Properties.ProtocolVersion == 5 {
-			return pk, packets.ErrPayloadFormatInvalid
+		if up && pk.FixedHeader.Qos > 0 {
+			counts.Acknowledged(1)
 		}
 		return pk, packets.CodeSuccessIgnore
+	case errors.Is(err, ingest.ErrRefused):
+		g.log.WarnContext(g.ctx, "message refused", "device", cl.ID, "topic", cut(pk.TopicName), "error", err)
+		if up {
+			counts.Rejected(1)
+		}
+		return pk, g.refuse(cl, pk, up, err)
 	case pk.FixedHeader.Qos == 0:
 		return pk, packets.ErrRejectPacket
 	}
 	// ErrRejectPacket alone would leave the connection open.
 	_ = g.giveUp(cl, err)
 	return pk, packets.ErrRejectPacket
+}
+
+// refuse answers what no later attempt would make acceptable. Sent again it would
+// be refused again, and block what comes after it, so that it is acknowledged;
+// but a reading is not, because acknowledged means kept: MQTT 5 has a word for
+// it, MQTT 3 only the end of the connection.
+func (g *gate) refuse(cl *mqtt.Client, pk packets.Packet, reading bool, err error) error {
+	switch {
+	case pk.FixedHeader.Qos == 1 && cl.Properties.ProtocolVersion == 5:
+		return packets.ErrPayloadFormatInvalid
+	case reading && pk.FixedHeader.Qos > 0:
+		_ = g.giveUp(cl, err)
+		return packets.ErrRejectPacket
+	}
+	return packets.CodeSuccessIgnore
 }
 
 // hold takes a reading at QoS 1 that the line is to settle. It reports false for

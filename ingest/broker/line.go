@@ -86,10 +86,12 @@ func (l *line) drop() {
 // connection.
 func (g *gate) settle(cl *mqtt.Client, l *line) error {
 	defer l.drop()
+	g.opt.Intake.Metrics.Received(len(l.held))
 	err := g.patiently(func() error { return g.opt.Intake.Keep(g.ctx, l.held...) })
 	if err != nil {
 		return g.giveUp(cl, err)
 	}
+	g.opt.Intake.Metrics.Acknowledged(len(l.held))
 	_, err = l.Write(l.acks)
 	return err
 }

@@ -81,6 +81,7 @@ func (r *receiver) settle(ctx context.Context, some []paho.Message) bool {
 			}
 			frames = append(frames, f)
 		}
+		r.opt.Intake.Metrics.Received(len(frames))
 		offer := func() error { return r.opt.Intake.Keep(ctx, frames...) }
 		if to == from {
 			m := some[from]
@@ -93,6 +94,7 @@ func (r *receiver) settle(ctx context.Context, some []paho.Message) bool {
 		for _, m := range some[from:to] {
 			m.Ack()
 		}
+		r.opt.Intake.Metrics.Acknowledged(len(frames))
 		from = to
 	}
 	return true
