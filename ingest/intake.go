@@ -52,13 +52,6 @@ type Intake struct {
 	Now      func() time.Time // nil means time.Now
 }
 
-// From returns the same Intake for what comes from another source.
-func (in *Intake) From(source *SourceMetrics) *Intake {
-	other := *in
-	other.Metrics = source
-	return &other
-}
-
 // Accept takes one message that device, as authenticated, published to topic.
 //
 // It returns nil once the message is kept or acted on: only then may the sender

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"tianhai/api"
 	"tianhai/cmd/internal/store"
 	"tianhai/farm"
@@ -120,31 +118,4 @@ func (s *server) prime(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// counted counts what the journal takes from devices, and what it refuses.
-type counted struct {
-	ingest.Journal
-	received, refused prometheus.Counter
-}
-
-func newCounted(j ingest.Journal, r prometheus.Registerer) counted {
-	c := counted{
-		Journal:  j,
-		received: prometheus.NewCounter(prometheus.CounterOpts{Name: "tianhai_frames_received_total", Help: "Frames that the journal has taken from devices."}),
-		refused:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tianhai_frames_refused_total", Help: "Frames that the journal could not take; their senders were not acknowledged."}),
-	}
-	r.MustRegister(c.received, c.refused)
-	return c
-}
-
-// Append counts.
-func (c counted) Append(ctx context.Context, frames ...ingest.Frame) error {
-	err := c.Journal.Append(ctx, frames...)
-	if err == nil {
-		c.received.Add(float64(len(frames)))
-	} else {
-		c.refused.Add(float64(len(frames)))
-	}
-	return err
 }

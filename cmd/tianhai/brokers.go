@@ -91,9 +91,8 @@ func (p *posts) Send(ctx context.Context, c ingest.Command) error {
 type heardAt struct {
 	ingest.Journal
 	ingest.Presence
-	posts  *posts
-	post   *post
-	frames prometheus.Counter
+	posts *posts
+	post  *post
 }
 
 // Append notes whose frames were kept.
@@ -101,7 +100,6 @@ func (h heardAt) Append(ctx context.Context, frames ...ingest.Frame) error {
 	if err := h.Journal.Append(ctx, frames...); err != nil {
 		return err
 	}
-	h.frames.Add(float64(len(frames)))
 	for i := range frames {
 		if i == 0 || frames[i].Device != frames[i-1].Device {
 			h.posts.note(frames[i].Device, h.post)
@@ -120,11 +118,10 @@ func (h heardAt) SetOnline(ctx context.Context, device string, online bool, at t
 
 // openBrokers is the last, because from then on devices come in.
 func (s *server) openBrokers(ctx context.Context) error {
-	s.intake = &ingest.Intake{Journal: newCounted(s.journal, s.metrics), Presence: s.registry, Commands: answers{s.registry, s.queue}}
-	frames := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tianhai_broker_frames_total", Help: "Frames that the journal has taken, by the broker they came through."}, []string{"broker"})
-	s.metrics.MustRegister(frames)
+	s.sources = ingest.NewIntakeMetrics(s.metrics)
+	s.intake = &ingest.Intake{Journal: s.journal, Presence: s.registry, Commands: answers{s.registry, s.queue}, Metrics: s.sources.Source("http")}
 	for i, c := range s.cfg.outside() {
-		if err := s.openSession(&c, frames.WithLabelValues(c.Name)); err != nil {
+		if err := s.openSession(&c); err != nil {
 			if c.Name == "mqtt" {
 				return fmt.Errorf("mqtt.%w", err)
 			}
@@ -135,13 +132,13 @@ func (s *server) openBrokers(ctx context.Context) error {
 	if s.cfg.MQTT.URL != "" {
 		return nil
 	}
-	return s.openBroker(ctx, frames.WithLabelValues("embedded"))
+	return s.openBroker(ctx)
 }
 
-func (s *server) openBroker(ctx context.Context, frames prometheus.Counter) (err error) {
+func (s *server) openBroker(ctx context.Context) (err error) {
 	c := s.cfg.MQTT
 	here := &post{name: "embedded"}
-	opt := broker.Options{Addr: c.Addr, TLSAddr: c.TLSAddr, Auth: s.registry, Intake: s.intakeAt(here, s.registry, frames), Listens: s.queue.Listens, Logger: s.log}
+	opt := broker.Options{Addr: c.Addr, TLSAddr: c.TLSAddr, Auth: s.registry, Intake: s.intakeAt(here, s.registry), Listens: s.queue.Listens, Logger: s.log}
 	if c.TLSAddr != "" {
 		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 		if err != nil {
@@ -159,7 +156,7 @@ func (s *server) openBroker(ctx context.Context, frames prometheus.Counter) (err
 }
 
 // openSession prepares a session. Its error begins with the key at fault.
-func (s *server) openSession(c *brokerConfig, frames prometheus.Counter) error {
+func (s *server) openSession(c *brokerConfig) error {
 	secure, err := clientTLS(c.CAFile)
 	if err != nil {
 		return fmt.Errorf("ca_file: %w", err)
@@ -168,7 +165,7 @@ func (s *server) openSession(c *brokerConfig, frames prometheus.Counter) error {
 	here.session, err = mqtt.New(mqtt.Options{
 		URL: c.URL, Username: c.Username, Password: string(c.Password), TLS: secure,
 		ClientID: c.ClientID, Group: c.SharedGroup, Topics: c.subscriptions(), Host: c.Sparkplug.HostID,
-		Intake: s.intakeAt(here, arrivals{s.registry, s.queue}, frames), Logger: s.log.With("name", c.Name),
+		Intake: s.intakeAt(here, arrivals{s.registry, s.queue}), Logger: s.log.With("name", c.Name),
 	})
 	if err != nil {
 		return fmt.Errorf("url: %w", err)
@@ -177,9 +174,9 @@ func (s *server) openSession(c *brokerConfig, frames prometheus.Counter) error {
 	return nil
 }
 
-func (s *server) intakeAt(here *post, presence ingest.Presence, frames prometheus.Counter) *ingest.Intake {
-	heard := heardAt{s.intake.Journal, presence, s.posts, here, frames}
-	return &ingest.Intake{Journal: heard, Presence: heard, Commands: s.intake.Commands}
+func (s *server) intakeAt(here *post, presence ingest.Presence) *ingest.Intake {
+	heard := heardAt{s.intake.Journal, presence, s.posts, here}
+	return &ingest.Intake{Journal: heard, Presence: heard, Commands: s.intake.Commands, Metrics: s.sources.Source(here.name)}
 }
 
 // subscriptions returns what the session subscribes to.

@@ -102,16 +102,12 @@ brokers:
 		t.Fatal(err)
 	}
 	s := startServer(t, "serve", data, "--config", config)
-	parts := func() (all map[string]string) {
-		newBrowser(t, s.HTTP).getJSON("/readyz", &all)
-		return all
-	}
 	waitFor(t, "the two that are there", 30*time.Second, func() bool {
-		p := parts()
-		return p["broker lora"] == "ok" && p["broker own"] == "ok"
+		r := s.ready()
+		return r.is("broker lora") == "ok" && r.is("broker own") == "ok"
 	})
-	if p := parts(); p["broker away"] != "down" || p["journal"] != "ok" {
-		t.Errorf("parts %v", p)
+	if r := s.ready(); !r.Ready || r.is("broker away") != "down" || r.is("journal") != "ok" {
+		t.Errorf("readiness %+v", r)
 	}
 
 	server := anyone(t, lora, "chirpstack")
@@ -167,7 +163,7 @@ brokers:
 	})
 
 	status, raw := newBrowser(t, s.HTTP).send("GET", "/metrics", nil)
-	for _, line := range []string{`tianhai_broker_connected{broker="away"} 0`, `tianhai_broker_connected{broker="own"} 1`, `tianhai_broker_frames_total{broker="lora"} 3`} {
+	for _, line := range []string{`tianhai_broker_connected{broker="away"} 0`, `tianhai_broker_connected{broker="own"} 1`, `tianhai_frames_journalled_total{source="lora"} 3`} {
 		if !strings.Contains(string(raw), line) {
 			t.Errorf("status %d: no %s in the metrics", status, line)
 		}

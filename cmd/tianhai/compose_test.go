@@ -44,6 +44,15 @@ func loadCompose(t *testing.T) *types.Project {
 	return project
 }
 
+func readRepo(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(repoRoot, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
 func service(t *testing.T, p *types.Project, name string) types.ServiceConfig {
 	t.Helper()
 	s, err := p.GetService(name)
@@ -106,11 +115,12 @@ func TestComposeConfiguresTianhai(t *testing.T) {
 func TestComposeImages(t *testing.T) {
 	p := loadCompose(t)
 	want := map[string]string{
-		"tianhai":   "tianhai:latest",
-		"mosquitto": "eclipse-mosquitto:2.0",
-		"influxdb":  "influxdb:2.7",
-		"postgres":  "postgres:17",
-		"grafana":   "grafana/grafana:12.0.0",
+		"tianhai":    "tianhai:latest",
+		"mosquitto":  "eclipse-mosquitto:2.0",
+		"influxdb":   "influxdb:2.7",
+		"postgres":   "postgres:17",
+		"prometheus": "prom/prometheus:v3.5.0",
+		"grafana":    "grafana/grafana:12.0.0",
 	}
 	got := map[string]string{}
 	for name, s := range p.Services {
@@ -159,7 +169,15 @@ func TestComposeMatchesDockerfile(t *testing.T) {
 	if !slices.Contains(exposed, httpPort) {
 		t.Errorf("port %s is not exposed by the image (%v)", httpPort, exposed)
 	}
+	_, scraped, _ := strings.Cut(c.HTTP.MetricsAddr, ":")
+	if targets := readRepo(t, "deploy/prometheus/prometheus.yml"); scraped == "" || !strings.Contains(targets, `["tianhai:`+scraped+`"]`) {
+		t.Errorf("prometheus does not scrape port %q", scraped)
+	}
 	for _, port := range tianhai.Ports {
+		if fmt.Sprint(port.Target) == scraped {
+			t.Errorf("port %s, which asks for no login, is published", scraped)
+		}
+
 		if target := port.Target; httpPort != "" && !slices.Contains(exposed, fmt.Sprint(target)) {
 			t.Errorf("port %d is published but not exposed", target)
 		}

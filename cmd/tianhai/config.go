@@ -38,6 +38,8 @@ type config struct {
 type httpConfig struct {
 	Addr      string `yaml:"addr"`       // default ":8080"
 	PublicURL string `yaml:"public_url"` // what codes and labels point at; an address of this machine in its own network when empty
+
+	MetricsAddr string `yaml:"metrics_addr"` // of /metrics alone, without a login, for a Prometheus on another machine; none by default
 }
 
 type mqttConfig struct {
@@ -308,7 +310,7 @@ func (c *config) setDefaults() {
 
 // check reports the first value that cannot work, by its key.
 func (c *config) check() error {
-	for key, addr := range map[string]string{"http.addr": c.HTTP.Addr, "mqtt.addr": c.MQTT.Addr, "mqtt.tls_addr": c.MQTT.TLSAddr, "influx.addr": c.Influx.Addr} {
+	for key, addr := range map[string]string{"http.addr": c.HTTP.Addr, "http.metrics_addr": c.HTTP.MetricsAddr, "mqtt.addr": c.MQTT.Addr, "mqtt.tls_addr": c.MQTT.TLSAddr, "influx.addr": c.Influx.Addr} {
 		if addr == "" {
 			continue
 		}

@@ -7,53 +7,78 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tianhai/ingest/influx"
-	"tianhai/ingest/journal"
 )
 
-// journalMetrics asks the journal for its figures whenever it is scraped. A
-// journal that does not answer has none, which is itself a sign.
-type journalMetrics struct {
-	journal                        *journal.Journal
-	lag, bytes, limit, quarantined *prometheus.Desc
+// gauges asks the parts for their figures whenever it is scraped. A part that
+// does not answer has none, which is itself a sign.
+type gauges struct {
+	server *server
+
+	records, seconds, bytes, limit, quarantined *prometheus.Desc
+	devices, ready, part                        *prometheus.Desc
 }
 
-func newJournalMetrics(j *journal.Journal) journalMetrics {
+func newGauges(s *server) gauges {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("tianhai_"+name, help, labels, nil)
 	}
-	return journalMetrics{
-		journal:     j,
-		lag:         desc("journal_lag_records", "Journal records, of up to 512 frames each, that a reader has not yet passed.", "reader"),
+	return gauges{
+		server:      s,
+		records:     desc("journal_lag_records", "Journal records, of up to 512 frames each, that a reader has not yet passed.", "reader"),
+		seconds:     desc("journal_lag_seconds", "Age of the oldest journal record that a reader has not yet passed; 0 when there is none.", "reader"),
 		bytes:       desc("journal_bytes", "Size of the journal."),
 		limit:       desc("journal_max_bytes", "Size at which the journal refuses frames."),
 		quarantined: desc("quarantine_frames", "Frames in quarantine."),
+		devices:     desc("devices_connected", "Devices that are connected, as far as the broker tells."),
+		ready:       desc("ready", "1 when a frame sent now would be acknowledged and kept."),
+		part:        desc("part_ok", "1 when the part is well, see /readyz.", "part"),
 	}
 }
 
 // Describe names the metrics.
-func (m journalMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.lag, m.bytes, m.limit, m.quarantined} {
+func (g gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{g.records, g.seconds, g.bytes, g.limit, g.quarantined, g.devices, g.ready, g.part} {
 		ch <- d
 	}
 }
 
 // Collect asks for the figures.
-func (m journalMetrics) Collect(ch chan<- prometheus.Metric) {
+func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	stats, err := m.journal.Stats(ctx)
-	if err != nil {
-		return
-	}
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	for reader, n := range stats.Lag {
-		gauge(m.lag, float64(n), reader)
+	is := g.server.checker.now(ctx)
+	gauge(g.ready, truth(is.Ready))
+	for part, c := range is.Parts {
+		gauge(g.part, truth(c.State == stateOK), part)
 	}
-	gauge(m.bytes, float64(stats.Bytes))
-	gauge(m.limit, float64(stats.MaxBytes))
-	gauge(m.quarantined, float64(stats.Quarantined))
+	if n, err := g.server.store.CountOnline(ctx); err == nil {
+		gauge(g.devices, float64(n))
+	}
+	stats, err := g.server.journal.Stats(ctx)
+	if err != nil {
+		return
+	}
+	for reader, n := range stats.Lag {
+		gauge(g.records, float64(n), reader)
+		age := 0.0
+		if since, waits := stats.Waiting[reader]; waits {
+			age = max(0, time.Since(since).Seconds())
+		}
+		gauge(g.seconds, age, reader)
+	}
+	gauge(g.bytes, float64(stats.Bytes))
+	gauge(g.limit, float64(stats.MaxBytes))
+	gauge(g.quarantined, float64(stats.Quarantined))
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // rollupMetrics asks the roller for its figures whenever it is scraped.

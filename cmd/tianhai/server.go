@@ -64,10 +64,15 @@ type server struct {
 	notices  *alert.Notices
 	tracer   *trace.Service
 	sealer   *trace.Sealer
+	sources  *ingest.IntakeMetrics
 	intake   *ingest.Intake
+	keeper   *ingest.Keeper
+	watch    *ingest.Watch
+	checker  *checker
 	posts    *posts
 	broker   *broker.Broker // nil where a broker outside replaces it
 	listener net.Listener
+	scraped  net.Listener // nil where /metrics has no address of its own
 
 	influxURL string // of the embedded server, for whoever runs Grafana beside it
 	closers   []closer
@@ -156,7 +161,6 @@ func (s *server) openJournal(ctx context.Context) (err error) {
 		return fmt.Errorf("journal: %w", err)
 	}
 	s.onClose("journal", s.journal.Close)
-	s.metrics.MustRegister(newJournalMetrics(s.journal))
 	return nil
 }
 
@@ -262,20 +266,25 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.keeper = &ingest.Keeper{Source: s.journal, Quarantine: s.journal, Interpreter: store, Store: s.series, Metrics: ingest.NewMetrics(s.metrics), Logger: s.log}
+	s.watch = &ingest.Watch{Source: s.journal, Interpreter: live, Watchers: []ingest.Watcher{s.hub, s.engine, s.seen}, Logger: s.log}
+	s.checker = &checker{look: s.look, log: s.log}
+	s.metrics.MustRegister(newGauges(s))
 	handler, err := s.handler()
 	if err != nil {
 		return err
 	}
-	keeper := &ingest.Keeper{Source: s.journal, Quarantine: s.journal, Interpreter: store, Store: s.series, Metrics: ingest.NewMetrics(s.metrics), Logger: s.log}
-	watch := &ingest.Watch{Source: s.journal, Interpreter: live, Watchers: []ingest.Watcher{s.hub, s.engine, s.seen}, Logger: s.log}
 	works := []func(context.Context) error{
-		keeper.Run, watch.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.roller.Run,
-		func(ctx context.Context) error { return s.serveWeb(ctx, handler) },
+		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.roller.Run,
+		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	for _, p := range s.posts.all {
 		if p.session != nil {
 			works = append(works, p.session.Run)
 		}
+	}
+	if s.scraped != nil {
+		works = append(works, s.serveMetrics)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, work := range works {

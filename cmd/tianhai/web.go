@@ -35,7 +35,7 @@ func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
 	mux.HandleFunc("GET /d/{device}", openDevice)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/bureau/", http.StatusFound) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
-	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /readyz", s.checker)
 	mux.Handle("GET /metrics", localOnly(promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{})))
 	return mux
 }
@@ -84,53 +84,44 @@ func localOnly(next http.Handler) http.Handler {
 	})
 }
 
-// ready says whether frames are taken and records kept, and how each part is.
-// InfluxDB or a broker outside being away makes the server degraded, not unready:
-// frames are kept, here or at the broker, and alarms of all others go out meanwhile.
-func (s *server) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-	defer cancel()
-	parts := map[string]string{"journal": "ok", "records": "ok", "influxdb": "ok"}
-	status := http.StatusOK
-	if _, err := s.journal.Lag(ctx); err != nil {
-		parts["journal"], status = "down", http.StatusServiceUnavailable
-	}
-	if err := s.store.Ping(ctx); err != nil {
-		parts["records"], status = "down", http.StatusServiceUnavailable
-	}
-	if err := s.series.Ping(ctx); err != nil {
-		parts["influxdb"] = "down"
-	}
-	for _, p := range s.posts.all {
-		if p.session != nil {
-			parts["broker "+p.name] = map[bool]string{true: "ok", false: "down"}[p.session.Connected()]
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(parts); err != nil {
-		s.log.DebugContext(r.Context(), "readiness not delivered", "error", err)
-	}
-}
-
-// listenWeb takes the port, so that a port in use stops the start.
+// listenWeb takes the ports, so that a port in use stops the start.
 func (s *server) listenWeb(ctx context.Context) (err error) {
-	var lc net.ListenConfig
-	if s.listener, err = lc.Listen(ctx, "tcp", s.cfg.HTTP.Addr); err != nil {
+	if s.listener, err = s.listenTo(ctx, s.cfg.HTTP.Addr); err != nil {
 		return fmt.Errorf("http.addr: %w", err)
 	}
+	if s.cfg.HTTP.MetricsAddr == "" {
+		return nil
+	}
+	if s.scraped, err = s.listenTo(ctx, s.cfg.HTTP.MetricsAddr); err != nil {
+		return fmt.Errorf("http.metrics_addr: %w", err)
+	}
+	return nil
+}
+
+func (s *server) listenTo(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
 	s.onClose("web", func(context.Context) error {
-		if err := s.listener.Close(); !errors.Is(err, net.ErrClosed) {
+		if err := ln.Close(); !errors.Is(err, net.ErrClosed) {
 			return err
 		}
 		return nil
 	})
-	return nil
+	return ln, nil
+}
+
+// serveMetrics serves Prometheus, where it is on another machine.
+func (s *server) serveMetrics(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
+	return s.serveWeb(ctx, s.scraped, mux)
 }
 
 // serveWeb serves until ctx is done and then until open requests are answered.
-func (s *server) serveWeb(ctx context.Context, handler http.Handler) error {
+func (s *server) serveWeb(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	srv := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx }, // ends event streams at once
@@ -147,7 +138,7 @@ func (s *server) serveWeb(ctx context.Context, handler http.Handler) error {
 		shut <- nil
 	})
 	defer stop()
-	if err := srv.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("http: %w", err)
 	}
 	return <-shut // Serve returns as soon as Shutdown is called; this waits for its end

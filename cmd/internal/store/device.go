@@ -215,3 +215,9 @@ func (s *Store) ResetPresence(ctx context.Context, at time.Time) error {
 		Where("d.online").Exec(ctx)
 	return fail("reset presence", err)
 }
+
+// CountOnline returns how many devices are there.
+func (s *Store) CountOnline(ctx context.Context) (int64, error) {
+	n, err := s.read.NewSelect().Model((*deviceRow)(nil)).Where("d.online").Count(ctx)
+	return n, fail("count devices", err)
+}

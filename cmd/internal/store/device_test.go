@@ -113,11 +113,13 @@ func testPresence(t *testing.T, s *store.Store) {
 		equal(t, "device", want)(s.Device(ctx, "buoy-1"))
 	}
 	wantErr(t, "unknown device", s.SetOnline(ctx, "nobody", true, noon), farm.ErrNotFound)
+	equal(t, "there", int64(1))(s.CountOnline(ctx))
 
 	check(t, s.ResetPresence(ctx, later))
 	want := buoy
 	want.StatusAt, want.State, want.StateAt = later, device.Active, noon
 	equal(t, "after a start", want)(s.Device(ctx, "buoy-1"))
+	equal(t, "there after a start", int64(0))(s.CountOnline(ctx))
 	equal(t, "who was away already", leaf)(s.Device(ctx, "leaf-1"))
 }
 
