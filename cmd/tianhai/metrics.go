@@ -93,10 +93,10 @@ func newRollupMetrics(r *influx.Roller) rollupMetrics {
 	}
 	return rollupMetrics{
 		roller:   r,
-		stale:    desc("stale_days", "Days of devices that have ended and are not rolled up yet."),
-		rolled:   desc("rolled_days_total", "Days of devices that this process has rolled up."),
+		stale:    desc("stale", "Days of devices that have ended and are not rolled up yet."),
+		rolled:   desc("rolled_total", "Days of devices that this process has rolled up."),
 		failures: desc("failures_total", "Passes over the rollups that ended early; they are repeated."),
-		frozen:   desc("frozen_days_total", "Days of devices with readings that came after retention had deleted the others, and entered no rollup."),
+		frozen:   desc("frozen_total", "Days of devices with readings that came after retention had deleted the others, and entered no rollup."),
 	}
 }
 

@@ -67,7 +67,7 @@ func ready(parts map[string]condition) bool {
 
 // means says what follows when a part is in a state.
 var means = map[string]string{
-	"broker down":      "No frames come in by MQTT. Devices keep what they measure and send it later, as far as they can.",
+	"broker down":      "No frames come in through this broker. Devices keep what they measure and send it later, as far as they can.",
 	"broker full":      "No further device can connect by MQTT.",
 	"journal down":     "Frames are not acknowledged. Devices keep them and send them again. It is tried again all the time.",
 	"journal full":     "Frames are not acknowledged. Devices keep them and send them again. This ends by itself as soon as there is room.",
