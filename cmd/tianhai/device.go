@@ -17,6 +17,7 @@ import (
 	"tianhai/cmd/internal/store"
 	"tianhai/farm"
 	"tianhai/ingest/device"
+	"tianhai/trace/label"
 )
 
 // deviceCommand works on the records database. A running server obeys within
@@ -25,6 +26,7 @@ type deviceCommand struct {
 	List    deviceListCommand    `cmd:"" help:"List devices."`
 	Issue   deviceIssueCommand   `cmd:"" help:"Make devices with claim codes, for labels to print."`
 	Import  deviceImportCommand  `cmd:"" help:"Register devices from a CSV file, unless a line of it is wrong."`
+	Reissue deviceReissueCommand `cmd:"" help:"Give a device that nobody claimed another claim code, which is printed once."`
 	Suspend deviceSuspendCommand `cmd:"" help:"Keep a device out for now."`
 	Resume  deviceResumeCommand  `cmd:"" help:"Let a suspended device in again."`
 	Retire  deviceRetireCommand  `cmd:"" help:"Keep a device out for ever."`
@@ -128,6 +130,23 @@ func (c *deviceOrder) do(ctx context.Context, act func(*device.Manager, device.O
 	}
 	return c.withStore(ctx, func(db *store.Store) error {
 		return act(&device.Manager{Store: db}, device.Order{Device: c.Device, Account: operator(), Reason: strings.TrimSpace(c.Reason)})
+	})
+}
+
+type deviceReissueCommand struct{ deviceOrder }
+
+// Run prints the new claim code. The code before is no good any more.
+func (c *deviceReissueCommand) Run(ctx context.Context) error {
+	if err := device.CheckReason(c.Reason); err != nil {
+		return err
+	}
+	return c.withStore(ctx, func(db *store.Store) error {
+		code, err := newIssuer(db).Reissue(ctx, device.Order{Device: c.Device, Account: operator(), Reason: strings.TrimSpace(c.Reason)})
+		if err != nil {
+			return err
+		}
+		fmt.Printf("device %s, claim code %s\nIt is not shown again.\n", c.Device, label.Group(code))
+		return nil
 	})
 }
 

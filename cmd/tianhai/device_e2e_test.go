@@ -72,6 +72,11 @@ func TestDeviceLife(t *testing.T) {
 	if status, answer := li.send("POST", path+"/claim", []byte(`{"code":"0000000000000","site":"raft-1"}`)); status != http.StatusForbidden {
 		t.Fatalf("a wrong code: %d %s", status, answer)
 	}
+	before := code
+	code = strings.Fields(run("device", "reissue", id, "--reason", "label lost"))[4]
+	if status, answer := li.send("POST", path+"/claim", fmt.Appendf(nil, `{"code":%q,"site":"raft-1"}`, before)); status != http.StatusForbidden {
+		t.Fatalf("the code before: %d %s", status, answer)
+	}
 	if status, answer := li.send("POST", path+"/claim", fmt.Appendf(nil, `{"code":%q,"site":"raft-1"}`, code)); status != http.StatusCreated {
 		t.Fatalf("the right code: %d %s", status, answer)
 	}

@@ -163,7 +163,7 @@ func (im *importer) model(ctx context.Context, m farmModel) error {
 	if err := errors.Join(farm.CheckID(m.ID), checkName(m.Name), model.Validate()); err != nil {
 		return err
 	}
-	return im.store.PutModel(ctx, model)
+	return im.store.PutModel(ctx, device.ModelChange{At: im.now, Account: operator(), Model: model})
 }
 
 func (im *importer) device(ctx context.Context, d farmDevice) error {
@@ -237,6 +237,9 @@ func (c *importCommand) Run(ctx context.Context) error {
 	if len(f.Devices) > 0 && c.Credentials == "" {
 		return errors.New("the file has devices: say with --credentials where their secrets shall be written")
 	}
+	if err := writeCredentials(c.Credentials, nil); err != nil {
+		return err
+	}
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -254,22 +257,23 @@ func (c *importCommand) Run(ctx context.Context) error {
 	return err
 }
 
-// writeCredentials appends to the file, so that importing twice loses nothing.
+// writeCredentials appends to the file, so that importing twice loses nothing. With
+// no credentials it only makes sure that the file can be written.
 func writeCredentials(file string, creds []credential) error {
-	if file == "" || len(creds) == 0 {
+	if file == "" {
 		return nil
-	}
-	var b strings.Builder
-	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
-		b.WriteString("id,secret,kind\n")
-	}
-	for _, c := range creds {
-		fmt.Fprintf(&b, "%s,%s,%s\n", c.id, c.secret, c.kind)
 	}
 	out, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("write credentials: %w", err)
 	}
+	var b strings.Builder
+	if info, err := out.Stat(); err == nil && info.Size() == 0 && len(creds) > 0 {
+		b.WriteString("id,secret,kind\n")
+	}
+	for _, c := range creds {
+		fmt.Fprintf(&b, "%s,%s,%s\n", c.id, c.secret, c.kind)
+	}
 	_, err = out.WriteString(b.String())
-	return errors.Join(err, out.Close())
+	return errors.Join(err, out.Sync(), out.Close())
 }

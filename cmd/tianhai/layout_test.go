@@ -60,6 +60,7 @@ var homes = map[string]string{
 	"k8s.io/klog":                         "cmd/tianhai",
 	"github.com/oklog/ulid":               "cmd/tianhai cmd/internal/store trace monitor/alert api",
 	"golang.org/x/crypto":                 "api/auth",
+	"golang.org/x/text":                   "ingest/device",
 	"golang.org/x/sync":                   "ingest ingest/broker ingest/mqtt ingest/journal cmd/tianhai firmware-sim/fleet monitor/alert trace",
 	"google.golang.org/protobuf":          "ingest/decode",
 	"cloud.google.com/":                   "",

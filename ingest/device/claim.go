@@ -27,13 +27,14 @@ const (
 
 // An Issued device exists, and belongs to nobody yet. It cannot connect.
 type Issued struct {
-	ID         string
-	Model      string
-	Name       farm.Text
-	SecretHash []byte
-	ClaimHash  []byte
-	Created    time.Time
-	Account    string // who issued it
+	ID         string    `json:"id"`
+	Model      string    `json:"model"`
+	Name       farm.Text `json:"name"`
+	SecretHash []byte    `json:"-"`
+	ClaimHash  []byte    `json:"-"`
+	Created    time.Time `json:"created"`
+	Account    string    `json:"account"` // who issued it
+	Locked     bool      `json:"locked"`  // too many codes were guessed; another code mends it
 }
 
 // A Label is what is written into a new device and printed on it. Its secret and
@@ -67,11 +68,15 @@ type Offer struct {
 type ClaimStore interface {
 	// Offer is farm.ErrNotFound for a device that has an owner, or does not exist.
 	Offer(ctx context.Context, id string) (Offer, error)
-	// Issue stores all or none; farm.ErrConflict where an ID is taken.
+	// Issue stores all or none, with their events; farm.ErrConflict where an ID is
+	// taken.
 	Issue(ctx context.Context, devices []Issued) error
 	// Claim turns an issued device into a claimed one that stands at the site, once,
 	// whoever else tries. It is ErrClaim, and counts as a guess, for any other hash.
 	Claim(ctx context.Context, c Claim) error
+	// SetClaim gives an issued device another code, forgets the guesses, and
+	// appends e; farm.ErrConflict where the device has an owner.
+	SetClaim(ctx context.Context, e Event, hash []byte) error
 }
 
 // An Issuer makes devices that can be claimed.
@@ -102,6 +107,20 @@ func (is *Issuer) Issue(ctx context.Context, account string, m Model, n int) ([]
 		return nil, err
 	}
 	return labels, nil
+}
+
+// Reissue gives a device that nobody owns another claim code: its label is lost,
+// or too many codes were guessed. The code before is no good any more. It is
+// farm.ErrConflict where somebody owns the device.
+func (is *Issuer) Reissue(ctx context.Context, o Order) (code string, err error) {
+	if code, err = is.NewCode(); err != nil {
+		return "", fmt.Errorf("reissue claim code: %w", err)
+	}
+	e := Event{Device: o.Device, At: is.now(), Kind: Reissued, Account: o.Account, Reason: o.Reason}
+	if err := is.Store.SetClaim(ctx, e, claimHash(o.Device, code)); err != nil {
+		return "", err
+	}
+	return code, nil
 }
 
 // Claim makes a device the site's tenant's, and places it there. Code is as

@@ -31,6 +31,43 @@ func (s shelf) Claim(_ context.Context, c device.Claim) error {
 	return nil
 }
 
+func (s shelf) SetClaim(_ context.Context, e device.Event, hash []byte) error {
+	d, ok := s[e.Device]
+	if !ok {
+		return farm.ErrNotFound
+	}
+	if e.Kind != device.Reissued || e.Account != "admin" || e.Reason != "lost" || !e.At.Equal(noon) {
+		return fmt.Errorf("event %+v", e)
+	}
+	d.ClaimHash = hash
+	s[e.Device] = d
+	return nil
+}
+
+// Another code makes the one before no good.
+func TestReissue(t *testing.T) {
+	s, n := shelf{}, 0
+	is := device.Issuer{Store: s, Now: func() time.Time { return noon }, NewCode: func() (string, error) { n++; return fmt.Sprint("code", n), nil }}
+	labels, err := is.Issue(t.Context(), "admin", newModel(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := labels[0].ID
+	code, err := is.Reissue(t.Context(), device.Order{Device: id, Account: "admin", Reason: "lost"})
+	if err != nil || code == labels[0].Code {
+		t.Fatalf("code %q, %v", code, err)
+	}
+	if err := is.Claim(t.Context(), device.Claim{Device: id}, labels[0].Code); !errors.Is(err, device.ErrClaim) {
+		t.Errorf("the code before: %v, want ErrClaim", err)
+	}
+	if err := is.Claim(t.Context(), device.Claim{Device: id}, code); err != nil {
+		t.Errorf("the new code: %v", err)
+	}
+	if _, err := is.Reissue(t.Context(), device.Order{Device: "nobody"}); !errors.Is(err, farm.ErrNotFound) {
+		t.Errorf("unknown device: %v", err)
+	}
+}
+
 func TestIssue(t *testing.T) {
 	s, n := shelf{}, 0
 	is := device.Issuer{Store: s, Now: func() time.Time { return noon }, NewCode: func() (string, error) {

@@ -44,12 +44,16 @@ type Device struct {
 	Seen       time.Time `json:"seen,omitzero"`     // when its last reading came, to half a minute
 	OldHash    []byte    `json:"-"`                 // of the secret before, which is good until OldUntil
 	OldUntil   time.Time `json:"-"`
+	CertsAfter time.Time `json:"-"` // a certificate that is not younger is no good
 }
 
-// A Placed device is one with where it stands.
+// A Placed device is one with where it stands now; all three are empty before it
+// is placed.
 type Placed struct {
 	Device
-	Site string `json:"site,omitempty"` // empty before it is placed
+	Site     string    `json:"site,omitempty"`
+	SiteName farm.Text `json:"site_name,omitzero"`
+	Region   string    `json:"region,omitempty"` // GB/T 2260
 }
 
 // An Installation says where a device stands from a time on.

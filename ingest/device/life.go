@@ -44,8 +44,10 @@ type EventKind string
 
 // The kinds of events beside the states.
 const (
-	Rotated EventKind = "rotated" // it has a new secret
-	Revoked EventKind = "revoked" // it has no secret
+	WasIssued EventKind = "issued"   // it was made, and belonged to nobody
+	Reissued  EventKind = "reissued" // it had a new claim code
+	Rotated   EventKind = "rotated"  // it has a new secret
+	Revoked   EventKind = "revoked"  // it has no secret, and its certificates are no good
 )
 
 // An Event is the audit of one change to a device.
@@ -59,7 +61,13 @@ type Event struct {
 
 // Ends reports whether a connection from before the event must end. Whoever
 // still may connect comes back.
-func (e Event) Ends() bool { return e.Kind != EventKind(Claimed) && e.Kind != EventKind(Active) }
+func (e Event) Ends() bool {
+	switch e.Kind {
+	case EventKind(Suspended), EventKind(Retired), Rotated, Revoked:
+		return true
+	}
+	return false
+}
 
 // MaxGrace is how long a secret may be good for after it was replaced.
 const MaxGrace = 30 * 24 * time.Hour

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/subtle"
+	"errors"
 
 	"github.com/uptrace/bun"
 
@@ -39,6 +40,9 @@ func (s *Store) Issue(ctx context.Context, devices []device.Issued) error {
 			if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 				return err
 			}
+			if err := addEvent(ctx, tx, device.Event{Device: d.ID, At: d.Created, Kind: device.WasIssued, Account: d.Account}); err != nil {
+				return err
+			}
 		}
 		return nil
 	}))
@@ -51,6 +55,48 @@ func (s *Store) Offer(ctx context.Context, id string) (device.Offer, error) {
 		return device.Offer{}, fail("read issued device", err)
 	}
 	return device.Offer{Device: row.ID, Model: row.Model, Name: row.Name, Left: max(0, device.MaxGuesses-int(row.Wrong))}, nil
+}
+
+// An IssuedFilter chooses issued devices. Its zero value chooses all of them.
+type IssuedFilter struct {
+	Model string
+	Text  string // in the ID or the name; case does not matter
+	After string // ID; only those behind it
+	Limit int    // 0: all
+}
+
+// Issued returns devices that nobody owns yet, by ID.
+func (s *Store) Issued(ctx context.Context, f IssuedFilter) ([]device.Issued, error) {
+	var rows []issuedRow
+	q := s.page(s.read.NewSelect().Model(&rows).Order("u.id"), "u", f.Text, f.After, f.Limit)
+	if f.Model != "" {
+		q = q.Where("u.model = ?", f.Model)
+	}
+	err := q.Scan(ctx)
+	return each(rows, func(r issuedRow) device.Issued {
+		return device.Issued{
+			ID: r.ID, Model: r.Model, Name: r.Name, SecretHash: r.SecretHash, ClaimHash: r.ClaimHash,
+			Created: r.Created.Time, Account: r.Account, Locked: r.Wrong >= device.MaxGuesses,
+		}
+	}), fail("read issued devices", err)
+}
+
+// SetClaim gives an issued device another code, forgets the guesses, and appends
+// e; farm.ErrConflict where the device has an owner.
+func (s *Store) SetClaim(ctx context.Context, e device.Event, hash []byte) error {
+	return fail("set claim code", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		res, err := tx.NewUpdate().Model((*issuedRow)(nil)).Set("claim_hash = ?, wrong = 0", hash).Where("u.id = ?", e.Device).Exec(ctx)
+		err = changed(res, err, farm.ErrNotFound)
+		if errors.Is(err, farm.ErrNotFound) {
+			if owned, err := tx.NewSelect().Model((*deviceRow)(nil)).Where("d.id = ?", e.Device).Exists(ctx); err != nil || owned {
+				return cmp.Or(err, farm.ErrConflict)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return addEvent(ctx, tx, e)
+	}))
 }
 
 // Claim makes an issued device the site's tenant's, and places it there. Any

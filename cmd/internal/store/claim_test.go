@@ -48,7 +48,7 @@ func testClaims(t *testing.T, s *store.Store) {
 		Created: yesterday, State: device.Claimed, StateAt: noon,
 	})(s.Device(ctx, "new-1"))
 	equal(t, "history", []ingest.Installation{{From: noon, Place: ingest.Place{Tenant: "oysters", Region: raft.Region, Site: "raft-1", Kind: farm.Raft}}})(s.Installations(ctx, "new-1"))
-	equal(t, "audit", []device.Event{{Device: "new-1", At: noon, Kind: "claimed", Account: "li"}})(s.DeviceEvents(ctx, "new-1"))
+	equal(t, "audit", []device.Event{{Device: "new-1", At: yesterday, Kind: "issued", Account: "admin"}, {Device: "new-1", At: noon, Kind: "claimed", Account: "li"}})(s.DeviceEvents(ctx, "new-1"))
 
 	wrong.Device = "new-2"
 	for range device.MaxGuesses {
@@ -63,6 +63,52 @@ func testClaims(t *testing.T, s *store.Store) {
 	check(t, s.Claim(ctx, claim))
 	if d, err := s.Device(ctx, "new-3"); err != nil || d.Name != station.Name {
 		t.Errorf("name %v, %v; want the model's", d.Name, err)
+	}
+}
+
+// Another code unlocks a device that nobody owns.
+func testClaimCodes(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	for _, id := range []string{"new-1", "new-2", "new-3"} {
+		check(t, s.Issue(ctx, []device.Issued{{ID: id, Model: "station", Name: station.Name, SecretHash: []byte{7}, ClaimHash: []byte{8}, Created: yesterday, Account: "admin"}}))
+	}
+	claim := device.Claim{Device: "new-2", ClaimHash: []byte{9}, Site: raft, Account: "li", At: noon}
+	for range device.MaxGuesses {
+		wantErr(t, "guess", s.Claim(ctx, claim), device.ErrClaim)
+	}
+	list := func(f store.IssuedFilter) (ids string) {
+		t.Helper()
+		devices, err := s.Issued(ctx, f)
+		check(t, err)
+		for _, d := range devices {
+			ids += d.ID + " "
+			if d.Locked {
+				ids += "locked "
+			}
+		}
+		return ids
+	}
+	equal(t, "issued", "new-1 new-2 locked new-3 ")(list(store.IssuedFilter{}), nil)
+	equal(t, "a page", "new-2 locked ")(list(store.IssuedFilter{After: "new-1", Limit: 1, Model: "station"}), nil)
+	equal(t, "by text", "new-3 ")(list(store.IssuedFilter{Text: "W-3"}), nil)
+	equal(t, "of another model", "")(list(store.IssuedFilter{Model: "x"}), nil)
+
+	again := device.Event{Device: "new-2", At: noon, Kind: device.Reissued, Account: "admin", Reason: "标签丢失"}
+	check(t, s.SetClaim(ctx, again, []byte{7}))
+	equal(t, "unlocked", "new-2 ")(list(store.IssuedFilter{Text: "new-2"}), nil)
+	claim.ClaimHash = []byte{8}
+	wantErr(t, "the code before", s.Claim(ctx, claim), device.ErrClaim)
+	claim.ClaimHash, claim.At = []byte{7}, noon.Add(time.Second)
+	check(t, s.Claim(ctx, claim))
+	again.At = noon.Add(time.Minute)
+	wantErr(t, "a code for one that somebody owns", s.SetClaim(ctx, again, []byte{6}), farm.ErrConflict)
+	again.Device = "nobody"
+	wantErr(t, "a code for nobody", s.SetClaim(ctx, again, []byte{6}), farm.ErrNotFound)
+	events, err := s.DeviceEvents(ctx, "new-2")
+	check(t, err)
+	if len(events) != 3 || events[1].Kind != device.Reissued || events[1].Reason != "标签丢失" {
+		t.Errorf("audit %+v", events)
 	}
 }
 

@@ -4,30 +4,16 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 
 	"tianhai/farm"
 	"tianhai/ingest"
 	"tianhai/ingest/device"
 )
-
-type modelRow struct {
-	bun.BaseModel `bun:"table:models,alias:m"`
-
-	ID       string
-	Name     farm.Text
-	Format   string
-	Interval int64 `bun:"interval_ns"`
-	Channels []device.Channel
-	Commands []string
-}
-
-func (r modelRow) model() device.Model {
-	return device.Model{ID: r.ID, Name: r.Name, Format: r.Format, Interval: time.Duration(r.Interval), Channels: r.Channels, Commands: r.Commands}
-}
 
 type deviceRow struct {
 	bun.BaseModel `bun:"table:devices,alias:d"`
@@ -45,6 +31,7 @@ type deviceRow struct {
 	Seen       instant
 	OldHash    []byte
 	OldUntil   instant
+	CertsAfter instant
 }
 
 func (r deviceRow) device() device.Device {
@@ -52,6 +39,7 @@ func (r deviceRow) device() device.Device {
 		ID: r.ID, Tenant: r.Tenant, Model: r.Model, Name: r.Name, SecretHash: r.SecretHash,
 		Created: r.Created.Time, Online: r.Online, StatusAt: r.StatusAt.Time,
 		State: r.State, StateAt: r.StateAt.Time, Seen: r.Seen.Time, OldHash: r.OldHash, OldUntil: r.OldUntil.Time,
+		CertsAfter: r.CertsAfter.Time,
 	}
 }
 
@@ -69,26 +57,12 @@ type DeviceFilter struct {
 	Tenant string
 	Region string // GB/T 2260, of the site where the device stands now; with all divisions within it
 	Site   string // where the device stands now
-}
-
-// PutModel adds a model or replaces the one with its ID. One that is not valid
-// is refused.
-func (s *Store) PutModel(ctx context.Context, m device.Model) error {
-	if err := m.Validate(); err != nil {
-		return fmt.Errorf("put model: %w", err)
-	}
-	row := modelRow{ID: m.ID, Name: m.Name, Format: m.Format, Interval: int64(m.Interval), Channels: m.Channels, Commands: m.Commands}
-	_, err := s.write.NewInsert().Model(&row).On("CONFLICT (id) DO UPDATE").
-		Set("name = EXCLUDED.name, format = EXCLUDED.format, interval_ns = EXCLUDED.interval_ns").
-		Set("channels = EXCLUDED.channels, commands = EXCLUDED.commands").Exec(ctx)
-	return fail("put model", err)
-}
-
-// Models returns every model, by ID.
-func (s *Store) Models(ctx context.Context) ([]device.Model, error) {
-	var rows []modelRow
-	err := s.read.NewSelect().Model(&rows).Order("m.id").Scan(ctx)
-	return each(rows, modelRow.model), fail("read models", err)
+	Model  string
+	State  device.State
+	Online *bool
+	Text   string // in the ID or the name; case does not matter
+	After  string // ID; only those behind it
+	Limit  int    // 0: all
 }
 
 // CreateDevice adds a device, claimed unless it says otherwise; farm.ErrConflict when its ID is taken and
@@ -120,19 +94,48 @@ func (s *Store) Devices(ctx context.Context, f DeviceFilter) ([]device.Placed, e
 	var rows []struct {
 		deviceRow `bun:",extend"`
 		Site      string
+		SiteName  farm.Text
+		Region    string
 	}
-	q := s.read.NewSelect().Model(&rows).ColumnExpr("d.*").ColumnExpr("coalesce(i.site, '') AS site").
+	q := s.read.NewSelect().Model(&rows).ColumnExpr("d.*").
+		ColumnExpr("coalesce(s.id, '') AS site, coalesce(s.name, '{}') AS site_name, coalesce(s.region, '') AS region").
 		Join("LEFT JOIN installations AS i ON i.device = d.id AND i.since = (?)", s.lastInstalled("d.id")).
 		Join("LEFT JOIN sites AS s ON s.id = i.site").Order("d.id")
-	if f.Site != "" {
-		q = q.Where("i.site = ?", f.Site)
+	for column, value := range map[string]string{"i.site": f.Site, "d.model": f.Model, "d.state": string(f.State)} {
+		if value != "" {
+			q = q.Where("? = ?", bun.Ident(column), value)
+		}
 	}
+	if f.Online != nil {
+		q = q.Where("d.online = ?", *f.Online)
+	}
+	q = s.page(q, "d", f.Text, f.After, f.Limit)
 	err := within(q, "d.tenant", f.Tenant, "s.region", f.Region).Scan(ctx)
 	out := make([]device.Placed, len(rows))
 	for i, r := range rows {
-		out[i] = device.Placed{Device: r.device(), Site: r.Site}
+		out[i] = device.Placed{Device: r.device(), Site: r.Site, SiteName: r.SiteName, Region: r.Region}
 	}
 	return out, fail("read devices", err)
+}
+
+// page narrows q, whose table has an ID and a name, to those that a text stands
+// in and that come after an ID, so many at most.
+func (s *Store) page(q *bun.SelectQuery, table, text, after string, limit int) *bun.SelectQuery {
+	if after != "" {
+		q = q.Where("?.id > ?", bun.Ident(table), after)
+	}
+	if limit > 0 {
+		q = q.Limit(int64(limit))
+	}
+	if text == "" {
+		return q
+	}
+	name := "?0.name"
+	if s.write.Dialect().Name() == dialect.PG {
+		name = "CAST(?0.name AS json)" // SQLite reads JSON from text as it is
+	}
+	like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text) + "%"
+	return q.Where("lower(?0.id || ' ' || coalesce("+name+" ->> 'zh', '') || ' ' || coalesce("+name+" ->> 'en', '')) LIKE lower(?1) ESCAPE '\\'", bun.Ident(table), like)
 }
 
 // lastInstalled asks since when the device in a column has been where it is.

@@ -1,6 +1,9 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,21 +16,14 @@ import (
 func testDevices(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	seed(t, s)
-	equal(t, "models", []device.Model{station})(s.Models(ctx))
-	changed := station
-	changed.Interval, changed.Commands = time.Minute, nil
-	check(t, s.PutModel(ctx, changed))
-	equal(t, "changed model", []device.Model{changed})(s.Models(ctx))
-
-	changed.Channels = append(changed.Channels, changed.Channels[0])
-	if err := s.PutModel(ctx, changed); err == nil {
-		t.Error("took a model with one channel twice")
-	}
-
 	spare := device.Device{ID: "spare", Tenant: "oysters", Model: "station", SecretHash: []byte{3}, Created: noon, State: device.Claimed}
 	check(t, s.CreateDevice(ctx, spare))
 	equal(t, "device", buoy)(s.Device(ctx, "buoy-1"))
-	placed := []device.Placed{{Device: buoy, Site: "raft-1"}, {Device: leaf, Site: "garden-1"}, {Device: spare}}
+	placed := []device.Placed{
+		{Device: buoy, Site: "raft-1", SiteName: raft.Name, Region: raft.Region},
+		{Device: leaf, Site: "garden-1", SiteName: garden.Name, Region: garden.Region},
+		{Device: spare},
+	}
 	equal(t, "all", placed)(s.Devices(ctx, store.DeviceFilter{}))
 	equal(t, "of a tenant", []device.Placed{placed[0], placed[2]})(s.Devices(ctx, store.DeviceFilter{Tenant: "oysters"}))
 	equal(t, "of a site", placed[:1])(s.Devices(ctx, store.DeviceFilter{Site: "raft-1"}))
@@ -39,6 +35,117 @@ func testDevices(t *testing.T, s *store.Store) {
 	wantErr(t, "device of an unknown model", s.CreateDevice(ctx, spare), farm.ErrNotFound)
 	_, err := s.Device(ctx, "nobody")
 	wantErr(t, "unknown device", err, farm.ErrNotFound)
+}
+
+func testDevicePages(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	check(t, s.PutModel(ctx, device.ModelChange{At: noon, Model: device.Model{ID: "mute", Name: farm.Text{Zh: "哑"}, Format: "json"}}))
+	for _, d := range []device.Device{
+		{ID: "a-1", Tenant: "tea", Model: "mute", Name: farm.Text{Zh: "100%"}, SecretHash: []byte{4}, Created: noon},
+		{ID: "a_2", Tenant: "oysters", Model: "mute", Name: farm.Text{Zh: "浮标二", En: `Buoy "two"`}, SecretHash: []byte{5}, Created: noon, Online: true, State: device.Active},
+	} {
+		check(t, s.CreateDevice(ctx, d))
+	}
+	yes, no := true, false
+	for name, tt := range map[string]struct {
+		f    store.DeviceFilter
+		want string
+	}{
+		"all":                      {store.DeviceFilter{}, "a-1 a_2 buoy-1 leaf-1 "},
+		"first two":                {store.DeviceFilter{Limit: 2}, "a-1 a_2 "},
+		"next two":                 {store.DeviceFilter{Limit: 2, After: "a_2"}, "buoy-1 leaf-1 "},
+		"after the last":           {store.DeviceFilter{After: "leaf-1"}, ""},
+		"of a model":               {store.DeviceFilter{Model: "mute"}, "a-1 a_2 "},
+		"in a state":               {store.DeviceFilter{State: device.Active}, "a_2 "},
+		"online":                   {store.DeviceFilter{Online: &yes}, "a_2 "},
+		"offline, in a tenant":     {store.DeviceFilter{Online: &no, Tenant: "tea"}, "a-1 leaf-1 "},
+		"Chinese in the name":      {store.DeviceFilter{Text: "浮标"}, "a_2 buoy-1 "},
+		"English, whatever case":   {store.DeviceFilter{Text: `bUOY "TWO`}, "a_2 "},
+		"part of the ID":           {store.DeviceFilter{Text: "LEAF"}, "leaf-1 "},
+		"a sign that SQL knows":    {store.DeviceFilter{Text: "%"}, "a-1 "},
+		"another":                  {store.DeviceFilter{Text: "_"}, "a_2 "},
+		"a backslash":              {store.DeviceFilter{Text: `\\`}, ""},
+		"a member of the JSON":     {store.DeviceFilter{Text: "zh"}, ""},
+		"an attack":                {store.DeviceFilter{Text: `') OR ('1'='1`}, ""},
+		"text and all other words": {store.DeviceFilter{Text: "1", Tenant: "oysters", Site: "raft-1", Model: "station", Online: &no, State: device.Claimed}, "buoy-1 "},
+	} {
+		got, err := s.Devices(ctx, tt.f)
+		check(t, err)
+		ids := ""
+		for _, d := range got {
+			ids += d.ID + " "
+		}
+		equal(t, name, tt.want)(ids, nil)
+	}
+}
+
+func testModels(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	equal(t, "models", []device.Model{station})(s.Models(ctx))
+	changed := station
+	changed.Interval, changed.Commands = time.Minute, nil
+	check(t, s.PutModel(ctx, device.ModelChange{At: noon, Account: "li", Model: changed}))
+	check(t, s.PutModel(ctx, device.ModelChange{At: noon.Add(time.Second), Account: "wang", Model: changed})) // nothing new
+	equal(t, "changed model", []device.Model{changed})(s.Models(ctx))
+	first, second := device.ModelChange{At: yesterday, Account: "admin", Model: station}, device.ModelChange{At: noon, Account: "li", Model: changed}
+	equal(t, "audit, newest first", []device.ModelChange{second, first})(s.ModelChanges(ctx, "station", 0))
+	equal(t, "of another", []device.ModelChange{})(s.ModelChanges(ctx, "nothing", 0))
+	equal(t, "changed lately", true)(s.ModelsChangedSince(ctx, noon.Add(-time.Second)))
+	equal(t, "not since", false)(s.ModelsChangedSince(ctx, noon))
+	check(t, s.Issue(ctx, []device.Issued{{ID: "new-1", Model: "station", SecretHash: []byte{7}, ClaimHash: []byte{8}, Created: noon}}))
+	equal(t, "use", map[string]int{"station": 3})(s.ModelUse(ctx))
+
+	changed.Channels = append(changed.Channels, changed.Channels[0])
+	if err := s.PutModel(ctx, device.ModelChange{At: noon.Add(time.Minute), Model: changed}); err == nil {
+		t.Error("took a model with one channel twice")
+	}
+}
+
+// A file of devices is stored as a whole, or not at all.
+func testImport(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	check(t, s.Issue(ctx, []device.Issued{{ID: "new-1", Model: "station", SecretHash: []byte{7}, ClaimHash: []byte{8}, Created: noon}}))
+	equal(t, "references", device.References{
+		Tenants: map[string]bool{"oysters": true, "tea": true}, Models: map[string]bool{"station": true},
+		Sites: map[string]string{"raft-1": "oysters", "raft-2": "oysters", "garden-1": "tea"},
+	})(s.References(ctx, ""))
+	equal(t, "references of one", device.References{
+		Tenants: map[string]bool{"tea": true}, Models: map[string]bool{"station": true}, Sites: map[string]string{"garden-1": "tea"},
+	})(s.References(ctx, "tea"))
+	equal(t, "taken", map[string]bool{"buoy-1": true, "new-1": true})(s.Taken(ctx, []string{"buoy-1", "x", "new-1"}))
+	equal(t, "none taken", map[string]bool{})(s.Taken(ctx, nil))
+
+	var many []device.NewDevice
+	for i := range 1201 {
+		many = append(many, device.NewDevice{
+			ID: fmt.Sprintf("i-%04d", i), Tenant: "oysters", Model: "station", Name: farm.Text{Zh: "站"}, Site: "raft-1",
+			From: yesterday, SecretHash: []byte{9}, Created: noon, Account: "li",
+		})
+	}
+	for name, spoil := range map[string]func(*device.NewDevice){
+		"taken": func(d *device.NewDevice) { d.ID = "buoy-1" }, "issued": func(d *device.NewDevice) { d.ID = "new-1" },
+		"unknown model": func(d *device.NewDevice) { d.Model = "x" }, "another's site": func(d *device.NewDevice) { d.Site = "garden-1" },
+	} {
+		bad := slices.Clone(many)
+		spoil(&bad[1200])
+		if err := s.CreateDevices(ctx, bad); !errors.Is(err, farm.ErrConflict) && !errors.Is(err, farm.ErrNotFound) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		equal(t, name+": none are there", map[string]bool{})(s.Taken(ctx, []string{"i-0000", "i-0700"}))
+	}
+	many[1200].Site = ""
+	check(t, s.CreateDevices(ctx, many))
+	equal(t, "one of them", device.Device{
+		ID: "i-0700", Tenant: "oysters", Model: "station", Name: farm.Text{Zh: "站"}, SecretHash: []byte{9},
+		Created: noon, State: device.Claimed, StateAt: noon,
+	})(s.Device(ctx, "i-0700"))
+	equal(t, "its place", raft)(s.SiteOf(ctx, "i-0700"))
+	equal(t, "its audit", []device.Event{{Device: "i-0700", At: noon, Kind: "claimed", Account: "li"}})(s.DeviceEvents(ctx, "i-0700"))
+	_, err := s.SiteOf(ctx, "i-1200")
+	wantErr(t, "one without a place", err, farm.ErrNotFound)
 }
 
 func testInstallations(t *testing.T, s *store.Store) {

@@ -64,7 +64,8 @@ func (s *Store) ChangeState(ctx context.Context, e device.Event) error {
 }
 
 // SetSecret replaces a device's secret, keeps the one before until oldUntil, and
-// appends e; farm.ErrConflict for a retired device.
+// appends e, which may also take all certificates away; farm.ErrConflict for a
+// retired device.
 func (s *Store) SetSecret(ctx context.Context, e device.Event, hash []byte, oldUntil time.Time) error {
 	return fail("set secret", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var row deviceRow
@@ -78,9 +79,12 @@ func (s *Store) SetSecret(ctx context.Context, e device.Event, hash []byte, oldU
 		if !oldUntil.After(e.At) {
 			old, oldUntil = nil, time.Time{}
 		}
-		_, err := tx.NewUpdate().Model((*deviceRow)(nil)).
-			Set("secret_hash = ?, old_hash = ?, old_until = ?", hash, old, instant{oldUntil}).Where("d.id = ?", e.Device).Exec(ctx)
-		if err != nil {
+		q := tx.NewUpdate().Model((*deviceRow)(nil)).
+			Set("secret_hash = ?, old_hash = ?, old_until = ?", hash, old, instant{oldUntil}).Where("d.id = ?", e.Device)
+		if e.Kind == device.Revoked {
+			q = q.Set("certs_after = ?", instant{e.At})
+		}
+		if _, err := q.Exec(ctx); err != nil {
 			return err
 		}
 		return addEvent(ctx, tx, e)

@@ -44,6 +44,8 @@ var (
 	_ device.ClaimStore   = (*Store)(nil)
 	_ device.CommandStore = (*Store)(nil)
 	_ device.Witness      = (*Store)(nil)
+	_ device.ImportStore  = (*Store)(nil)
+	_ device.ModelStore   = (*Store)(nil)
 	_ alert.Store         = (*Store)(nil)
 	_ trace.Store         = (*Store)(nil)
 	_ trace.Journal       = (*Store)(nil)
