@@ -32,6 +32,14 @@ var access = map[string]struct {
 	"GET /sites/:id/operations":  {"/sites/raft-1/operations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /sites/:id/operations": {"/sites/raft-1/operations", `{"id":"01JZ00000000000000000000P2","kind":"feed","at":"2026-07-01T03:00:00Z"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
 
+	"GET /models":             {"/models", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"PUT /models/:id":         {"/models/pond", `{"name":{"zh":"塘"},"format":"json"}`, [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
+	"GET /models/:id/changes": {"/models/pond/changes", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
+
+	"GET /devices":                 {"/devices", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"POST /devices/import":         {"/devices/import", csvFile, [8]int{401, 403, 403, 403, 403, 403, 201, 201}},
+	"POST /devices/:id/claim-code": {"/devices/pond-x/claim-code", `{}`, [8]int{401, 403, 403, 403, 403, 403, 403, 201}},
+
 	"GET /devices/:id":           {"/devices/do-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /devices":              {"/devices", `{"model":"pond","count":1}`, [8]int{401, 403, 403, 403, 403, 403, 403, 201}},
 	"GET /devices/:id/claim":     {"/devices/pond-x/claim", "", [8]int{401, 403, 200, 403, 403, 200, 200, 200}},
@@ -184,7 +192,7 @@ func TestListsAreScoped(t *testing.T) {
 			if raft, garden := strings.Contains(got, "raft-1"), strings.Contains(got, "garden-1"); raft != want[0] || garden != want[1] {
 				t.Errorf("leaky %v: %s sees raft %v, garden %v; want %v", leaky, login, raft, garden, want)
 			}
-			for path, mark := range map[string]string{"/alerts": "oxygen", "/batches": "lot-77"} {
+			for path, mark := range map[string]string{"/alerts": "oxygen", "/batches": "lot-77", "/devices": "do-1"} {
 				if got := strings.Contains(c.do("GET", path, "").body, mark); got != want[0] {
 					t.Errorf("leaky %v: %s sees %s in %s: %v", leaky, login, mark, path, got)
 				}

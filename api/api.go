@@ -10,6 +10,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -98,6 +99,45 @@ type Claims interface {
 	Issue(ctx context.Context, account string, m device.Model, n int) ([]device.Label, error)
 	Claim(ctx context.Context, c device.Claim, code string) error // device.ErrClaim
 	Offer(ctx context.Context, id string) (device.Offer, error)   // farm.ErrNotFound
+	// Reissue returns another claim code for a device that nobody owns.
+	Reissue(ctx context.Context, o device.Order) (code string, err error)
+}
+
+// A DeviceQuery asks for devices by ID; what is empty does not narrow it.
+type DeviceQuery struct {
+	Scope
+	Site   string // where they stand now
+	Model  string
+	State  device.State
+	Online *bool
+	Text   string // in ID or name
+	After  string // ID; only those behind it
+	Limit  int
+}
+
+// Inventory lists devices, by ID.
+type Inventory interface {
+	FindDevices(ctx context.Context, q DeviceQuery) ([]device.Placed, error)
+	// FindIssued returns those that nobody owns, by Model, Text and After only.
+	FindIssued(ctx context.Context, q DeviceQuery) ([]device.Issued, error)
+}
+
+// Models keeps the kinds of devices, and what they were.
+type Models interface {
+	// PutModel adds a model or replaces it. The same again is nothing new.
+	PutModel(ctx context.Context, c device.ModelChange) error
+	// ModelChanges returns a model's, newest first.
+	ModelChanges(ctx context.Context, model string, limit int) ([]device.ModelChange, error)
+	// ModelUse returns how many devices there are of each model.
+	ModelUse(ctx context.Context) (map[string]int, error)
+}
+
+// An Importer registers devices from a file; *device.Importer does.
+type Importer interface {
+	// Check returns what is wrong with a file of one tenant's devices, or of
+	// anybody's where it is empty.
+	Check(ctx context.Context, file io.Reader, tenant string) ([]device.NewDevice, []device.Fault, error)
+	Import(ctx context.Context, account string, devices []device.NewDevice) ([]device.Label, error)
 }
 
 // A Queue sends the commands that were recorded, as soon as their devices listen;
@@ -162,6 +202,9 @@ type Config struct {
 	Upkeep     Upkeep
 	Lifecycle  Lifecycle
 	Claims     Claims
+	Inventory  Inventory
+	Models     Models
+	Importer   Importer
 	Commands   Commands
 	Queue      Queue
 	Series     Series
@@ -171,6 +214,9 @@ type Config struct {
 	Quarantine Quarantine
 	Hub        *Hub
 	Catalog    *i18n.Catalog
+
+	// KnowsFormat reports whether payloads in a format can be read.
+	KnowsFormat func(format string) bool
 
 	// Secure says that people reach us by https, also where something in front
 	// of this process ends TLS. Cookies then never travel in the clear.

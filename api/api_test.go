@@ -24,6 +24,7 @@ import (
 type problem struct {
 	Type, Title, Detail, Code, Field, Request string
 	Status                                    int
+	Faults                                    []device.Fault
 }
 
 func (a answer) problem(t testing.TB) problem {

@@ -88,12 +88,6 @@ func (s *server) model(ctx context.Context, id string) (device.Model, error) {
 	return models[i], nil
 }
 
-// modelView has the interval in seconds.
-type modelView struct {
-	device.Model
-	Interval float64 `json:"interval"`
-}
-
 type placeView struct {
 	Tenant string        `json:"tenant"`
 	Region string        `json:"region"`
@@ -121,7 +115,7 @@ func (s *server) getDevice(c *gin.Context) error {
 		return err
 	}
 	seconds := m.Interval.Seconds()
-	v := deviceView{Device: d.Device, Model: modelView{m, seconds}, Interval: seconds, Latest: s.Hub.latest("", d.ID)}
+	v := deviceView{Device: d.Device, Model: viewModel(m), Interval: seconds, Latest: s.Hub.latest("", d.ID)}
 	if v.Latest == nil {
 		v.Latest = map[string]Latest{}
 	}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 	"time"
 
@@ -12,14 +14,19 @@ import (
 	"tianhai/trace/label"
 )
 
+// listEvents shows a device's; those of one that nobody owns yet to administrators.
 func (s *server) listEvents(c *gin.Context) error {
 	d, err := s.device(c, auth.Read)
+	issued := errors.Is(err, farm.ErrNotFound) && who(c).Role == auth.Administrator
+	if err != nil && !issued {
+		return err
+	}
+	events, err := s.Lifecycle.Events(c.Request.Context(), cmp.Or(d.ID, c.Param("id")))
 	if err != nil {
 		return err
 	}
-	events, err := s.Lifecycle.Events(c.Request.Context(), d.ID)
-	if err != nil {
-		return err
+	if issued && len(events) == 0 {
+		return farm.ErrNotFound
 	}
 	c.JSON(http.StatusOK, gin.H{"events": list(events)})
 	return nil
@@ -143,6 +150,33 @@ func (s *server) offer(c *gin.Context) error {
 		return err
 	}
 	c.JSON(http.StatusOK, gin.H{"device": o.Device, "model": gin.H{"id": m.ID, "name": m.Name}, "left": o.Left})
+	return nil
+}
+
+// reissueClaim answers with another claim code, the only time it is seen.
+func (s *server) reissueClaim(c *gin.Context) error {
+	p := who(c)
+	if p.Role != auth.Administrator {
+		return errForbidden
+	}
+	id, err := id(c)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		Reason string `json:"reason"`
+	}
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	if err := device.CheckReason(in.Reason); err != nil {
+		return &invalidError{"reason", err.Error()}
+	}
+	code, err := s.Claims.Reissue(c.Request.Context(), device.Order{Device: id, Account: p.Login, Reason: in.Reason})
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, gin.H{"device": id, "claim_code": code})
 	return nil
 }
 

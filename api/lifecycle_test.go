@@ -41,8 +41,11 @@ func (w *world) Revoke(_ context.Context, o device.Order) error {
 	return w.change(fmt.Sprintf("%s revoked by %s", o.Device, o.Account))
 }
 
-func (w *world) Events(context.Context, string) ([]device.Event, error) {
+func (w *world) Events(_ context.Context, id string) ([]device.Event, error) {
 	defer w.mu.Unlock()
+	if id == "pond-y" {
+		return nil, w.enter()
+	}
 	return []device.Event{{Device: "do-1", At: noon, Kind: "suspended", Account: "manager", Reason: "进水"}}, w.enter()
 }
 
@@ -63,6 +66,26 @@ func (w *world) Offer(_ context.Context, id string) (device.Offer, error) {
 	}
 	defer w.mu.Unlock()
 	return device.Offer{Device: id, Model: "pond", Left: 7}, w.enter()
+}
+
+func (w *world) Reissue(_ context.Context, o device.Order) (string, error) {
+	if o.Device != "pond-x" {
+		return "", fmt.Errorf("reissue: %w", farm.ErrConflict)
+	}
+	return "1111111111111", w.change(fmt.Sprintf("%s has another code by %s: %s", o.Device, o.Account, o.Reason))
+}
+
+func TestReissue(t *testing.T) {
+	w := newWorld()
+	base, _ := serve(t, w)
+	c := client{t, base, "admin"}
+	want(t, "code", `{"claim_code":"1111111111111","device":"pond-x"}`, c.do("POST", "/devices/pond-x/claim-code", `{"reason":"标签丢失"}`).body)
+	want(t, "changes", []string{"pond-x has another code by admin: 标签丢失"}, w.changes)
+	want(t, "of a device that somebody owns", "conflict", c.do("POST", "/devices/do-1/claim-code", `{}`).problem(t).Code)
+	want(t, "endless reason", "reason", c.do("POST", "/devices/pond-x/claim-code", `{"reason":"`+strings.Repeat("x", 501)+`"}`).problem(t).Field)
+	want(t, "events of one that nobody owns", 200, c.do("GET", "/devices/pond-x/events", "").status)
+	want(t, "events of nothing", 404, c.do("GET", "/devices/pond-y/events", "").status)
+	want(t, "to others it is nothing", 404, client{t, base, "manager"}.do("GET", "/devices/pond-x/events", "").status)
 }
 
 func TestLifeCycle(t *testing.T) {

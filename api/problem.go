@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -36,6 +37,11 @@ type invalidError struct {
 
 func (e *invalidError) Error() string { return e.field + " " + e.reason }
 
+// A faultsError says everything that cannot be.
+type faultsError struct{ faults []device.Fault }
+
+func (e *faultsError) Error() string { return fmt.Sprintf("%d faults", len(e.faults)) }
+
 // A kind is what an error is to a client. Its code is stable, and the key
 // problem.{code} holds the words for people.
 type kind struct {
@@ -52,6 +58,7 @@ func kinds() []kind {
 		{errOrigin, http.StatusForbidden, "cross_origin"},
 		{errMethod, http.StatusMethodNotAllowed, "method_not_allowed"},
 		{errTooLarge, http.StatusRequestEntityTooLarge, "too_large"},
+		{device.ErrTooLarge, http.StatusRequestEntityTooLarge, "too_large"},
 		{errMediaType, http.StatusUnsupportedMediaType, "unsupported_type"},
 		{errJSON, http.StatusBadRequest, "bad_json"},
 		{auth.ErrDenied, http.StatusUnauthorized, "bad_login"},
@@ -67,13 +74,14 @@ func kinds() []kind {
 
 // problem is the body of an error, RFC 9457 §3.
 type problem struct {
-	Type    string `json:"type"`
-	Title   string `json:"title"`
-	Status  int    `json:"status"`
-	Detail  string `json:"detail,omitempty"`
-	Code    string `json:"code"`
-	Field   string `json:"field,omitempty"`
-	Request string `json:"request,omitempty"` // where to look in the log
+	Type    string         `json:"type"`
+	Title   string         `json:"title"`
+	Status  int            `json:"status"`
+	Detail  string         `json:"detail,omitempty"`
+	Code    string         `json:"code"`
+	Field   string         `json:"field,omitempty"`
+	Faults  []device.Fault `json:"faults,omitempty"`  // all, where there may be many
+	Request string         `json:"request,omitempty"` // where to look in the log
 }
 
 // retryAfter is what a client is told to wait when an error does not say.
@@ -85,6 +93,10 @@ func newProblem(err error) problem {
 	}
 	if field, ok := errors.AsType[*trace.FieldError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: field.Field, Detail: field.Reason}
+	}
+	if all, ok := errors.AsType[*faultsError](err); ok {
+		first := all.faults[0]
+		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: first.Field, Detail: first.Reason, Faults: all.faults}
 	}
 	for _, k := range kinds() {
 		if errors.Is(err, k.err) {

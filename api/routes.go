@@ -18,7 +18,7 @@ type route struct {
 
 // routes lists every route there is.
 func (s *server) routes() []route {
-	const get, post, del = http.MethodGet, http.MethodPost, http.MethodDelete
+	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
 	return []route{
 		{post, "/session", s.login, true},
 		{get, "/session", s.whoami, false},
@@ -32,10 +32,17 @@ func (s *server) routes() []route {
 		{get, "/sites/:id/operations", s.listOperations, false},
 		{post, "/sites/:id/operations", s.addOperation, false},
 
+		{get, "/models", s.listModels, false},
+		{put, "/models/:id", s.putModel, false},
+		{get, "/models/:id/changes", s.listModelChanges, false},
+
+		{get, "/devices", s.listDevices, false},
 		{post, "/devices", s.issueDevices, false},
+		{post, "/devices/import", s.importDevices, false},
 		{get, "/devices/:id", s.getDevice, false},
 		{get, "/devices/:id/claim", s.offer, false},
 		{post, "/devices/:id/claim", s.claim, false},
+		{post, "/devices/:id/claim-code", s.reissueClaim, false},
 		{post, "/devices/:id/state", s.setState, false},
 		{post, "/devices/:id/secret", s.rotateSecret, false},
 		{del, "/devices/:id/secret", s.revokeSecret, false},

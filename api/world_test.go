@@ -40,6 +40,8 @@ type world struct {
 	changes  []string      // of life cycles
 	retired  bool          // no device changes its state
 	newer    time.Duration // than a day: how long devices stand
+	models   []device.Model
+	added    []device.NewDevice
 	tuned    []device.Calibration
 	moved    []device.Installation
 	alerts   []alert.Alert
@@ -96,6 +98,10 @@ func newWorld() *world {
 			{Seq: 4, At: noon, Reason: "unknown device", Frame: ingest.Frame{Device: "ghost", Received: noon}},
 		},
 		tokens: map[string]auth.Principal{},
+		models: []device.Model{
+			{ID: "pond", Format: "json", Interval: 90 * time.Second, Channels: []device.Channel{{Key: "t", Quantity: "water.temperature"}}, Commands: []string{"aerator"}},
+			{ID: "mute", Format: "json"},
+		},
 	}
 }
 
@@ -205,10 +211,7 @@ func (w *world) DevicesBySite(_ context.Context, in api.Scope) (map[string][]dev
 
 func (w *world) Models(context.Context) ([]device.Model, error) {
 	defer w.mu.Unlock()
-	return []device.Model{
-		{ID: "pond", Format: "json", Interval: 90 * time.Second, Channels: []device.Channel{{Key: "t", Quantity: "water.temperature"}}, Commands: []string{"aerator"}},
-		{ID: "mute", Format: "json"},
-	}, w.enter()
+	return w.models, w.enter()
 }
 
 func (w *world) Installations(_ context.Context, id string) ([]ingest.Installation, error) {
@@ -395,8 +398,9 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Farms: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w,
-		Hub: hub, Catalog: catalog, Now: func() time.Time { return noon },
+		Sessions: w, Farms: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w,
+		KnowsFormat: func(format string) bool { return format == "json" },
+		Hub:         hub, Catalog: catalog, Now: func() time.Time { return noon },
 	}
 }
 
@@ -441,7 +445,10 @@ func (c client) do(method, path, body string, header ...string) answer {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if body != "" {
+	switch {
+	case body == csvFile:
+		req.Header.Set("Content-Type", "text/csv")
+	case body != "":
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.as != "" {

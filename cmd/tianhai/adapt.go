@@ -44,6 +44,19 @@ func (r records) DevicesBySite(ctx context.Context, in api.Scope) (map[string][]
 	return bySite, err
 }
 
+// FindDevices returns a page of devices, by ID.
+func (r records) FindDevices(ctx context.Context, q api.DeviceQuery) ([]device.Placed, error) {
+	return r.Devices(ctx, store.DeviceFilter{
+		Tenant: q.Tenant, Region: q.Region, Site: q.Site, Model: q.Model, State: q.State, Online: q.Online,
+		Text: q.Text, After: q.After, Limit: q.Limit,
+	})
+}
+
+// FindIssued returns a page of devices that nobody owns, by ID.
+func (r records) FindIssued(ctx context.Context, q api.DeviceQuery) ([]device.Issued, error) {
+	return r.Issued(ctx, store.IssuedFilter{Model: q.Model, Text: q.Text, After: q.After, Limit: q.Limit})
+}
+
 // Alerts returns alerts, newest first.
 func (r records) Alerts(ctx context.Context, q api.AlertQuery) ([]alert.Alert, error) {
 	return r.Store.Alerts(ctx, store.AlertFilter{Tenant: q.Tenant, Region: q.Region, Site: q.Site, State: q.State, Limit: q.Limit})

@@ -54,6 +54,10 @@ func (s *server) watchDevices(ctx context.Context) error {
 		if since.Before(started) {
 			since = started
 		}
+		// Cheaper than telling which devices are of the changed model.
+		if changed, err := s.store.ModelsChangedSince(ctx, since); err == nil && changed {
+			s.registry.ForgetAll()
+		}
 		events, err := s.store.DeviceEventsSince(ctx, since)
 		if err != nil {
 			if ctx.Err() == nil {

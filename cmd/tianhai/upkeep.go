@@ -24,3 +24,15 @@ func (u upkeep) Install(ctx context.Context, in device.Installation) error {
 	defer u.registry.Forget(in.Device)
 	return u.Store.Install(ctx, in)
 }
+
+// models is the store, and has the registry learn what changed.
+type models struct {
+	*store.Store
+	registry *device.Registry
+}
+
+// PutModel changes a model, which counts from the next frame on.
+func (m models) PutModel(ctx context.Context, c device.ModelChange) error {
+	defer m.registry.ForgetAll()
+	return m.Store.PutModel(ctx, c)
+}

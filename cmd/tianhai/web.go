@@ -20,6 +20,8 @@ import (
 	"tianhai/dashboards/web"
 	"tianhai/farm"
 	"tianhai/ingest"
+	"tianhai/ingest/decode"
+	"tianhai/ingest/device"
 )
 
 // routes joins the faces. Every path that answers without a login is here.
@@ -55,7 +57,8 @@ func (s *server) handler() (http.Handler, error) {
 	}
 	machines := api.New(api.Config{
 		Sessions: &auth.Sessions{Store: s.store}, Farms: records{s.store}, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
-		Lifecycle: s.manager, Claims: s.issuer(), Commands: s.store, Queue: s.queue,
+		Lifecycle: s.manager, Claims: s.issuer(), Inventory: records{s.store}, Models: models{s.store, s.registry}, Importer: &device.Importer{Store: s.store},
+		KnowsFormat: func(f string) bool { _, ok := decode.ByFormat(f); return ok }, Commands: s.store, Queue: s.queue,
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Quarantine: s.journal,
 		Hub: s.hub, Catalog: s.texts, Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})
