@@ -25,8 +25,9 @@ const maxQCFile = 256 << 20
 type qcCommand struct {
 	Tests      string            `type:"existingfile" help:"Tests in the form of ioos_qc, by column; the server's own, by quantity, when left out." placeholder:"FILE"`
 	As         map[string]string `help:"Test only this column, by the tests of this stream: --as Temp=water.temperature. Repeat for more." placeholder:"COLUMN=STREAM"`
-	Time       string            `default:"time" help:"Column of times." placeholder:"COLUMN"`
-	TimeLayout string            `help:"How times are written, as Go writes 2006-01-02T15:04:05, or unix or unix_ms; RFC 3339 when left out." placeholder:"LAYOUT"`
+	Time       string            `help:"Column of times. Default: the one that is called time, timestamp, datetime or so." placeholder:"COLUMN"`
+	TimeLayout string            `help:"How times are written, as Go writes 2006-01-02T15:04:05, or unix or unix_ms. Default: RFC 3339 or near it, or Unix seconds." placeholder:"LAYOUT"`
+	Missing    []string          `help:"What stands for a missing value, such as --missing=-9999, besides an empty cell, NaN, NA, null, None and --." placeholder:"TEXT"`
 	UTCOffset  time.Duration     `name:"utc-offset" help:"Of times that do not name theirs, such as -6h." placeholder:"OFFSET"`
 	Z          string            `help:"Column of depths." placeholder:"COLUMN"`
 	Aggregate  bool              `help:"Print the flag that stands only, not that of each test."`
@@ -91,12 +92,14 @@ func (c *qcCommand) loadTests() (map[string][]qc.Test, error) {
 
 // A csvTable is a whole CSV file.
 type csvTable struct {
+	comma rune
 	heads []string
 	rows  [][]string
 	lines []int // of each row, where it begins in the file
 }
 
-// readTable bears a byte order mark, CRLF, quoted cells, and space around cells.
+// readTable bears a byte order mark, CRLF, quoted cells, space around cells, and
+// semicolons or tabs between them.
 func readTable(file string) (*csvTable, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -111,8 +114,8 @@ func readTable(file string) (*csvTable, error) {
 		return nil, fmt.Errorf("longer than %d MiB", maxQCFile>>20)
 	}
 	in := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(raw, []byte("\ufeff"))))
-	in.TrimLeadingSpace = true
-	t := &csvTable{}
+	t := &csvTable{comma: comma(raw)}
+	in.Comma, in.TrimLeadingSpace = t.comma, true
 	if t.heads, err = in.Read(); err != nil {
 		return nil, fmt.Errorf("no headings: %w", err)
 	}
@@ -129,6 +132,17 @@ func readTable(file string) (*csvTable, error) {
 	}
 }
 
+// comma returns what stands between the headings.
+func comma(raw []byte) rune {
+	heads, _, _ := bytes.Cut(raw, []byte("\n"))
+	for _, c := range ",;\t" {
+		if bytes.ContainsRune(heads, c) {
+			return c
+		}
+	}
+	return ','
+}
+
 // column returns the place of a column.
 func (t *csvTable) column(name string) (int, error) {
 	found := -1
@@ -142,13 +156,28 @@ func (t *csvTable) column(name string) (int, error) {
 		found = i
 	}
 	if found < 0 {
-		return 0, fmt.Errorf("there is no column %q", name)
+		return 0, fmt.Errorf("there is no column %q, only %s", name, strings.Join(t.heads, ", "))
 	}
 	return found, nil
 }
 
-// numbers returns a column, NaN for empty cells.
-func (t *csvTable) numbers(name string) ([]float64, error) {
+// timeColumn returns the name of the column that is called as those of times are.
+func (t *csvTable) timeColumn() (string, error) {
+	var found []string
+	for _, h := range t.heads {
+		switch strings.NewReplacer("_", "", " ", "", "-", "").Replace(strings.ToLower(h)) {
+		case "time", "times", "timestamp", "datetime", "datetimestamp", "date", "ts", "时间", "监测时间", "采集时间":
+			found = append(found, strings.TrimSpace(h))
+		}
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("which column is the time? Name one of %s by --time", strings.Join(t.heads, ", "))
+	}
+	return found[0], nil
+}
+
+// numbers returns a column, NaN for missing values.
+func (t *csvTable) numbers(name string, missing []string) ([]float64, error) {
 	column, err := t.column(name)
 	if err != nil {
 		return nil, err
@@ -156,19 +185,30 @@ func (t *csvTable) numbers(name string) ([]float64, error) {
 	values := make([]float64, len(t.rows))
 	for i, row := range t.rows {
 		cell := strings.TrimSpace(row[column])
-		if cell == "" {
+		switch strings.ToLower(cell) {
+		case "", "nan", "na", "n/a", "null", "none", "--":
+			values[i] = math.NaN()
+			continue
+		}
+		if slices.Contains(missing, cell) {
 			values[i] = math.NaN()
 			continue
 		}
 		if values[i], err = strconv.ParseFloat(cell, 64); err != nil || math.IsNaN(values[i]) || math.IsInf(values[i], 0) {
-			return nil, fmt.Errorf("line %d: column %q: %q is not a number; a missing value is an empty cell", t.lines[i], name, cell)
+			return nil, fmt.Errorf("line %d: column %q: %q is not a number; a missing value is an empty cell, or what --missing names", t.lines[i], name, cell)
 		}
 	}
 	return values, nil
 }
 
 func (c *qcCommand) times(t *csvTable) ([]time.Time, error) {
-	column, err := t.column(c.Time)
+	name, err := c.Time, error(nil)
+	if name == "" {
+		if name, err = t.timeColumn(); err != nil {
+			return nil, err
+		}
+	}
+	column, err := t.column(name)
 	if err != nil {
 		return nil, fmt.Errorf("--time: %w", err)
 	}
@@ -178,34 +218,51 @@ func (c *qcCommand) times(t *csvTable) ([]time.Time, error) {
 		cell := strings.TrimSpace(row[column])
 		times[i], err = parseTime(cell, c.TimeLayout, zone)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: column %q: %w", t.lines[i], c.Time, err)
+			return nil, fmt.Errorf("line %d: column %q: %w", t.lines[i], name, err)
 		}
 		if i > 0 && times[i].Before(times[i-1]) {
-			return nil, fmt.Errorf("line %d: column %q: %s is before the line before; sort the file by time", t.lines[i], c.Time, cell)
+			return nil, fmt.Errorf("line %d: column %q: %s is before the line before; sort the file by time", t.lines[i], name, cell)
 		}
 	}
 	return times, nil
 }
 
 func parseTime(cell, layout string, zone *time.Location) (time.Time, error) {
-	if layout == "unix" || layout == "unix_ms" {
-		n, err := strconv.ParseInt(cell, 10, 64)
-		if err != nil {
-			return time.Time{}, fmt.Errorf("%q is not a whole number", cell)
-		}
+	switch layout {
+	case "unix", "unix_ms":
+		x, err := strconv.ParseFloat(cell, 64)
 		if layout == "unix" {
-			return time.Unix(n, 0).In(zone), nil
+			x *= 1000
 		}
-		return time.UnixMilli(n).In(zone), nil
-	}
-	if layout == "" {
-		layout = time.RFC3339
+		if err != nil || !(math.Abs(x) < 1e15) {
+			return time.Time{}, fmt.Errorf("%q is no Unix time", cell)
+		}
+		return time.UnixMicro(int64(math.Round(x * 1000))).In(zone), nil
+	case "":
+		return parseAnyTime(cell, zone)
 	}
 	t, err := time.ParseInLocation(layout, cell, zone)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is not a time such as %s", cell, layout)
 	}
 	return t, nil
+}
+
+// parseAnyTime reads a time that can be read in one way only: dates with the year
+// first, and Unix seconds.
+func parseAnyTime(cell string, zone *time.Location) (time.Time, error) {
+	for _, layout := range []string{
+		time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly,
+		"2006/1/2 15:04:05", "2006/1/2 15:04", "2006/1/2",
+	} {
+		if t, err := time.ParseInLocation(layout, cell, zone); err == nil {
+			return t, nil
+		}
+	}
+	if x, err := strconv.ParseFloat(cell, 64); err == nil && math.Abs(x) < 1e11 {
+		return parseTime(cell, "unix", zone)
+	}
+	return time.Time{}, fmt.Errorf("%q is not a time such as 2021-07-01T00:00:00Z or 2021-07-01 00:00, nor Unix seconds; say how it is written by --time-layout", cell)
 }
 
 // A judged column has its flags.
@@ -224,7 +281,7 @@ func (c *qcCommand) judge(t *csvTable, tests map[string][]qc.Test) ([]judged, er
 	}
 	s := qc.Series{Times: times}
 	if c.Z != "" {
-		if s.Z, err = t.numbers(c.Z); err != nil {
+		if s.Z, err = t.numbers(c.Z, c.Missing); err != nil {
 			return nil, fmt.Errorf("--z: %w", err)
 		}
 	}
@@ -237,7 +294,7 @@ func (c *qcCommand) judge(t *csvTable, tests map[string][]qc.Test) ([]judged, er
 		if col.index, err = t.column(name); err != nil {
 			return nil, err
 		}
-		if s.Values, err = t.numbers(name); err != nil {
+		if s.Values, err = t.numbers(name, c.Missing); err != nil {
 			return nil, err
 		}
 		col.byTest, col.aggregate = qc.Flags(col.tests, s)
@@ -253,6 +310,7 @@ func (c *qcCommand) judge(t *csvTable, tests map[string][]qc.Test) ([]judged, er
 // print writes every row with flags behind each tested column.
 func (c *qcCommand) print(out io.Writer, t *csvTable, columns []judged) error {
 	w := csv.NewWriter(out)
+	w.Comma = t.comma
 	row := -1 // the headings
 	line := func(cells []string) error {
 		var all []string
@@ -292,7 +350,7 @@ func (j judged) cells(row int, aggregate bool) []string {
 			cells = append(cells, cell(j.name+"_qartod_"+t.Name(), j.byTest[t.Name()]))
 		}
 	}
-	return append(cells, cell(j.name+"_qartod", j.aggregate))
+	return append(cells, cell(j.name+"_qartod_aggregate", j.aggregate))
 }
 
 // compare writes, for each column and each flag that people gave, how often the

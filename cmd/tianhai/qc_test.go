@@ -47,7 +47,7 @@ func qcRun(t *testing.T, args ...string) (string, error) {
 
 func TestQC(t *testing.T) {
 	const plain = "time,Temp,note\n2021-07-01T00:00:00Z,20,a\n2021-07-01T01:00:00Z,24,\"b, c\"\n2021-07-01T02:00:00Z,20,\n2021-07-01T03:00:00Z,,d\n2021-07-01T04:00:00Z,41,e\n"
-	const flagged = `time,Temp,Temp_qartod_gross_range_test,Temp_qartod_spike_test,Temp_qartod,note
+	const flagged = `time,Temp,Temp_qartod_gross_range_test,Temp_qartod_spike_test,Temp_qartod_aggregate,note
 2021-07-01T00:00:00Z,20,1,2,1,a
 2021-07-01T01:00:00Z,24,1,3,3,"b, c"
 2021-07-01T02:00:00Z,20,1,2,1,
@@ -61,11 +61,13 @@ func TestQC(t *testing.T) {
 	}{
 		"plain":                {plain, nil, flagged},
 		"mark and CRLF":        {"\ufeff" + strings.ReplaceAll(plain, "\n", "\r\n"), nil, flagged},
-		"space and quotes":     {"time, \"Temp\"\n2021-07-01T00:00:00Z , 20 \n2021-07-01T01:00:00Z,  \n", nil, "time,Temp,Temp_qartod_gross_range_test,Temp_qartod_spike_test,Temp_qartod\n2021-07-01T00:00:00Z ,20 ,1,2,1\n2021-07-01T01:00:00Z,,9,9,9\n"},
-		"aggregate":            {"Temp,time\n50,2021-07-01T00:00:00Z\n", []string{"--aggregate"}, "Temp,Temp_qartod,time\n50,4,2021-07-01T00:00:00Z\n"},
-		"other names":          {"t,w\n7/1/2021 0:00,50\n", []string{"--as", "w=Temp", "--time", "t", "--time-layout", "1/2/2006 15:04", "--utc-offset=-6h", "--aggregate"}, "t,w,w_qartod\n7/1/2021 0:00,50,4\n"},
-		"Unix time, milli":     {"time,Temp\n1625097600000,50\n", []string{"--time-layout", "unix_ms", "--aggregate"}, "time,Temp,Temp_qartod\n1625097600000,50,4\n"},
-		"headings and no more": {"time,Temp\n", []string{"--aggregate"}, "time,Temp,Temp_qartod\n"},
+		"space and quotes":     {"time, \"Temp\"\n2021-07-01T00:00:00Z , 20 \n2021-07-01T01:00:00Z,  \n", nil, "time,Temp,Temp_qartod_gross_range_test,Temp_qartod_spike_test,Temp_qartod_aggregate\n2021-07-01T00:00:00Z ,20 ,1,2,1\n2021-07-01T01:00:00Z,,9,9,9\n"},
+		"aggregate":            {"Temp,time\n50,2021-07-01T00:00:00Z\n", []string{"--aggregate"}, "Temp,Temp_qartod_aggregate,time\n50,4,2021-07-01T00:00:00Z\n"},
+		"other names":          {"t,w\n7/1/2021 0:00,50\n", []string{"--as", "w=Temp", "--time", "t", "--time-layout", "1/2/2006 15:04", "--utc-offset=-6h", "--aggregate"}, "t,w,w_qartod_aggregate\n7/1/2021 0:00,50,4\n"},
+		"Unix time, milli":     {"time,Temp\n1625097600000,50\n", []string{"--time-layout", "unix_ms", "--aggregate"}, "time,Temp,Temp_qartod_aggregate\n1625097600000,50,4\n"},
+		"missing, as written":  {"Time Stamp,Temp\n2021-07-01 00:00,NaN\n2021-07-01 01:00:00,NA\n2021-07-01T02:00:00.5,null\n2021-07-01T11:00:00+08:00,-9999\n", []string{"--missing=-9999", "--aggregate"}, "Time Stamp,Temp,Temp_qartod_aggregate\n2021-07-01 00:00,NaN,9\n2021-07-01 01:00:00,NA,9\n2021-07-01T02:00:00.5,null,9\n2021-07-01T11:00:00+08:00,-9999,9\n"},
+		"semicolons":           {"time;Temp\n1;50\n", []string{"--aggregate"}, "time;Temp;Temp_qartod_aggregate\n1;50;4\n"},
+		"headings and no more": {"time,Temp\n", []string{"--aggregate"}, "time,Temp,Temp_qartod_aggregate\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := qcRun(t, append(tt.args, "--tests", write(t, "tests.yaml", qcTests), write(t, "in.csv", tt.file))...)
@@ -88,13 +90,17 @@ func TestQCRefuses(t *testing.T) {
 	}{
 		"tests":            {"streams: {Temp: {qartod: {spike: {}}}}", "", nil, "tests.yaml: tests: line 1: streams.Temp.qartod.spike: unknown test"},
 		"no headings":      {qcTests, "", nil, "no headings"},
-		"no time":          {qcTests, "t,Temp\n", nil, `--time: there is no column "time"`},
+		"no time":          {qcTests, "t,Temp\n", nil, `which column is the time? Name one of t, Temp by --time`},
+		"two times":        {qcTests, "date,time,Temp\n", nil, `which column is the time?`},
+		"no such time":     {qcTests, "t,Temp\n", []string{"--time", "T"}, `--time: there is no column "T", only t, Temp`},
+		"ambiguous day":    {qcTests, "time,Temp\n7/1/2021 0:00,1\n", nil, `line 2: column "time": "7/1/2021 0:00" is not a time such as 2021`},
+		"milliseconds":     {qcTests, "time,Temp\n1625097600000,1\n", nil, `say how it is written by --time-layout`},
 		"bad time":         {qcTests, "time,Temp\n\"a\n b\",1\n", nil, `line 2: column "time"`},
 		"time goes back":   {qcTests, "time,Temp\n2021-07-01T01:00:00Z,1\n" + row + ",1\n", nil, `line 3: column "time": ` + row + ` is before`},
 		"no such column":   {qcTests, "time,temp\n", nil, `there is no column "Temp"`},
 		"column twice":     {qcTests, "time,Temp,Temp\n", nil, `column "Temp" is there twice`},
 		"no number":        {qcTests, "time,Temp\n" + row + ",1\n" + row + ",warm\n", nil, `line 3: column "Temp": "warm" is not a number`},
-		"not finite":       {qcTests, "time,Temp\n" + row + ",NaN\n", nil, `line 2: column "Temp": "NaN" is not a number`},
+		"not finite":       {qcTests, "time,Temp\n" + row + ",Inf\n", nil, `line 2: column "Temp": "Inf" is not a number`},
 		"short row":        {qcTests, "time,Temp\n" + row + "\n", nil, `record on line 2`},
 		"depth":            {qcTests, "time,Temp\n", []string{"--z", "depth"}, `--z: there is no column "depth"`},
 		"unknown stream":   {qcTests, "time,Temp\n", []string{"--as", "Temp=water.colour"}, `there are no tests for water.colour`},

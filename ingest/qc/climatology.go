@@ -18,7 +18,7 @@ type Climatology struct{ Members []Season }
 
 // A Season is one member of a climatology. All spans include their bounds.
 type Season struct {
-	Period   Period // "month", "quarter", "week", "dayofyear", "dayofweek" (Monday is 0) or "hour"; empty: From and To count
+	Period   Period // "month", "quarter", "week" (ISO), "dayofyear", "day" (of the month), "dayofweek" (Monday is 0) or "hour"; empty: From and To count
 	TSpan    Span   // in numbers of Period
 	From, To time.Time
 	VSpan    Span  // outside it a value is suspect
@@ -74,7 +74,7 @@ func (c Climatology) check() error {
 
 func (m Season) check() error {
 	if m.Period != "" && periods[m.Period] == nil {
-		return fmt.Errorf("period: %q is none of month, quarter, week, dayofyear, dayofweek, hour", m.Period)
+		return fmt.Errorf("period: %q is none of month, quarter, week, weekofyear, dayofyear, day, dayofweek, weekday, hour", m.Period)
 	}
 	if m.Period == "" && m.To.Before(m.From) {
 		return errors.New("tspan: ends before it begins")
@@ -103,6 +103,10 @@ var periods = map[Period]func(t time.Time) int{
 	"week":       func(t time.Time) int { _, w := t.ISOWeek(); return w },
 	"weekofyear": func(t time.Time) int { _, w := t.ISOWeek(); return w },
 	"dayofyear":  func(t time.Time) int { return t.YearDay() },
-	"dayofweek":  func(t time.Time) int { return (int(t.Weekday()) + 6) % 7 },
+	"day":        func(t time.Time) int { return t.Day() },
+	"dayofweek":  weekday,
+	"weekday":    weekday,
 	"hour":       func(t time.Time) int { return t.Hour() },
 }
+
+func weekday(t time.Time) int { return (int(t.Weekday()) + 6) % 7 }

@@ -68,6 +68,8 @@ func Default() (Config, error) { return Parse(defaultConfig) }
 //	sites:                     # ours: other thresholds at one site
 //	  raft-1: {streams: {…}}
 //
+// The level "streams" may be left out where there is no "sites", and "aggregate",
+// which ioos_qc's files have among the tests, is passed over: it is always there.
 // A rate may be written as a quotient, which is divided from left to right.
 // Times of a tspan without period are days or RFC 3339. Whatever a person may
 // have meant otherwise is an error, which names line and key.
@@ -87,6 +89,12 @@ func Parse(src []byte) (Config, error) {
 	}
 	r := &reader{}
 	c := Config{Streams: map[string][]Test{}, Sites: map[string]map[string][]Test{}}
+	if bare(file.Docs[0].Body) {
+		if c.Streams = r.streams("", file.Docs[0].Body); r.err != nil {
+			return Config{}, r.err
+		}
+		return c, nil
+	}
 	r.mapping("", file.Docs[0].Body, map[string]func(string, ast.Node){
 		"streams": func(path string, n ast.Node) { c.Streams = r.streams(path, n) },
 		"sites": func(path string, n ast.Node) {
@@ -101,6 +109,18 @@ func Parse(src []byte) (Config, error) {
 		return Config{}, r.err
 	}
 	return c, nil
+}
+
+// bare reports whether a document is what "streams" would hold, which ioos_qc
+// takes too: every key of it a mapping with the key "qartod".
+func bare(body ast.Node) bool {
+	streams, ok := body.(*ast.MappingNode)
+	for i := 0; ok && i < len(streams.Values); i++ {
+		e := streams.Values[i]
+		tests, isMapping := e.Value.(*ast.MappingNode)
+		ok = isMapping && len(tests.Values) == 1 && tests.Values[0].Key.GetToken().Value == "qartod"
+	}
+	return ok && len(streams.Values) > 0
 }
 
 // nested returns how deep brackets and braces go at most.
@@ -199,6 +219,9 @@ func (r *reader) streams(path string, n ast.Node) map[string][]Test {
 			"qartod": func(path string, n ast.Node) {
 				var tests []Test
 				r.entries(path, n, func(name, path string, n ast.Node) {
+					if name == "aggregate" {
+						return // ioos_qc's files ask for it; here it is always there
+					}
 					if t := r.test(name, path, n); t != nil {
 						tests = append(tests, t)
 					}
@@ -265,8 +288,11 @@ func (r *reader) text(path string, n ast.Node) string {
 }
 
 func (r *reader) time(path string, n ast.Node) time.Time {
+	if tag, tagged := n.(*ast.TagNode); tagged && tag.Start.Value == "!!timestamp" {
+		n = tag.Value
+	}
 	text := n.GetToken().Value
-	for _, layout := range []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04:05"} {
+	for _, layout := range []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01"} {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t
 		}

@@ -14,7 +14,12 @@ func (r *reader) setNumber(to *float64) func(string, ast.Node) {
 }
 
 func (r *reader) setOptional(to **float64) func(string, ast.Node) {
-	return func(path string, n ast.Node) { v := r.number(path, n, false); *to = &v }
+	return func(path string, n ast.Node) {
+		if !isNull(n) {
+			v := r.number(path, n, false)
+			*to = &v
+		}
+	}
 }
 
 func (r *reader) setSpan(to *Span) func(string, ast.Node) {
@@ -22,7 +27,18 @@ func (r *reader) setSpan(to *Span) func(string, ast.Node) {
 }
 
 func (r *reader) setOptionalSpan(to **Span) func(string, ast.Node) {
-	return func(path string, n ast.Node) { v := r.span(path, n); *to = &v }
+	return func(path string, n ast.Node) {
+		if !isNull(n) {
+			v := r.span(path, n)
+			*to = &v
+		}
+	}
+}
+
+// isNull reports whether a parameter is written without a value, as if it were not.
+func isNull(n ast.Node) bool {
+	_, null := n.(*ast.NullNode)
+	return null
 }
 
 func (r *reader) setText(to *string) func(string, ast.Node) {

@@ -39,6 +39,12 @@ func TestVectors(t *testing.T) {
 	downcast.Z = []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
 	upcast := every(time.Second, 1026, none, 1026, 1026, 1025.9, 1026, 1025, 1024, 1023.98, 1024, 1024)
 	upcast.Z = []float64{11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1}
+	both := every(time.Second, 1024, 1024, 1023.98, 1024, 1025, 1026, 1025.9, 1026, 1026, 1026, 1026, 1025.9, 1026, 1025, 1024, 1023.98, 1024, 1024)
+	both.Z = []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1}
+	stable := every(time.Second, 1026, none, 1026, 1026, 1025.9, 1026, 1025, 1024, 1023.98, 1024, 1024)
+	stable.Z = []float64{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
+	noDepth := every(time.Second, 1025, 1025, 1025, 1026, 1026)
+	noDepth.Z = []float64{1, none, 3, 4, 5}
 	inversion := qc.DensityInversion{SuspectThreshold: at(-0.01), FailThreshold: at(-0.03)}
 	flat := qc.FlatLine{Tolerance: 0.01, SuspectThreshold: at(3000), FailThreshold: at(4800)}
 	tests := map[string]struct {
@@ -91,6 +97,19 @@ func TestVectors(t *testing.T) {
 			every(quarter, moving...),
 			flags{1, 3, 3, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 4, 1, 1, 1, 1},
 		},
+		"rate of change, negative": {
+			qc.RateOfChange{Threshold: perStep(5)}, every(quarter, -2, -10, -2, -3), flags{1, 3, 3, 1},
+		},
+		"spike, negative values": {
+			qc.Spike{SuspectThreshold: at(25), FailThreshold: at(50)},
+			every(quarter, -10, -12, -999.99, -13, -15, -40, -9, -9), flags{2, 4, 4, 4, 1, 3, 1, 2},
+		},
+		"spike, a tide": {
+			qc.Spike{SuspectThreshold: at(.5), FailThreshold: at(1)},
+			every(quarter, -0.189, -0.0792, -0.0122, 0.0457, 0.0671, 0.0213, -0.0488, -0.1463, -0.2438, -0.3261, -0.3871, -0.4054, -0.3932, -0.3383, -0.2804,
+				-0.2347, -0.2134, -0.2347, -0.2926, -0.3597, -0.442, -0.509, 0, -0.5944, -0.57, -0.4267, -0.2926, -0.1585, -0.0945, -0.0762),
+			flags{2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1, 2},
+		},
 		"rate of change, missing": {
 			qc.RateOfChange{Threshold: perStep(5)}, every(quarter, 2, 10, 2, 3, none, none, 7, 10), flags{1, 3, 3, 1, 9, 9, 1, 1},
 		},
@@ -103,6 +122,14 @@ func TestVectors(t *testing.T) {
 		"flat line": {
 			flat, every(quarter, 1, 2, 2.0001, 2, 2.0001, 2, 2.0001, 2, 4, 5, 3, 3.0001, 3.0005, 3.00001),
 			flags{1, 1, 1, 1, 3, 3, 4, 4, 1, 1, 1, 1, 1, 3},
+		},
+		"flat line, negative": {
+			flat, every(quarter, -1, -2, -2.0001, -2, -2.0001, -2, -2.0001, -2, -4, -5, -3, -3.0001, -3.0005, -3.00001),
+			flags{1, 1, 1, 1, 3, 3, 4, 4, 1, 1, 1, 1, 1, 3},
+		},
+		"flat line from the beginning": {
+			flat, every(quarter, 2, 2.0001, 2, 2.0001, 2, 2.0001, 2, 4, 5, 3, 3.0001, 3.0005, 3.00001),
+			flags{1, 1, 1, 3, 3, 4, 4, 1, 1, 1, 1, 1, 3},
 		},
 		"flat line from the first": {
 			qc.FlatLine{Tolerance: .1, SuspectThreshold: at(3), FailThreshold: at(5)},
@@ -155,12 +182,31 @@ func TestVectors(t *testing.T) {
 		"attenuated signal, series range": {
 			qc.AttenuatedSignal{SuspectThreshold: 50, FailThreshold: 31, CheckType: "range"}, every(day, 10, none, none, 40), flags{4, 9, 9, 4},
 		},
-		// The deviation of the population is 1, that of a sample 1.41.
-		"attenuated signal, population": {
-			qc.AttenuatedSignal{SuspectThreshold: 1.2, FailThreshold: .9, TestPeriod: 2 * 86400, MinObs: 2}, every(day, 1, 3), flags{2, 3},
+		// The deviation of a population is 1, that of a sample 1.41: windows have the
+		// latter, as in pandas, and the series as a whole the former, as in numpy.
+		"attenuated signal, window": {
+			qc.AttenuatedSignal{SuspectThreshold: 1.5, FailThreshold: 1.2, TestPeriod: 2 * 86400}, every(day, 1, 3), flags{2, 3},
+		},
+		"attenuated signal, whole": {
+			qc.AttenuatedSignal{SuspectThreshold: 1.5, FailThreshold: 1.2}, every(day, 1, 3), flags{4, 4},
+		},
+		"attenuated signal, deviation, missing": {
+			qc.AttenuatedSignal{SuspectThreshold: 150, FailThreshold: 40, TestPeriod: 2 * 86400, MinObs: 2}, every(day, 1, none, 10, 100, 1000),
+			flags{2, 9, 2, 3, 1},
+		},
+		"attenuated signal, no least period": {
+			qc.AttenuatedSignal{SuspectThreshold: 100, FailThreshold: 10, TestPeriod: 2 * 86400, MinPeriod: 0, CheckType: "range"},
+			every(day, 1, 2, 3, 100, 1000),
+			flags{4, 4, 4, 3, 1},
+		},
+		"attenuated signal, all missing": {
+			qc.AttenuatedSignal{SuspectThreshold: .75, FailThreshold: .5}, every(day, none, none), flags{9, 9},
 		},
 		"density inversion, down":   {inversion, downcast, flags{1, 3, 3, 1, 1, 4, 4, 1, 1, 9, 9, 1}},
 		"density inversion, up":     {inversion, upcast, flags{1, 9, 9, 1, 4, 4, 1, 1, 3, 3, 1}},
+		"density inversion, both":   {inversion, both, flags{1, 3, 3, 1, 1, 4, 4, 1, 1, 1, 1, 4, 4, 1, 1, 3, 3, 1}},
+		"density inversion, level":  {inversion, stable, flags{1, 9, 9, 1, 1, 1, 1, 1, 1, 1, 1}},
+		"density inversion, depth":  {inversion, noDepth, flags{1, 9, 9, 1, 1}},
 		"density inversion, one":    {inversion, qc.Series{Times: []time.Time{begin}, Values: []float64{1}, Z: []float64{1}}, flags{2}},
 		"density inversion, no z":   {inversion, every(day, 1, 2), flags{2, 2}},
 		"time gap":                  {qc.TimeGap{SuspectThreshold: at(900), FailThreshold: at(1700)}, every(quarter, 1, 1, none, 1), flags{2, 1, 9, 4}},

@@ -136,7 +136,8 @@ func (m *flatMemory) restore(s []float64) bool {
 
 // AttenuatedSignal flags a value when the values of the TestPeriod up to it vary
 // too little: by standard deviation, or by range. Without TestPeriod it judges
-// the series as a whole.
+// the series as a whole. As ioos_qc has it, the deviation of a window is that of a
+// sample, so that it takes two values, and that of a series that of a population.
 //
 // Source: QARTOD test 10, attenuated signal.
 type AttenuatedSignal struct {
@@ -144,7 +145,7 @@ type AttenuatedSignal struct {
 	TestPeriod                      float64 // s, the window (t−TestPeriod, t]; 0 for the series
 	MinObs                          int     // values needed in a window, else it is not evaluated
 	MinPeriod                       float64 // s; instead of MinObs: int(MinPeriod/interval) values are needed
-	CheckType                       string  // "std" (of the population), which is the default, or "range"
+	CheckType                       string  // "std", which is the default, or "range"
 }
 
 // Name implements Test.
@@ -188,7 +189,9 @@ func (t AttenuatedSignal) verdict(s spread, interval float64) ingest.Flag {
 		need = math.Trunc(t.MinPeriod / interval) // infinite while the interval is not known
 	}
 	variation := s.max - s.min
-	if t.CheckType != "range" {
+	if t.CheckType != "range" && t.TestPeriod > 0 {
+		variation, need = math.Sqrt(s.squares/(s.n-1)), max(need, 2)
+	} else if t.CheckType != "range" {
 		variation = math.Sqrt(s.squares / s.n)
 	}
 	switch {
