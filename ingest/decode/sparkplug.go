@@ -88,7 +88,8 @@ func parseSparkplugTopic(s string) (t sparkplugTopic, err error) {
 // type NBIRTH, NDATA, NDEATH, DBIRTH, DDATA or DDEATH. The channels are the names
 // of metrics; "bdSeq" and "Node Control/…" are none, and metrics that are neither
 // number, boolean nor text are passed over. A metric without a time has that of
-// its message. Deaths have no values.
+// its message. One that is null, or of bad or stale quality, is missing; one that
+// is transient is an extra. Deaths have no values.
 //
 // A *RebirthError means that the node must be asked for its births: there was
 // none, a number of the sequence is lacking, or an alias is unknown. Nothing of
@@ -226,16 +227,19 @@ func (x *sparkplugMetric) value(messageTime uint64) (v ingest.Value, ok bool, er
 	if at > maxMillis {
 		return v, false, x.fault(fmt.Errorf("time %d ms is after 2262", at))
 	}
-	v = ingest.Value{Channel: x.name, Missing: x.null}
+	v = ingest.Value{Channel: x.name}
 	if at > 0 {
 		v.Time = time.UnixMilli(int64(at)).UTC()
 	}
-	if x.null {
-		return v, x.datatype <= spText, nil
+	v.Extra = x.transient
+	if v.Missing = x.null || x.quality != spGood; v.Missing {
+		return v, x.datatype <= spText && x.datatype != spDateTime, nil
 	}
 	switch d := x.datatype; {
 	case d >= spInt8 && d <= spUInt64 && x.has == spIntField:
-		v.Number = integer(d, x.bits)
+		if v.Number, ok = integer(d, x.bits); !ok {
+			return v, false, x.fault(fmt.Errorf("%d is beyond the range of datatype %d", x.bits, d))
+		}
 	case d == spFloat && x.has == spFloatField:
 		v.Number = float64(math.Float32frombits(uint32(x.bits)))
 	case d == spDouble && x.has == spDoubleField:
@@ -255,18 +259,18 @@ func (x *sparkplugMetric) value(messageTime uint64) (v ingest.Value, ok bool, er
 	return v, true, nil
 }
 
-// integer returns an integer, which travels as two's complement (§6.4.17).
-func integer(datatype, bits uint64) float64 {
-	switch datatype {
-	case spInt8:
-		return float64(int8(bits))
-	case spInt16:
-		return float64(int16(bits))
-	case spInt32:
-		return float64(int32(bits))
-	case spInt64:
-		return float64(int64(bits))
+// integer returns an integer, which travels as two's complement of its own size or
+// of the field's (§6.4.17); false if it has more bits than its datatype.
+func integer(datatype, bits uint64) (float64, bool) {
+	switch size := 8 << ((datatype - 1) & 3); {
+	case datatype == spInt64:
+		return float64(int64(bits)), true
+	case datatype == spUInt64:
+		return float64(bits), true
+	case datatype > spInt64: // the smaller unsigned ones
+		return float64(bits), bits>>size == 0
 	default:
-		return float64(bits)
+		v := int64(bits) << (64 - size) >> (64 - size)
+		return float64(v), bits>>size == 0 || uint32(v) == uint32(bits) && bits>>32 == 0 || uint64(v) == bits
 	}
 }

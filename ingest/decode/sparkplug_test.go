@@ -71,6 +71,66 @@ func TestSparkplug(t *testing.T) {
 	}
 }
 
+// Values of every datatype of §6.4.16, each as the one metric "a" of a birth.
+func TestSparkplugDatatypes(t *testing.T) {
+	const quality = "\x0a\x07Quality"
+	for name, tt := range map[string]struct{ fields, want string }{
+		"Int8":                  {"\x20\x01\x50\xfb\xff\xff\xff\x0f", "a - -5\n"},
+		"Int8 in its own size":  {"\x20\x01\x50\xfb\x01", "a - -5\n"},
+		"Int8 in ten bytes":     {"\x20\x01\x50\xfb\xff\xff\xff\xff\xff\xff\xff\xff\x01", "a - -5\n"},
+		"Int16":                 {"\x20\x02\x50\xff\xff\x03", "a - -1\n"},
+		"Int32":                 {"\x20\x03\x50\xff\xff\xff\xff\x0f", "a - -1\n"},
+		"Int64":                 {"\x20\x04\x58\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "a - -1\n"},
+		"UInt8":                 {"\x20\x05\x50\xff\x01", "a - 255\n"},
+		"UInt16":                {"\x20\x06\x50\xff\xff\x03", "a - 65535\n"},
+		"UInt32":                {"\x20\x07\x50\xff\xff\xff\xff\x0f", "a - 4.294967295e+09\n"},
+		"UInt64":                {"\x20\x08\x58\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "a - 1.8446744073709552e+19\n"},
+		"Float":                 {"\x20\x09\x65\x00\x00\xc4\x41", "a - 24.5\n"},
+		"Double":                {"\x20\x0a\x69\x00\x00\x00\x00\x00\x80\x38\x40", "a - 24.5\n"},
+		"Boolean":               {"\x20\x0b\x70\x01", "a - 1\n"},
+		"String":                {"\x20\x0c\x7a\x02ok", "a - \"ok\" extra\n"},
+		"Text":                  {"\x20\x0e\x7a\x00", "a - missing extra\n"},
+		"DateTime":              {"\x20\x0d\x58\x01", ""},
+		"DateTime, null":        {"\x20\x0d\x38\x01", ""},
+		"UUID":                  {"\x20\x0f\x7a\x01x", ""},
+		"DataSet":               {"\x20\x10\x8a\x01\x02\x08\x01", ""},
+		"Bytes":                 {"\x20\x11\x82\x01\x01\xff", ""},
+		"Template":              {"\x20\x13\x92\x01\x02\x28\x01", ""},
+		"Int8Array":             {"\x20\x16\x82\x01\x02\xfb\x05", ""},
+		"DateTimeArray":         {"\x20\x22\x82\x01\x01\x00", ""},
+		"transient":             {"\x20\x05\x30\x01\x50\x07", "a - 7 extra\n"},
+		"metadata":              {"\x20\x05\x42\x02\x08\x00\x50\x07", "a - 7\n"},
+		"good":                  {"\x20\x05\x4a\x10" + quality + "\x12\x05\x08\x03\x18\xc0\x01\x50\x07", "a - 7\n"},
+		"bad":                   {"\x20\x05\x4a\x0f" + quality + "\x12\x04\x08\x03\x18\x00\x50\x07", "a - missing\n"},
+		"stale, second of two":  {"\x20\x05\x4a\x1a\x0a\x01u" + quality + "\x12\x05\x08\x0c\x42\x01m\x12\x05\x08\x03\x18\xf4\x03\x50\x07", "a - missing\n"},
+		"another property is 0": {"\x20\x05\x4a\x09\x0a\x01u\x12\x04\x08\x03\x18\x00\x50\x07", "a - 7\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			metric := "\x0a\x01a" + tt.fields
+			values, err := decode.NewSparkplug().Decode("spBv1.0/g/NBIRTH/n", []byte("\x12"+string(rune(len(metric)))+metric+"\x18\x00"))
+			if err != nil || full(values) != tt.want {
+				t.Errorf("error %v, got %q, want %q", err, full(values), tt.want)
+			}
+		})
+	}
+}
+
+// The sequence goes on at 0 after 255, whatever number the birth began with.
+func TestSparkplugSequenceWraps(t *testing.T) {
+	s := decode.NewSparkplug()
+	if _, err := s.Decode("spBv1.0/g/NBIRTH/n", []byte("\x18\xfe\x01")); err != nil {
+		t.Fatal(err)
+	}
+	for _, seq := range []string{"\x18\xff\x01", "\x18\x00", "\x18\x01"} {
+		if _, err := s.Decode("spBv1.0/g/NDATA/n", []byte(seq)); err != nil {
+			t.Errorf("%x: %v", seq, err)
+		}
+	}
+	if _, err := s.Decode("spBv1.0/g/NDATA/n", []byte("\x18\x01")); err == nil {
+		t.Error("a repeated number is taken")
+	}
+}
+
 func TestSparkplugErrors(t *testing.T) {
 	for verb, table := range map[string]map[string]wrong{
 		"NBIRTH": {
@@ -83,6 +143,9 @@ func TestSparkplugErrors(t *testing.T) {
 			"float in a varint":  {"\x12\x07\x0a\x01a\x20\x09\x60\x01\x18\x00", 7, ""},
 			"value of another":   {"\x12\x07\x0a\x01a\x20\x0a\x50\x01\x18\x00", 2, "a"},
 			"no value":           {"\x12\x05\x0a\x01a\x20\x0a\x18\x00", 2, "a"},
+			"beyond Int8":        {"\x12\x08\x0a\x01a\x20\x01\x50\xac\x02\x18\x00", 2, "a"},
+			"beyond UInt8":       {"\x12\x08\x0a\x01a\x20\x05\x50\x80\x02\x18\x00", 2, "a"},
+			"properties":         {"\x12\x09\x0a\x01a\x20\x05\x4a\x02\x08\x01\x18\x00", 9, ""},
 			"not a number":       {"\x12\x0a\x0a\x01a\x20\x09\x65\x00\x00\xc0\x7f\x18\x00", 2, "a"},
 			"alias taken":        {"\x12\x09\x0a\x01a\x10\x01\x20\x01\x38\x01\x12\x09\x0a\x01b\x10\x01\x20\x01\x38\x01\x18\x00", 13, "b"},
 		},

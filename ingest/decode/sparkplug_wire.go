@@ -25,6 +25,9 @@ const (
 	spText     = 14
 )
 
+// spGood is the quality of a value that can be used; others are bad and stale.
+const spGood = 192
+
 // Fields of a metric that hold its value (§6.4.6). Integers are in two of them,
 // by their size.
 const (
@@ -46,16 +49,18 @@ type sparkplugMessage struct {
 
 // A sparkplugMetric is one metric of a payload.
 type sparkplugMetric struct {
-	at       int // first byte in the payload
-	name     string
-	alias    uint64
-	hasAlias bool
-	time     uint64
-	datatype uint64
-	null     bool
-	has      protowire.Number // the field of the value, 0 if there is none
-	bits     uint64
-	text     string
+	at        int // first byte in the payload
+	name      string
+	alias     uint64
+	hasAlias  bool
+	time      uint64
+	datatype  uint64
+	null      bool
+	transient bool             // of interest now, and not to be stored
+	quality   int32            // good unless a property says otherwise
+	has       protowire.Number // the field of the value, 0 if there is none
+	bits      uint64
+	text      string
 }
 
 func (x *sparkplugMetric) fault(err error) error {
@@ -90,7 +95,7 @@ func parseSparkplug(payload []byte) (*sparkplugMessage, error) {
 			if len(m.metrics) == maxMetrics {
 				return fmt.Errorf("more than %d metrics", maxMetrics)
 			}
-			x := sparkplugMetric{at: v.at}
+			x := sparkplugMetric{at: v.at, quality: spGood}
 			if err := x.parse(v); err != nil {
 				return err
 			}
@@ -123,8 +128,12 @@ func (x *sparkplugMetric) parse(message protoValue) error {
 			x.time = v.bits
 		case 4:
 			x.datatype = v.bits
+		case 6:
+			x.transient = v.bits != 0
 		case 7:
 			x.null = v.bits != 0
+		case 9:
+			return x.properties(v)
 		case spIntField, spLongField:
 			x.has, x.bits = spIntField, v.bits
 		case spFloatField, spDoubleField, spBooleanField:
@@ -136,13 +145,43 @@ func (x *sparkplugMetric) parse(message protoValue) error {
 	})
 }
 
+// properties reads the one property that the specification knows (§6.4.9). Keys
+// and values are two lists.
+func (x *sparkplugMetric) properties(set protoValue) error {
+	at, key, value := -1, 0, 0
+	return protoFields(set.bytes, set.at, func(num protowire.Number, v protoValue) error {
+		if (num == 1 || num == 2) && v.kind != protowire.BytesType {
+			return fmt.Errorf("field %d of a property set has the wire type %d", num, v.kind)
+		}
+		switch num {
+		case 1:
+			if string(v.bytes) == "Quality" {
+				at = key
+			}
+			key++
+		case 2:
+			value++
+			if value-1 != at {
+				return nil
+			}
+			return protoFields(v.bytes, v.at, func(num protowire.Number, v protoValue) error {
+				if num == 3 && v.kind == protowire.VarintType {
+					x.quality = int32(v.bits)
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+}
+
 // metricWire returns the wire type of a field of a metric, false if it is not
 // used.
 func metricWire(num protowire.Number) (protowire.Type, bool) {
 	switch num {
-	case 1, spStringField:
+	case 1, 9, spStringField:
 		return protowire.BytesType, true
-	case 2, 3, 4, 7, spIntField, spLongField, spBooleanField:
+	case 2, 3, 4, 6, 7, spIntField, spLongField, spBooleanField:
 		return protowire.VarintType, true
 	case spFloatField:
 		return protowire.Fixed32Type, true
