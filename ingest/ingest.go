@@ -110,7 +110,10 @@ type Observation struct {
 	// ServerTime reports that the device's clock could not be believed, or that
 	// it gave no time, so that Time is Received or was counted from it.
 	ServerTime bool
-	Readings   []Reading
+	// Revises reports that something else may be stored for this moment already:
+	// then a good flag must be written too, over one that was not.
+	Revises  bool
+	Readings []Reading
 }
 
 // A Place is where a device was installed at the time of an observation.

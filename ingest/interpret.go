@@ -99,17 +99,23 @@ func (in *Interpreter) Interpret(ctx context.Context, f Frame) ([]Observation, e
 	return t.observations, err
 }
 
+// Read is Interpret for values that came as something else than a payload, such
+// as a row of a file.
+func (in *Interpreter) Read(ctx context.Context, f Frame, values []Value) ([]Observation, error) {
+	p, err := in.profile(ctx, &f)
+	if err != nil {
+		return nil, err
+	}
+	var t transcript
+	err = in.settle(p, &f, values, &t)
+	return t.observations, err
+}
+
 // transcribe is Interpret, with the observations at the end of t.
 func (in *Interpreter) transcribe(ctx context.Context, f *Frame, t *transcript) error {
-	p, err := in.Profiles.Profile(ctx, f.Device)
-	if errors.Is(err, ErrUnknownDevice) {
-		return &FrameError{FaultDevice, err}
-	}
+	p, err := in.profile(ctx, f)
 	if err != nil {
-		return fmt.Errorf("look up device %s: %w", f.Device, err)
-	}
-	if !p.Barred.IsZero() && !f.Received.Before(p.Barred) {
-		return fault(FaultDevice, "device %s is suspended or retired since %s", f.Device, p.Barred.Format(time.RFC3339))
+		return err
 	}
 	format := cmp.Or(f.ContentType, p.Format)
 	decode, known := in.Decode(format)
@@ -120,6 +126,27 @@ func (in *Interpreter) transcribe(ctx context.Context, f *Frame, t *transcript) 
 	if err != nil {
 		return &FrameError{FaultDecode, err}
 	}
+	return in.settle(p, f, values, t)
+}
+
+// profile returns what must be known of the frame's device, which must have been
+// believed when the frame came.
+func (in *Interpreter) profile(ctx context.Context, f *Frame) (*Profile, error) {
+	p, err := in.Profiles.Profile(ctx, f.Device)
+	if errors.Is(err, ErrUnknownDevice) {
+		return nil, &FrameError{FaultDevice, err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up device %s: %w", f.Device, err)
+	}
+	if !p.Barred.IsZero() && !f.Received.Before(p.Barred) {
+		return nil, fault(FaultDevice, "device %s is suspended or retired since %s", f.Device, p.Barred.Format(time.RFC3339))
+	}
+	return p, nil
+}
+
+// settle makes observations of values, at the end of t.
+func (in *Interpreter) settle(p *Profile, f *Frame, values []Value, t *transcript) error {
 	if len(p.Installations) == 0 {
 		return fault(FaultPlace, "device %s is not installed at any site", f.Device)
 	}

@@ -63,7 +63,7 @@ func appendLine(dst []byte, o *ingest.Observation, m string, first int) []byte {
 			dst = strconv.AppendFloat(dst, r.Value, 'g', -1, 64)
 			sep = ','
 		}
-		if flag != ingest.Good {
+		if flag != ingest.Good || o.Revises {
 			dst = append(dst, sep)
 			dst = appendEscaped(dst, field, true)
 			dst = append(dst, FlagSuffix+"="...)
@@ -72,8 +72,11 @@ func appendLine(dst []byte, o *ingest.Observation, m string, first int) []byte {
 			sep = ','
 		}
 	}
-	if o.ServerTime {
+	switch {
+	case o.ServerTime:
 		dst = append(dst, ","+FieldClock+"=3i"...)
+	case o.Revises:
+		dst = append(dst, ","+FieldClock+"=1i"...)
 	}
 	dst = append(dst, ' ')
 	dst = strconv.AppendInt(dst, o.Time.UnixMilli(), 10)

@@ -7,8 +7,8 @@ import "tianhai/farm"
 //
 // A quantity "water.dissolved_oxygen" lies in measurement "water" as the float
 // field "dissolved_oxygen", at millisecond precision, beside the integer field
-// "dissolved_oxygen_flag" where its flag is not 1. A missing value has only the
-// flag. A value that failed a quality test is stored in its field like any
+// "dissolved_oxygen_flag" where its flag is not 1, or was not before it was
+// revised. A missing value has only the flag. A value that failed a quality test is stored in its field like any
 // other, so that the test can be revised later by writing the flag again; who
 // computes with it must leave out the rows whose flag is 4.
 const (
@@ -23,7 +23,8 @@ const (
 	FlagSuffix = "_flag" // integer, QARTOD primary flag
 
 	// FieldClock is the integer field clock_flag = 3 (suspect) of every row whose
-	// time is the server's, because the device's was missing or not credible.
+	// time is the server's, because the device's was missing or not credible; 1
+	// where that was revised.
 	FieldClock = "clock" + FlagSuffix
 
 	// MarkMeasurement holds a point for every Beijing day of every device at every
