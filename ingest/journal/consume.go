@@ -183,18 +183,27 @@ func (j *Journal) unwrap(ctx context.Context, t *turn, m jetstream.Msg) (some []
 		return nil, false, nil
 	}
 	t.seq = meta.Sequence.Stream
-	some, err = decodeFrames(m.Data())
+	some, err = j.frames(m, t.seq)
 	if err != nil {
 		whole := ingest.Frame{Seq: frameSeq(t.seq, 0), Device: deviceOf(m.Subject()), Received: meta.Timestamp.UTC(), Payload: m.Data()}
 		return nil, true, j.Quarantine(ctx, whole, err.Error())
 	}
+	return some, true, nil
+}
+
+// frames returns the frames of a record.
+func (j *Journal) frames(m jetstream.Msg, record uint64) ([]ingest.Frame, error) {
+	some, err := decodeFrames(m.Data())
+	if err != nil {
+		return nil, err
+	}
 	for i := range some {
-		some[i].Seq = frameSeq(t.seq, i)
+		some[i].Seq = frameSeq(record, i)
 		if some[i].Device == "" {
 			some[i].Device = deviceOf(m.Subject())
 		}
 	}
-	return some, true, nil
+	return some, nil
 }
 
 // frameSeq is the place of a frame: that of its record, and its place therein.
