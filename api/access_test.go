@@ -66,6 +66,12 @@ var access = map[string]struct {
 	"POST /batches":           {"/batches", `{"site":"raft-1","product":"oysters","lot":"l","quantity":1,"unit":"kg","began":"2026-06-01T00:00:00Z","harvest":"2026-06-30T00:00:00Z"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
 	"POST /batches/:id/close": {"/batches/" + batchID + "/close", "", [8]int{401, 404, 404, 404, 403, 200, 200, 200}},
 
+	"POST /history/backfills":  {"/history/backfills?device=do-1", "time,t\n2026-07-01 08:00:00,5\n", [8]int{401, 404, 404, 404, 403, 403, 202, 202}},
+	"POST /history/replays":    {"/history/replays", `{"devices":["do-1"],"quarantine_only":true}`, [8]int{401, 404, 404, 404, 403, 403, 202, 202}},
+	"GET /history/jobs":        {"/history/jobs", "", [8]int{401, 403, 403, 403, 403, 403, 200, 200}},
+	"GET /history/jobs/:id":    {"/history/jobs/" + jobID, "", [8]int{401, 404, 404, 404, 404, 403, 200, 200}},
+	"DELETE /history/jobs/:id": {"/history/jobs/" + jobID, "", [8]int{401, 404, 404, 404, 404, 403, 204, 204}},
+
 	"GET /quarantine": {"/quarantine?device=do-1", "", [8]int{401, 404, 404, 404, 403, 403, 200, 200}},
 }
 
@@ -141,6 +147,9 @@ func TestNoOracle(t *testing.T) {
 		"GET /live?device=do-1":               "GET /live?device=do-9",
 		"POST /batches/" + batchID + "/close": "POST /batches/01JZ0000000000000000000BA9/close",
 		"GET /quarantine?device=do-1":         "GET /quarantine?device=do-9",
+		"POST /history/backfills?device=do-1": "POST /history/backfills?device=do-9",
+		"GET /history/jobs/" + jobID:          "GET /history/jobs/01JZ00000000000000000000J9",
+		"DELETE /history/jobs/" + jobID:       "DELETE /history/jobs/01JZ00000000000000000000J9",
 		"GET /sites/%2e%2e%2f":                "GET /nothing/here",
 	} {
 		ask := func(s string) string {

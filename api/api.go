@@ -212,6 +212,8 @@ type Config struct {
 	Records    Records
 	Recorder   Recorder
 	Quarantine Quarantine
+	History    History
+	Jobs       Jobs
 	Hub        *Hub
 	Catalog    *i18n.Catalog
 

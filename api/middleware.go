@@ -14,6 +14,7 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/farm"
+	"tianhai/ingest/history"
 )
 
 // Keys of what middleware leaves with a request.
@@ -70,18 +71,22 @@ func (s *server) protect(c *gin.Context) {
 // limit bounds what a request may send and how long it may take. A live stream
 // takes as long as it likes, and sends nothing.
 func (s *server) limit(c *gin.Context) {
-	if c.Request.ContentLength > MaxBody {
+	most, longest := int64(MaxBody), RequestTimeout
+	if c.FullPath() == prefix+backfillsPath {
+		most, longest = history.MaxFile+MaxBody, uploadTimeout
+	}
+	if c.Request.ContentLength > most {
 		c.Header("Connection", "close")
 		s.fail(c, errTooLarge)
 		return
 	}
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, MaxBody)
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, most)
 	if c.FullPath() == prefix+livePath {
 		return
 	}
 	// A recorder in a test has no deadlines; a server does.
-	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(RequestTimeout))
-	ctx, cancel := context.WithTimeout(c.Request.Context(), RequestTimeout)
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(longest))
+	ctx, cancel := context.WithTimeout(c.Request.Context(), longest)
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
 	c.Next()

@@ -16,6 +16,7 @@ import (
 	"tianhai/farm"
 	"tianhai/ingest"
 	"tianhai/ingest/device"
+	"tianhai/ingest/history"
 	"tianhai/trace"
 )
 
@@ -93,6 +94,9 @@ func newProblem(err error) problem {
 	}
 	if field, ok := errors.AsType[*trace.FieldError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: field.Field, Detail: field.Reason}
+	}
+	if order, ok := errors.AsType[*history.OrderError](err); ok {
+		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: order.Field, Detail: order.Reason}
 	}
 	if all, ok := errors.AsType[*faultsError](err); ok {
 		first := all.faults[0]

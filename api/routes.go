@@ -64,5 +64,10 @@ func (s *server) routes() []route {
 		{post, "/batches/:id/close", s.closeBatch, false},
 
 		{get, "/quarantine", s.listQuarantine, false},
+		{post, backfillsPath, s.backfill, false},
+		{post, "/history/replays", s.replay, false},
+		{get, "/history/jobs", s.listJobs, false},
+		{get, "/history/jobs/:id", s.getJob, false},
+		{del, "/history/jobs/:id", s.cancelJob, false},
 	}
 }

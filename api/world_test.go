@@ -23,6 +23,7 @@ import (
 	"tianhai/i18n"
 	"tianhai/ingest"
 	"tianhai/ingest/device"
+	"tianhai/ingest/history"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 )
@@ -48,6 +49,9 @@ type world struct {
 	batches  map[string]trace.Batch
 	ops      map[string]trace.Operation
 	frames   []ingest.Quarantined
+	jobs     []history.Job
+	orders   []history.Backfill // previewed or taken
+	files    []string           // the same
 	tokens   map[string]auth.Principal
 	summary  farm.Summary
 	asked    api.SeriesQuery
@@ -63,6 +67,7 @@ type world struct {
 const (
 	batchID = "01JZ0000000000000000000BAT"
 	opID    = "01JZ00000000000000000000P1"
+	jobID   = "01JZ00000000000000000000J1"
 )
 
 var accounts = map[string]auth.Principal{
@@ -96,6 +101,10 @@ func newWorld() *world {
 		frames: []ingest.Quarantined{
 			{Seq: 3, At: noon, Reason: "json at byte 0", Frame: ingest.Frame{Device: "do-1", Received: noon, ContentType: "text/plain", Payload: []byte{0xff, 0}}},
 			{Seq: 4, At: noon, Reason: "unknown device", Frame: ingest.Frame{Device: "ghost", Received: noon}},
+		},
+		jobs: []history.Job{
+			{ID: "01JZ00000000000000000000J2", Kind: history.KindReplay, Account: "admin", State: history.Done, Replay: &history.Replay{}, Created: noon},
+			{ID: jobID, Kind: history.KindBackfill, Tenant: "oyster", Account: "manager", State: history.Running, Backfill: &history.Backfill{File: "raft-1.csv", Zone: "Asia/Shanghai"}, Created: noon},
 		},
 		tokens: map[string]auth.Principal{},
 		models: []device.Model{
@@ -398,7 +407,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Farms: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w,
+		Sessions: w, Farms: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, History: w, Jobs: w,
 		KnowsFormat: func(format string) bool { return format == "json" },
 		Hub:         hub, Catalog: catalog, Now: func() time.Time { return noon },
 	}

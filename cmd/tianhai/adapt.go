@@ -8,6 +8,7 @@ import (
 	"tianhai/farm"
 	"tianhai/ingest"
 	"tianhai/ingest/device"
+	"tianhai/ingest/history"
 	"tianhai/ingest/influx"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
@@ -98,6 +99,11 @@ func (r records) Watched(ctx context.Context) ([]alert.Watched, error) {
 		}
 	}
 	return all, nil
+}
+
+// Jobs returns the jobs of a tenant, newest first; of all where it is empty.
+func (r records) Jobs(ctx context.Context, tenant string, limit int) ([]history.Job, error) {
+	return r.Store.Jobs(ctx, store.JobFilter{Tenant: tenant, Limit: limit})
 }
 
 // series shows the time-series store as the API asks for it.

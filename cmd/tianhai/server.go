@@ -27,6 +27,7 @@ import (
 	"tianhai/ingest/broker"
 	"tianhai/ingest/decode"
 	"tianhai/ingest/device"
+	"tianhai/ingest/history"
 	"tianhai/ingest/influx"
 	"tianhai/ingest/journal"
 	"tianhai/ingest/qc"
@@ -70,6 +71,8 @@ type server struct {
 	watch    *ingest.Watch
 	checker  *checker
 	posts    *posts
+	desk     *history.Desk
+	mender   *history.Mender
 	broker   *broker.Broker // nil where a broker outside replaces it
 	listener net.Listener
 	scraped  net.Listener // nil where /metrics has no address of its own
@@ -92,7 +95,7 @@ func openServer(ctx context.Context, cfg config) (*server, error) {
 	s := &server{cfg: cfg, log: cfg.logger(), metrics: prometheus.NewRegistry()}
 	klog.SetSlogLogger(s.log) // Tessera's; it has no logger of its own
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, open := range []func(context.Context) error{s.lock, s.openRecords, s.openSeries, s.openJournal, s.openMonitor, s.openTrace, s.listenWeb, s.openBrokers} {
+	for _, open := range []func(context.Context) error{s.lock, s.openRecords, s.openSeries, s.openJournal, s.openMonitor, s.openHistory, s.openTrace, s.listenWeb, s.openBrokers} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.close(ctx))
 		}
@@ -167,7 +170,7 @@ func (s *server) openJournal(ctx context.Context) (err error) {
 // interpreter makes one for one reader of the journal; what quality tests
 // remember of a device is each reader's own, and kept over restarts.
 func (s *server) interpreter(ctx context.Context, reader string) (*ingest.Interpreter, *qc.Saver, error) {
-	tests, err := s.loadTests()
+	tests, err := loadTests(s.cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -183,17 +186,17 @@ func (s *server) interpreter(ctx context.Context, reader string) (*ingest.Interp
 	return &ingest.Interpreter{Profiles: s.registry, Decode: decode.ByFormat, Quality: checker}, saver, nil
 }
 
-func (s *server) loadTests() (qc.Config, error) {
-	if s.cfg.Quality.Tests == "" {
+func loadTests(cfg config) (qc.Config, error) {
+	if cfg.Quality.Tests == "" {
 		return qc.Default()
 	}
-	raw, err := os.ReadFile(s.cfg.Quality.Tests)
+	raw, err := os.ReadFile(cfg.Quality.Tests)
 	if err != nil {
 		return qc.Config{}, fmt.Errorf("quality.tests: %w", err)
 	}
 	tests, err := qc.Parse(raw)
 	if err != nil {
-		return qc.Config{}, fmt.Errorf("quality.tests: %s: %w", s.cfg.Quality.Tests, err)
+		return qc.Config{}, fmt.Errorf("quality.tests: %s: %w", cfg.Quality.Tests, err)
 	}
 	return tests, nil
 }
@@ -274,8 +277,9 @@ func (s *server) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.roller.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.roller.Run, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	for _, p := range s.posts.all {

@@ -60,6 +60,7 @@ func (s *server) handler() (http.Handler, error) {
 		Lifecycle: s.manager, Claims: s.issuer(), Inventory: records{s.store}, Models: models{s.store, s.registry}, Importer: &device.Importer{Store: s.store},
 		KnowsFormat: func(f string) bool { _, ok := decode.ByFormat(f); return ok }, Commands: s.store, Queue: s.queue,
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Quarantine: s.journal,
+		History: s.desk, Jobs: records{s.store},
 		Hub: s.hub, Catalog: s.texts, Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})
 	return s.routes(machines, scan, faces), nil

@@ -34,6 +34,7 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/ingest/device"
+	"tianhai/ingest/history"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 )
@@ -51,6 +52,9 @@ var (
 	_ trace.Journal       = (*Store)(nil)
 	_ trace.Outbox        = (*Store)(nil)
 	_ auth.Store          = (*Store)(nil)
+	_ history.Store       = (*Store)(nil)
+	_ history.Fleet       = (*Store)(nil)
+	_ history.MendStore   = (*Store)(nil)
 )
 
 // fileName is the SQLite database within Options.Dir.

@@ -53,6 +53,9 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"accounts":           testAccounts,
 		"sessions":           testSessions,
 		"concurrent writers": testConcurrentWriters,
+		"jobs":               testJobs,
+		"job limits":         testJobLimits,
+		"mends":              testMends,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
