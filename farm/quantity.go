@@ -15,6 +15,9 @@ const (
 	OfDevice Medium = "device"
 )
 
+// Media lists every medium.
+func Media() []Medium { return []Medium{Water, Soil, Air, Animal, Aboard, OfDevice} }
+
 // A Range is a closed interval of values in a quantity's unit.
 type Range struct{ Min, Max float64 }
 

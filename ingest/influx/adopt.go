@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"tianhai/farm"
 )
 
 // adopt marks every day that has readings, once for a database. It goes window
@@ -76,7 +78,7 @@ func (c *Client) adopted(ctx context.Context) (done bool, next time.Time, err er
 }
 
 func (c *Client) oldestReading(ctx context.Context) (first time.Time, found bool, err error) {
-	for _, m := range media() {
+	for _, m := range farm.Media() {
 		t, ok, err := c.oldest(ctx, string(m))
 		if err != nil {
 			return first, found, err
@@ -93,7 +95,7 @@ func (c *Client) oldestReading(ctx context.Context) (first time.Time, found bool
 func (c *Client) markWindow(ctx context.Context, from, to time.Time) error {
 	found := map[mark]bool{}
 	tags := []string{ident(TagDevice), ident(TagRegion), ident(TagSite), ident(TagTenant)}
-	for _, m := range media() {
+	for _, m := range farm.Media() {
 		statement := fmt.Sprintf("SELECT count(*) FROM %s WHERE %s GROUP BY time(%dh, %dh), %s fill(none)", ident(string(m)),
 			where("", "", "", from, to), int(dayLength.Hours()), -int(zone.Hours()), strings.Join(tags, ", "))
 		err := c.query(ctx, statement, func(_ int, s *series) error {

@@ -169,6 +169,11 @@ func (r *Roller) rollSeries(ctx context.Context, ready []staleDay) error {
 		rolled = appendMark(rolled, d.mark, FieldRolled, d.marked)
 		if len(d.purged) > 0 {
 			frozen++
+			for m, v := range d.purged { // have what came late deleted, too, while the hours are there to be read
+				if v == purging(purgeRaw)+1 {
+					rolled = appendMark(rolled, d.mark, PurgedField(m), int64(purging(purgeRaw)))
+				}
+			}
 		}
 	}
 	if err := r.client.put(ctx, lines); err != nil {
@@ -240,7 +245,7 @@ func (d markedDay) stale() bool { return d.marked != d.rolled }
 // markedDays passes every mark of a scope with from ≤ day < to on.
 func (c *Client) markedDays(ctx context.Context, tenant, site, device string, from, to time.Time, visit func(markedDay)) error {
 	fields := []string{ident(FieldMarked), ident(FieldRolled)}
-	all := media()
+	all := farm.Media()
 	for _, m := range all {
 		fields = append(fields, ident(PurgedField(m)))
 	}

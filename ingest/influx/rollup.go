@@ -131,7 +131,7 @@ func (r rollup) appendLines(dst []byte, s mark, suffix string) []byte {
 // the hours. Media whose readings retention has deleted are left as they are.
 func (c *Client) roll(ctx context.Context, d staleDay) (hours, days rollup, err error) {
 	var from []string
-	for _, m := range media() {
+	for _, m := range farm.Media() {
 		if d.purged[m] == 0 {
 			from = append(from, ident(string(m)))
 		}
@@ -160,15 +160,4 @@ func (c *Client) roll(ctx context.Context, d staleDay) (hours, days rollup, err 
 func (k mark) exactly() string {
 	return fmt.Sprintf("%s = %s AND %s = %s AND %s = %s AND %s = %s", ident(TagDevice), text(k.device), ident(TagRegion), text(k.region),
 		ident(TagSite), text(k.site), ident(TagTenant), text(k.tenant))
-}
-
-// media returns every medium that has a quantity.
-func media() []farm.Medium {
-	var all []farm.Medium
-	for _, q := range farm.Quantities() {
-		if m := q.Medium(); !slices.Contains(all, m) {
-			all = append(all, m)
-		}
-	}
-	return all
 }

@@ -10,13 +10,11 @@ import (
 	"time"
 
 	"tianhai/farm"
+	"tianhai/ingest"
 )
 
 // defaultPoints are those of a series when nobody says how many.
 const defaultPoints = 300
-
-// RawFloor is the age below which readings are never deleted.
-const RawFloor = 30 * 24 * time.Hour
 
 // A SeriesQuery asks for one quantity over From ≤ t < To.
 type SeriesQuery struct {
@@ -55,7 +53,7 @@ func (c *Client) series(ctx context.Context, q SeriesQuery) (farm.Summary, error
 		return farm.Summary{}, err
 	}
 	p.quality = true
-	if p.interval < time.Hour && c.opt.Now().Sub(p.from) < RawFloor {
+	if p.interval < time.Hour && c.opt.Now().Sub(p.from) < ingest.RetentionFloor {
 		return c.rawSeries(ctx, q, p)
 	}
 	days, err := c.dayStates(ctx, q)
@@ -64,7 +62,7 @@ func (c *Client) series(ctx context.Context, q SeriesQuery) (farm.Summary, error
 	}
 	switch days.purged() {
 	case 0:
-	case 1:
+	case purgeRaw:
 		p.interval = max(p.interval, time.Hour)
 	default:
 		p.interval = max(p.interval, dayLength)
@@ -98,7 +96,7 @@ type dayStates struct {
 	adopted bool // otherwise nothing may be concluded
 	medium  farm.Medium
 	stale   map[int64]bool
-	gone    map[int64]int // what retention has deleted, as PurgedField has it
+	gone    map[int64]int // the level of what retention has deleted, or begun to
 }
 
 func (c *Client) dayStates(ctx context.Context, q SeriesQuery) (dayStates, error) {
@@ -109,8 +107,8 @@ func (c *Client) dayStates(ctx context.Context, q SeriesQuery) (dayStates, error
 	}
 	first := time.UnixMilli(floorTo(q.From.UnixMilli(), dayLength))
 	return s, c.markedDays(ctx, q.Tenant, q.Site, q.Device, first, q.To, func(d markedDay) {
-		if level := d.staleDay.purged[s.medium]; level > 0 {
-			s.gone[d.day] = max(s.gone[d.day], level)
+		if v := d.staleDay.purged[s.medium]; v > 0 {
+			s.gone[d.day] = max(s.gone[d.day], (v+1)/2)
 		}
 		if d.stale() {
 			s.stale[d.day] = true
@@ -162,7 +160,7 @@ func (s dayStates) parts(p period, unit time.Duration) []part {
 	for day := floorTo(start, dayLength); day < end; day += dayMS {
 		from, to := max(day, start), min(day+dayMS, end)
 		suffix := s.source(day, unit)
-		if suffix == DaySuffix && to-from < dayMS && s.gone[day] < 2 {
+		if suffix == DaySuffix && to-from < dayMS && s.gone[day] < purgeHours {
 			suffix = HourSuffix
 		}
 		switch {

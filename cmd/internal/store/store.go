@@ -3,9 +3,10 @@
 //
 // Both databases hold the same schema and pass the same tests. What a method
 // has returned nil for is on disk. A method writes everything or nothing.
-// Operations, installations, calibrations, events and records are appended and never edited; the
-// database itself refuses to, whoever asks. Every reference is a foreign key,
-// and names the owner too: nothing can tie together what two tenants own.
+// Operations, installations, calibrations, changes of retention, events and
+// records are appended and never edited; the database itself refuses to, whoever
+// asks. Every reference is a foreign key, and names the owner too: nothing can tie
+// together what two tenants own.
 //
 // Errors wrap farm.ErrNotFound where something named does not exist, also when
 // it is only referred to, and farm.ErrConflict where it exists and differs; all

@@ -49,6 +49,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"batches":            testBatches,
 		"sealing":            testSealing,
 		"append only":        testAppendOnly,
+		"retention":          testRetention,
 		"tenants apart":      testTenantsApart,
 		"accounts":           testAccounts,
 		"sessions":           testSessions,

@@ -11,6 +11,7 @@ import (
 
 	"tianhai/cmd/internal/store"
 	"tianhai/farm"
+	"tianhai/ingest"
 	"tianhai/ingest/device"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
@@ -189,6 +190,7 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 	check(t, s.Sealed(ctx, "r-o1", 0, "receipt"))
 	check(t, s.AddCalibration(ctx, device.Calibration{Device: "buoy-1", Channel: "t", Slope: 1, From: noon, Recorded: noon}))
 	check(t, s.ChangeState(ctx, device.Event{Device: "buoy-1", At: noon, Kind: "suspended"}))
+	check(t, s.ChangeRetention(ctx, ingest.RetentionChange{At: noon, Effective: noon, Account: "li"}))
 
 	for _, query := range []string{
 		`UPDATE records SET body = salt WHERE id = 'r-o2'`,
@@ -214,6 +216,8 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 		`DELETE FROM installations WHERE device = 'buoy-1'`,
 		`UPDATE device_events SET reason = 'x' WHERE device = 'buoy-1'`,
 		`DELETE FROM device_events WHERE device = 'buoy-1'`,
+		`UPDATE retentions SET raw_days = 0`,
+		`DELETE FROM retentions`,
 		`UPDATE calibrations SET slope = 2 WHERE device = 'buoy-1'`,
 		`DELETE FROM calibrations WHERE device = 'buoy-1'`,
 		`INSERT OR REPLACE INTO operations SELECT id, tenant, site, 'x', at, recorded, person, items, corrects FROM operations WHERE id = 'o1'`,
