@@ -2,11 +2,21 @@
 import { setServerTime } from './clock'
 import { has, t } from './i18n'
 
+/** What is wrong with one field of what was handed in. */
+export interface Fault {
+  line?: number // of a file; the first is 1
+  field: string // such as "channels[2].key", or a column of a file
+  reason: string // English
+}
+
 /** A request that did not succeed. The code is stable; see problem.{code}. */
 export class ApiError extends Error {
   constructor(
     readonly code: string, // from problem+json; "network" or "timeout" where no answer came
     readonly status = 0,
+    readonly field = '', // of the request, where one is at fault
+    readonly detail = '', // what is wrong with it, in English
+    readonly faults: Fault[] = [], // everything that is wrong, where there may be much
   ) {
     super(code)
   }
@@ -20,28 +30,35 @@ export class ApiError extends Error {
 /** Longest wait for an answer, in milliseconds. */
 export const deadline = 15_000
 
+/** The same where a file is sent. */
+export const uploadDeadline = 300_000
+
 export const api = {
   get: <T>(path: string, signal?: AbortSignal) => request<T>('GET', path, undefined, signal),
   post: <T>(path: string, body: unknown) => request<T>('POST', path, body),
+  put: <T>(path: string, body: unknown) => request<T>('PUT', path, body),
+  /** Sends a file as it is. It may take as long as a slow line needs. */
+  upload: <T>(path: string, file: Blob, type: string) => request<T>('POST', path, new Blob([file], { type })),
   delete: (path: string) => request<void>('DELETE', path),
 }
 
 async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const timer = new AbortController()
-  const timeout = setTimeout(() => timer.abort(), deadline)
+  const raw = body instanceof Blob
+  const timeout = setTimeout(() => timer.abort(), raw ? uploadDeadline : deadline)
   const abort = () => timer.abort()
   signal?.addEventListener('abort', abort)
   try {
     const answer = await fetch('/api/v1' + path, {
       method,
-      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: body === undefined ? {} : { 'Content-Type': raw ? body.type : 'application/json' },
+      body: body === undefined || raw ? body : JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
       signal: timer.signal,
     })
     setServerTime(answer.headers.get('Date'))
-    if (!answer.ok) throw new ApiError(await problemCode(answer), answer.status)
+    if (!answer.ok) throw await problem(answer)
     return (answer.status === 204 ? undefined : await answer.json()) as T
   } catch (e) {
     if (e instanceof ApiError) throw e
@@ -52,14 +69,16 @@ async function request<T>(method: string, path: string, body?: unknown, signal?:
   }
 }
 
-async function problemCode(answer: Response): Promise<string> {
+async function problem(answer: Response): Promise<ApiError> {
   try {
-    const problem: unknown = await answer.json()
-    if (problem && typeof problem === 'object' && 'code' in problem && typeof problem.code === 'string') return problem.code
+    const p = (await answer.json()) as Record<string, unknown> | null
+    const word = (name: string) => (typeof p?.[name] === 'string' ? (p[name] as string) : '')
+    const faults = Array.isArray(p?.faults) ? (p.faults as Fault[]) : []
+    if (word('code')) return new ApiError(word('code'), answer.status, word('field'), word('detail'), faults)
   } catch {
     // A proxy's page, or nothing.
   }
-  return `status_${answer.status}`
+  return new ApiError(`status_${answer.status}`, answer.status)
 }
 
 /** What to tell the person about an error. */
@@ -67,6 +86,7 @@ export function explain(e: unknown): string {
   if (!(e instanceof ApiError)) return t('web.error.unknown')
   // Without a status the code is our own: no server said it.
   if (e.status === 0) return t(e.code === 'timeout' ? 'web.error.timeout' : 'web.error.network')
+  if (e.field && has(`field.${e.field}`)) return t('web.error.field', { field: t(`field.${e.field}`) })
   if (has(`problem.${e.code}`)) return t(`problem.${e.code}`)
   if (e.status >= 500) return t('web.error.server')
   return t('web.error.unknown')

@@ -44,6 +44,8 @@ export interface Latest {
 
 export type LatestByQuantity = Record<string, Latest>
 
+export type DeviceState = 'claimed' | 'active' | 'suspended' | 'retired'
+
 export interface Device {
   id: string
   tenant: string
@@ -51,6 +53,23 @@ export interface Device {
   name: Text
   online: boolean
   status_at?: string
+  state: DeviceState
+  state_at?: string
+  seen?: string // when its last reading came
+  created: string
+}
+
+/** A new device that belongs to nobody yet. */
+export interface Offer {
+  device: string
+  model: { id: string; name: Text }
+  left: number // guesses of its code; 0: it is locked
+}
+
+export interface Installation {
+  device: string
+  site: string
+  from: string
 }
 
 export interface Site {
@@ -60,6 +79,8 @@ export interface Site {
   kind: string
   name: Text
   town: Text
+  latitude: number // WGS 84 degrees of a point inside
+  longitude: number
   area?: number
   devices: number
   online: number
@@ -129,6 +150,7 @@ export interface Command {
   error?: string
   created: string
   settled?: string
+  tries?: number // how often it was sent
 }
 
 export interface Observation {
