@@ -346,7 +346,7 @@ func demoAddresses(s *server, state demoState) string {
 		return s.texts.T("zh-CN", key, args...) + "  ·  " + s.texts.T("en", key, args...)
 	}
 	fmt.Fprintf(&b, "\n  %s\n\n", t("demo.title"))
-	for _, row := range [][2]string{{"/bureau/", "demo.bureau"}, {"/field/", "demo.field"}, {"/d/pond-1", "demo.pond"}, {"/log/key", "demo.log"}} {
+	for _, row := range [][2]string{{"/bureau/", "demo.bureau"}, {"/field/", "demo.field"}, {"/manage/", "demo.manage"}, {"/d/pond-1", "demo.pond"}, {"/log/key", "demo.log"}} {
 		fmt.Fprintf(&b, "  %-44s %s\n", s.publicURL()+row[0], t(row[1]))
 	}
 	fmt.Fprintf(&b, "  %-44s %s\n\n  %s\n", "mqtt://"+dialable(s.broker.Addr().String()), t("demo.mqtt"), t("demo.accounts"))

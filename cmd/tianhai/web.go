@@ -31,7 +31,7 @@ func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
 	mux.Handle("/api/v1/ingest", &ingest.HTTP{Intake: s.intake, Auth: s.registry, Logger: s.log}) // asks for a device's secret
 	mux.Handle("/t/", consumer)
 	mux.Handle("/log/", http.StripPrefix("/log", s.ledger.Handler()))
-	for _, face := range []string{"/bureau/", "/field/", "/assets/"} {
+	for _, face := range []string{"/bureau/", "/field/", "/manage/", "/assets/"} {
 		mux.Handle(face, faces) // pages only; what they show comes from the API
 	}
 	mux.HandleFunc("GET /d/{device}", openDevice)

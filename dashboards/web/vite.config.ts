@@ -22,6 +22,7 @@ export default defineConfig({
       input: {
         bureau: here('bureau/index.html'),
         field: here('field/index.html'),
+        manage: here('manage/index.html'),
         verify: here('verify/main.ts'),
       },
     },

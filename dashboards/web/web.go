@@ -1,6 +1,6 @@
 // Package web serves the faces that run in a browser: the bureau's dashboard
-// under /bureau/, the field companion under /field/ and the files they share
-// under /assets/. They are built from this folder with Vite and embedded.
+// under /bureau/, the field companion under /field/, the managers' pages under
+// /manage/ and the files they share under /assets/. They are built from this folder with Vite and embedded.
 //
 // It promises that a Go build needs no Node: where the faces are not built, a
 // page says how to build them. What it serves comes with a validator, is never
@@ -164,12 +164,12 @@ func (f *Faces) Asset(source string) (string, bool) {
 	return p, ok
 }
 
-// ServeHTTP answers GET and HEAD under /bureau/, /field/ and /assets/.
+// ServeHTTP answers GET and HEAD under /bureau/, /field/, /manage/ and /assets/.
 func (f *Faces) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(self), microphone=()")
 	h.Set("Content-Security-Policy", policy)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		h.Set("Allow", "GET, HEAD")
@@ -180,14 +180,16 @@ func (f *Faces) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case ok:
 		found.serve(w, r)
-	case r.URL.Path == "/bureau" || r.URL.Path == "/field":
+	case isFace(r.URL.Path + "/"):
 		http.Redirect(w, r, r.URL.Path+"/", http.StatusMovedPermanently)
-	case r.URL.Path == "/bureau/" || r.URL.Path == "/field/":
+	case isFace(r.URL.Path):
 		f.serveAbsent(w, r)
 	default:
 		http.NotFound(w, r)
 	}
 }
+
+func isFace(path string) bool { return path == "/bureau/" || path == "/field/" || path == "/manage/" }
 
 func (a file) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()

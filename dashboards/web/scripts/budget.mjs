@@ -29,6 +29,8 @@ const chart = Object.keys(manifest).find((key) => key.endsWith('bureau/echarts.t
 const rows = [
   ['field entry JS', first('field/index.html').js, 90],
   ['field CSS', first('field/index.html').css, 15],
+  ['manage entry JS', first('manage/index.html').js, 120],
+  ['manage CSS', first('manage/index.html').css, 15],
   ['bureau entry JS', first('bureau/index.html').js, 250],
   ['bureau CSS', first('bureau/index.html').css, 15],
   ['bureau chart, lazy', size(manifest[chart].file), 260],

@@ -1,0 +1,31 @@
+// The pages of this face, and who finds them in the menu. That others cannot do what
+// a page offers is the API's matter: the menu only spares them a refusal.
+import { defineAsyncComponent, type Component } from 'vue'
+import type { Principal } from '../shared/types'
+import DeviceList from './DeviceList.vue'
+
+export interface Page {
+  path: string // the first part of the address
+  title: string // key of its name
+  group: 'devices' | 'data' | 'system'
+  administrator: boolean // whether only administrators find it
+  list: Component
+  one?: Component // with the second part of the address as its id
+}
+
+const lazy = (load: () => Promise<{ default: Component }>) => defineAsyncComponent(load)
+
+export const pages: Page[] = [
+  { path: 'devices', title: 'manage.devices', group: 'devices', administrator: false, list: DeviceList, one: lazy(() => import('./DevicePage.vue')) },
+  { path: 'issue', title: 'manage.issue', group: 'devices', administrator: true, list: lazy(() => import('./IssuePage.vue')) },
+  { path: 'import', title: 'manage.import', group: 'devices', administrator: false, list: lazy(() => import('./ImportPage.vue')) },
+  { path: 'models', title: 'manage.models', group: 'devices', administrator: true, list: lazy(() => import('./ModelList.vue')), one: lazy(() => import('./ModelPage.vue')) },
+  { path: 'quarantine', title: 'manage.quarantine', group: 'data', administrator: true, list: lazy(() => import('./QuarantinePage.vue')) },
+  { path: 'server', title: 'manage.server', group: 'system', administrator: true, list: lazy(() => import('./ServerPage.vue')) },
+]
+
+/** The pages that a person finds in the menu. */
+export function pagesFor(p: Principal): Page[] {
+  if (p.role === 'administrator') return pages
+  return p.role === 'manager' ? pages.filter((page) => !page.administrator) : []
+}
