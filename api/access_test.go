@@ -26,6 +26,12 @@ var access = map[string]struct {
 
 	"GET /vocabulary": {"/vocabulary", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
 
+	"GET /tenants/:id":           {"/tenants/oyster", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"GET /tenants/:id/licences":  {"/tenants/oyster/licences", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"POST /tenants/:id/licences": {"/tenants/oyster/licences", `{"id":"01JZ00000000000000000000M1","kind":"aquaculture","number":"1","issuer":"x","issued":"2026-01-01T00:00:00Z"}`, [8]int{401, 404, 404, 404, 403, 403, 201, 201}},
+
+	"PUT /sites/:id/boundary": {"/sites/raft-1/boundary", `{"boundary":null}`, [8]int{401, 404, 404, 404, 403, 403, 200, 200}},
+
 	"GET /sites":                 {"/sites", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
 	"GET /sites/:id":             {"/sites/raft-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"GET /sites/:id/series":      {"/sites/raft-1/series?quantity=water.ph", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},

@@ -198,6 +198,7 @@ type Quarantine interface {
 type Config struct {
 	Sessions   Sessions
 	Farms      Farms
+	Operators  Operators
 	Devices    Devices
 	Upkeep     Upkeep
 	Lifecycle  Lifecycle

@@ -26,8 +26,13 @@ func (s *server) routes() []route {
 
 		{get, "/vocabulary", s.vocabulary, false},
 
+		{get, "/tenants/:id", s.getTenant, false},
+		{get, "/tenants/:id/licences", s.listLicences, false},
+		{post, "/tenants/:id/licences", s.addLicence, false},
+
 		{get, "/sites", s.listSites, false},
 		{get, "/sites/:id", s.getSite, false},
+		{"PUT", "/sites/:id/boundary", s.setBoundary, false},
 		{get, "/sites/:id/series", s.getSeries, false},
 		{get, "/sites/:id/operations", s.listOperations, false},
 		{post, "/sites/:id/operations", s.addOperation, false},

@@ -48,6 +48,7 @@ type world struct {
 	alerts   []alert.Alert
 	batches  map[string]trace.Batch
 	ops      map[string]trace.Operation
+	licences []farm.Licence
 	frames   []ingest.Quarantined
 	jobs     []history.Job
 	orders   []history.Backfill // previewed or taken
@@ -407,7 +408,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Farms: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, History: w, Jobs: w,
+		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, History: w, Jobs: w,
 		KnowsFormat: func(format string) bool { return format == "json" },
 		Hub:         hub, Catalog: catalog, Now: func() time.Time { return noon },
 	}

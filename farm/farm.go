@@ -58,11 +58,12 @@ func (t Text) In(lang string) string {
 // A Tenant is one operator: an enterprise, co-operative, household or vessel.
 // Every site, device and batch belongs to exactly one.
 type Tenant struct {
-	ID         string `json:"id"`
-	Name       Text   `json:"name"`
-	CreditCode string `json:"credit_code,omitempty"` // 统一社会信用代码, GB 32100; empty for a natural person
-	Phone      string `json:"phone,omitempty"`       // the number consumers may call
-	Region     string `json:"region"`                // GB/T 2260
+	ID         string       `json:"id"`
+	Kind       OperatorKind `json:"kind,omitempty"` // empty where nobody said
+	Name       Text         `json:"name"`
+	CreditCode string       `json:"credit_code,omitempty"` // 统一社会信用代码, GB 32100; empty for a natural person
+	Phone      string       `json:"phone,omitempty"`       // the number consumers may call
+	Region     string       `json:"region"`                // GB/T 2260
 }
 
 // A Region is an administrative division of Guangxi.
@@ -107,4 +108,6 @@ type Site struct {
 	Latitude  float64 `json:"latitude"`
 	Longitude float64 `json:"longitude"`
 	Area      float64 `json:"area,omitempty"` // m²; 0 when unknown
+	// Boundary is as confidential as the point.
+	Boundary Boundary `json:"boundary,omitzero"`
 }

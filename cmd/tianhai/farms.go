@@ -26,11 +26,12 @@ type farms struct {
 }
 
 type farmTenant struct {
-	ID         string    `yaml:"id"`
-	Name       farm.Text `yaml:"name"`
-	Region     string    `yaml:"region"`
-	CreditCode string    `yaml:"credit_code"`
-	Phone      string    `yaml:"phone"`
+	ID         string            `yaml:"id"`
+	Kind       farm.OperatorKind `yaml:"kind"`
+	Name       farm.Text         `yaml:"name"`
+	Region     string            `yaml:"region"`
+	CreditCode string            `yaml:"credit_code"`
+	Phone      string            `yaml:"phone"`
 }
 
 type farmSite struct {
@@ -43,6 +44,22 @@ type farmSite struct {
 	Latitude  float64       `yaml:"latitude"`
 	Longitude float64       `yaml:"longitude"`
 	Area      float64       `yaml:"area"`
+	Boundary  [][2]float64  `yaml:"boundary"` // corners in order, longitude first; none when not given
+}
+
+// outline returns the boundary, closed where the file leaves that out.
+func (s farmSite) outline() farm.Boundary {
+	if len(s.Boundary) == 0 {
+		return farm.Boundary{}
+	}
+	var ring []farm.Position
+	for _, p := range s.Boundary {
+		ring = append(ring, farm.Position{Longitude: p[0], Latitude: p[1]})
+	}
+	if ring[0] != ring[len(ring)-1] {
+		ring = append(ring, ring[0])
+	}
+	return farm.Boundary{Rings: [][]farm.Position{ring}}
 }
 
 type farmModel struct {
@@ -135,14 +152,15 @@ func (im *importer) run(ctx context.Context, f farms) error {
 }
 
 func (im *importer) tenant(ctx context.Context, t farmTenant) error {
-	if err := errors.Join(farm.CheckID(t.ID), checkRegion(t.Region), checkName(t.Name)); err != nil {
+	tenant := farm.Tenant{ID: t.ID, Kind: t.Kind, Name: t.Name, CreditCode: t.CreditCode, Phone: t.Phone, Region: t.Region}
+	if err := errors.Join(tenant.Check(), checkRegion(t.Region)); err != nil {
 		return err
 	}
-	return im.store.CreateTenant(ctx, farm.Tenant{ID: t.ID, Name: t.Name, CreditCode: t.CreditCode, Phone: t.Phone, Region: t.Region})
+	return im.store.CreateTenant(ctx, tenant)
 }
 
 func (im *importer) site(ctx context.Context, s farmSite) error {
-	if err := errors.Join(farm.CheckID(s.ID), checkRegion(s.Region), checkName(s.Name), checkPoint(s.Latitude, s.Longitude)); err != nil {
+	if err := errors.Join(farm.CheckID(s.ID), checkRegion(s.Region), checkName(s.Name), checkPoint(s.Latitude, s.Longitude), s.outline().Check()); err != nil {
 		return err
 	}
 	known := false
@@ -152,7 +170,14 @@ func (im *importer) site(ctx context.Context, s farmSite) error {
 	if !known {
 		return fmt.Errorf("kind %q is none of %v", s.Kind, farm.SiteKinds())
 	}
-	return im.store.CreateSite(ctx, farm.Site{ID: s.ID, Tenant: s.Tenant, Region: s.Region, Kind: s.Kind, Name: s.Name, Town: s.Town, Latitude: s.Latitude, Longitude: s.Longitude, Area: s.Area})
+	site := farm.Site{
+		ID: s.ID, Tenant: s.Tenant, Region: s.Region, Kind: s.Kind, Name: s.Name, Town: s.Town,
+		Latitude: s.Latitude, Longitude: s.Longitude, Area: s.Area, Boundary: s.outline(),
+	}
+	if !site.Boundary.IsZero() && site.Area == 0 {
+		site.Area = site.Boundary.Area()
+	}
+	return im.store.CreateSite(ctx, site)
 }
 
 func (im *importer) model(ctx context.Context, m farmModel) error {

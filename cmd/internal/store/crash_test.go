@@ -47,7 +47,7 @@ func crash(t *testing.T, dir string) {
 	seed(t, s)
 	op, rec := newOperation("o1", noon)
 	check(t, s.AddOperation(t.Context(), op, rec))
-	check(t, s.Hold(t.Context(), `INSERT INTO tenants VALUES ('half', '{}', '', '', '')`))
+	check(t, s.Hold(t.Context(), `INSERT INTO tenants (id, name, credit_code, phone, region) VALUES ('half', '{}', '', '', '')`))
 	check(t, syscall.Kill(os.Getpid(), syscall.SIGKILL))
 	select {}
 }

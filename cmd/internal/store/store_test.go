@@ -26,6 +26,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 	tests := map[string]func(*testing.T, *store.Store){
 		"farm":               testFarm,
 		"regions":            testRegions,
+		"licences":           testLicences,
+		"boundaries":         testBoundaries,
 		"odd texts":          testOddTexts,
 		"devices":            testDevices,
 		"installations":      testInstallations,
