@@ -119,6 +119,34 @@ func TestQCRefuses(t *testing.T) {
 	}
 }
 
+// Whatever is read has as many cells in a row as there are headings, and numbers
+// and times are read or refused with a line.
+func FuzzQCTable(f *testing.F) {
+	f.Add([]byte("time,Temp\n2021-07-01 00:00,NaN\n1625097600.5,\"1\"\n"))
+	f.Add([]byte("\ufeffDate;v\r\n2021/7/1;-9999\r\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		table, err := parseTable(raw)
+		if err != nil {
+			return
+		}
+		for _, row := range table.rows {
+			if len(row) != len(table.heads) {
+				t.Fatalf("%d cells below %d headings", len(row), len(table.heads))
+			}
+		}
+		c := qcCommand{Missing: []string{"-9999"}}
+		if times, err := c.times(table); err == nil && len(times) != len(table.rows) {
+			t.Errorf("%d times in %d rows", len(times), len(table.rows))
+		}
+		for _, h := range table.heads {
+			values, err := table.numbers(strings.TrimSpace(h), c.Missing)
+			if err == nil && len(values) != len(table.rows) || err != nil && !strings.Contains(err.Error(), "column") {
+				t.Errorf("%d numbers in %d rows, error %v", len(values), len(table.rows), err)
+			}
+		}
+	})
+}
+
 // docs/quality.md shows what the built-in tests make of a real station, beside
 // what people made of it. This holds the page against the data.
 func TestQCGrandBay(t *testing.T) {

@@ -102,7 +102,8 @@ func TestVectors(t *testing.T) {
 		},
 		"spike, negative values": {
 			qc.Spike{SuspectThreshold: at(25), FailThreshold: at(50)},
-			every(quarter, -10, -12, -999.99, -13, -15, -40, -9, -9), flags{2, 4, 4, 4, 1, 3, 1, 2},
+			every(quarter, -10, -12, -999.99, -13, -15, -40, -9, -9),
+			flags{2, 4, 4, 4, 1, 3, 1, 2},
 		},
 		"spike, a tide": {
 			qc.Spike{SuspectThreshold: at(.5), FailThreshold: at(1)},
@@ -191,7 +192,8 @@ func TestVectors(t *testing.T) {
 			qc.AttenuatedSignal{SuspectThreshold: 1.5, FailThreshold: 1.2}, every(day, 1, 3), flags{4, 4},
 		},
 		"attenuated signal, deviation, missing": {
-			qc.AttenuatedSignal{SuspectThreshold: 150, FailThreshold: 40, TestPeriod: 2 * 86400, MinObs: 2}, every(day, 1, none, 10, 100, 1000),
+			qc.AttenuatedSignal{SuspectThreshold: 150, FailThreshold: 40, TestPeriod: 2 * 86400, MinObs: 2},
+			every(day, 1, none, 10, 100, 1000),
 			flags{2, 9, 2, 3, 1},
 		},
 		"attenuated signal, no least period": {
