@@ -288,7 +288,7 @@ func (r *reader) text(path string, n ast.Node) string {
 }
 
 func (r *reader) time(path string, n ast.Node) time.Time {
-	if tag, tagged := n.(*ast.TagNode); tagged && tag.Start.Value == "!!timestamp" {
+	if tag, tagged := n.(*ast.TagNode); tagged && tag.Value != nil && tag.Start.Value == "!!timestamp" {
 		n = tag.Value
 	}
 	text := n.GetToken().Value

@@ -191,6 +191,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(streamed)) // default.yaml is too long to be minimized in good time
 	f.Add([]byte("a: {qartod: {spike_test: {suspect_threshold: 1/2, method: average}, density_inversion_test: {fail_threshold: -1}, aggregate: }}"))
 	f.Add([]byte("streams: {a: {qartod: {climatology_test: {config: [{tspan: [2021-01-01, 2022-01-01], vspan: [1, 2]}]}}}}"))
+	f.Add([]byte("a:\n  qartod:\n    climatology_test:\n      config:\n        - {vspan: [1, 2], tspan: [!!timestamp 2011-01-01 00:00:00, !!timestamp"))
 	f.Add([]byte("streams: &a {b: *a}\nsites: {<<: *a}"))
 	f.Add([]byte("streams:\n  ? [a]\n  : {qartod: !!int 3}"))
 	f.Fuzz(func(t *testing.T, src []byte) {
