@@ -73,10 +73,11 @@ func TestParseMappingErrors(t *testing.T) {
 	}
 	for name, tt := range map[string]struct{ doc, want string }{
 		"empty":                 {"", "channels: 0 channels"},
-		"no YAML":               {"channels: [", "[1:"},
-		"unknown key":           {channel + "chanels: 1\n", "[3:1]"},
-		"repeated key":          {channel + "channels: []\n", "[3:1]"},
-		"text for a number":     {"channels:\n  - {channel: a, path: v, scale: big}\n", "[2:"},
+		"two documents":         {channel + "---\n" + channel, "line 4: a second document"},
+		"no YAML":               {"channels: [", "line 1: "},
+		"unknown key":           {channel + "chanels: 1\n", "line 3: unknown field"},
+		"repeated key":          {channel + "channels: []\n", "line 3: "},
+		"text for a number":     {"channels:\n  - {channel: a, path: v, scale: big}\n", "line 2: "},
 		"no channel":            {"channels:\n  - {path: v}\n", "line 2: channels[0].channel"},
 		"channel twice":         {channel + "  - {channel: a, path: w}\n", `line 3: channels[1].channel: "a" is there twice`},
 		"too many":              {many, "257 channels"},

@@ -62,18 +62,62 @@ func ParseMapping(doc []byte) (*Mapping, error) {
 		return nil, fmt.Errorf("parse mapping: larger than %d bytes", maxMapping)
 	}
 	var f mappingFile
-	if err := yaml.UnmarshalWithOptions(doc, &f, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("parse mapping: %s", yaml.FormatError(err, false, false))
-	}
-	tree, err := yamlparser.ParseBytes(doc, 0)
+	tree, err := readYAML(doc, &f)
 	if err != nil {
-		return nil, fmt.Errorf("parse mapping: %s", yaml.FormatError(err, false, false))
+		return nil, err
 	}
 	m, key, err := f.compile()
 	if err != nil {
-		return nil, fmt.Errorf("parse mapping: line %d: %s: %w", lineOf(tree, key), key, err)
+		return nil, &MappingError{Line: lineOf(tree, key), Key: key, Err: err}
 	}
 	return m, nil
+}
+
+// A MappingError says where a mapping is at fault.
+type MappingError struct {
+	Line int    // from 1; 0 where it is not known
+	Key  string // such as "channels[0].path"; empty where the text itself is no YAML or has a key that is not known
+	Err  error
+}
+
+func (e *MappingError) Error() string {
+	s := "parse mapping: "
+	if e.Line > 0 {
+		s += fmt.Sprintf("line %d: ", e.Line)
+	}
+	if e.Key != "" {
+		s += e.Key + ": "
+	}
+	return s + e.Err.Error()
+}
+
+func (e *MappingError) Unwrap() error { return e.Err }
+
+// readYAML reads a document strictly. The library panics on some that are none,
+// such as one with a tag and no value.
+func readYAML(doc []byte, into any) (tree *ast.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			tree, err = nil, &MappingError{Err: errors.New("no YAML that can be read")}
+		}
+	}()
+	tree, err = yamlparser.ParseBytes(doc, 0)
+	switch {
+	case err != nil:
+	case len(tree.Docs) > 1:
+		return nil, &MappingError{Line: tree.Docs[1].GetToken().Position.Line, Err: errors.New("a second document")}
+	case len(tree.Docs) == 1 && tree.Docs[0].Body != nil:
+		err = yaml.NodeToValue(tree.Docs[0].Body, into, yaml.Strict())
+	}
+	var at yaml.Error
+	switch {
+	case err == nil:
+		return tree, nil
+	case errors.As(err, &at) && at.GetToken() != nil:
+		return nil, &MappingError{Line: at.GetToken().Position.Line, Err: errors.New(at.GetMessage())}
+	default:
+		return nil, &MappingError{Err: err}
+	}
 }
 
 // lineOf returns the line of a key, or of the nearest one around it.
