@@ -77,6 +77,11 @@ var access = map[string]struct {
 	"GET /history/jobs":        {"/history/jobs", "", [8]int{401, 403, 403, 403, 403, 403, 200, 200}},
 	"GET /history/jobs/:id":    {"/history/jobs/" + jobID, "", [8]int{401, 404, 404, 404, 404, 403, 200, 200}},
 	"DELETE /history/jobs/:id": {"/history/jobs/" + jobID, "", [8]int{401, 404, 404, 404, 404, 403, 204, 204}},
+	"GET /mappings":            {"/mappings", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
+	"POST /mappings":           {"/mappings", `{"name":"station","doc":"channels: [{channel: a, path: a}]"}`, [8]int{401, 403, 403, 403, 403, 403, 403, 201}},
+	"POST /mappings/try":       {"/mappings/try", `{"doc":"","sample":""}`, [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
+	"GET /mappings/:id":        {"/mappings/absent", "", [8]int{401, 403, 403, 403, 403, 403, 403, 404}},
+	"DELETE /mappings/:id":     {"/mappings/absent", "", [8]int{401, 403, 403, 403, 403, 403, 403, 404}},
 
 	"GET /quarantine": {"/quarantine?device=do-1", "", [8]int{401, 404, 404, 404, 403, 403, 200, 200}},
 }

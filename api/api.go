@@ -23,6 +23,7 @@ import (
 	"tianhai/i18n"
 	"tianhai/ingest"
 	"tianhai/ingest/device"
+	"tianhai/ingest/mapping"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 )
@@ -194,6 +195,15 @@ type Quarantine interface {
 	Quarantined(ctx context.Context, device string, after uint64, limit int) ([]ingest.Quarantined, error)
 }
 
+// Mappings keeps how the JSON of other people's devices is read; *mapping.Desk
+// does.
+type Mappings interface {
+	List(ctx context.Context) ([]mapping.Version, error)
+	Versions(ctx context.Context, name string) ([]mapping.Version, error) // oldest first; farm.ErrNotFound
+	Save(ctx context.Context, name, doc, account string, base int) (mapping.Version, error)
+	Delete(ctx context.Context, name, account string) error
+}
+
 // A Config says what the API works with. Everything without another word is needed.
 type Config struct {
 	Sessions   Sessions
@@ -215,6 +225,7 @@ type Config struct {
 	Quarantine Quarantine
 	History    History
 	Jobs       Jobs
+	Mappings   Mappings
 	Hub        *Hub
 	Catalog    *i18n.Catalog
 

@@ -74,5 +74,11 @@ func (s *server) routes() []route {
 		{get, "/history/jobs", s.listJobs, false},
 		{get, "/history/jobs/:id", s.getJob, false},
 		{del, "/history/jobs/:id", s.cancelJob, false},
+
+		{get, "/mappings", s.listMappings, false},
+		{post, "/mappings", s.saveMapping, false},
+		{post, "/mappings/try", s.tryMapping, false},
+		{get, "/mappings/:id", s.getMapping, false},
+		{del, "/mappings/:id", s.deleteMapping, false},
 	}
 }

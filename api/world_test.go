@@ -24,6 +24,7 @@ import (
 	"tianhai/ingest"
 	"tianhai/ingest/device"
 	"tianhai/ingest/history"
+	"tianhai/ingest/mapping"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 )
@@ -53,6 +54,7 @@ type world struct {
 	jobs     []history.Job
 	orders   []history.Backfill // previewed or taken
 	files    []string           // the same
+	mappings []mapping.Version
 	tokens   map[string]auth.Principal
 	summary  farm.Summary
 	asked    api.SeriesQuery
@@ -409,6 +411,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 	}
 	return api.Config{
 		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, History: w, Jobs: w,
+		Mappings:    &mapping.Desk{Store: w, Now: func() time.Time { return noon }},
 		KnowsFormat: func(format string) bool { return format == "json" },
 		Hub:         hub, Catalog: catalog, Now: func() time.Time { return noon },
 	}

@@ -17,6 +17,7 @@ import (
 	"tianhai/ingest"
 	"tianhai/ingest/broker"
 	"tianhai/ingest/device"
+	"tianhai/ingest/mapping"
 	"tianhai/ingest/mqtt"
 )
 
@@ -193,7 +194,7 @@ func (b *brokerConfig) subscriptions() []mqtt.Topic {
 		}
 		format := t.Format
 		if t.Mapping != "" {
-			format = "mapped;mapping=" + t.Mapping
+			format = mapping.Format(t.Mapping)
 		}
 		topics = append(topics, mqtt.Topic{Filter: pattern.Filter(), Locate: func(topic string) (string, string, bool) {
 			device, ok := pattern.Device(topic)

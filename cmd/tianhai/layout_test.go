@@ -19,6 +19,7 @@ var layout = map[string]string{
 	"ingest/device":        "farm ingest",
 	"ingest/journal":       "farm ingest",
 	"ingest/decode":        "farm ingest",
+	"ingest/mapping":       "farm ingest ingest/decode ingest/device",
 	"ingest/qc":            "farm ingest",
 	"ingest/influx":        "farm ingest",
 	"ingest/history":       "farm ingest",
@@ -27,13 +28,13 @@ var layout = map[string]string{
 	"trace":                "farm",
 	"trace/ledger":         "",
 	"trace/label":          "",
-	"api":                  "farm i18n ingest ingest/device ingest/history monitor/alert trace trace/label api/auth",
+	"api":                  "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/label api/auth",
 	"api/auth":             "farm",
 	"dashboards/consumer":  "farm i18n trace trace/label trace/ledger",
 	"dashboards/web":       "i18n",
 	"firmware-sim":         "firmware-sim/fleet",
 	"firmware-sim/fleet":   "",
-	"cmd/internal/store":   "farm ingest ingest/device ingest/history monitor/alert trace api/auth",
+	"cmd/internal/store":   "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace api/auth",
 	"cmd/tianhai":          "*",
 }
 

@@ -20,6 +20,7 @@ type commands struct {
 	Device  deviceCommand  `cmd:"" help:"Manage devices: list, issue, import, suspend, resume, retire, rotate, revoke."`
 	Import  importCommand  `cmd:"" help:"Register tenants, sites, models, devices, products and accounts from a file."`
 	Decode  decodeCommand  `cmd:"" help:"Read a device's payload and print what it says, or where it is at fault."`
+	Mapping mappingCommand `cmd:"" help:"How the JSON of other people's devices is read: list, show, try, save, delete."`
 	QC      qcCommand      `cmd:"" name:"qc" help:"Flag the values of a CSV file by QARTOD's tests."`
 	Health  healthCommand  `cmd:"" help:"Ask a running server whether it is ready; exit 0 if so."`
 }

@@ -25,11 +25,11 @@ import (
 	"tianhai/i18n"
 	"tianhai/ingest"
 	"tianhai/ingest/broker"
-	"tianhai/ingest/decode"
 	"tianhai/ingest/device"
 	"tianhai/ingest/history"
 	"tianhai/ingest/influx"
 	"tianhai/ingest/journal"
+	"tianhai/ingest/mapping"
 	"tianhai/ingest/qc"
 	"tianhai/monitor/alert"
 	"tianhai/monitor/alert/notify"
@@ -56,6 +56,7 @@ type server struct {
 	journal  *journal.Journal
 	ledger   *ledger.Ledger
 	registry *device.Registry
+	library  *mapping.Library
 	manager  *device.Manager
 	queue    *device.Queue
 	seen     *device.Sightings
@@ -183,7 +184,7 @@ func (s *server) interpreter(ctx context.Context, reader string) (*ingest.Interp
 		s.log.WarnContext(ctx, "quality tests that look back begin anew", "error", err)
 	}
 	s.onClose("quality tests", func(context.Context) error { return checker.SaveFile(saver.File, time.Now()) })
-	return &ingest.Interpreter{Profiles: s.registry, Decode: decode.ByFormat, Quality: checker}, saver, nil
+	return &ingest.Interpreter{Profiles: s.registry, Decode: s.library.ByFormat, Quality: checker}, saver, nil
 }
 
 func loadTests(cfg config) (qc.Config, error) {
@@ -204,6 +205,10 @@ func loadTests(cfg config) (qc.Config, error) {
 func (s *server) openMonitor(ctx context.Context) error {
 	s.hub = &api.Hub{}
 	s.registry = device.NewRegistry(device.RegistryOptions{Directory: s.store, Presence: s.hub, Logger: s.log})
+	s.library = mapping.NewLibrary(s.store, s.mappingsChanged, s.log)
+	if err := s.library.Load(ctx); err != nil {
+		return err
+	}
 	s.changes = make(chan struct{}, 1)
 	s.manager = &device.Manager{Store: s.store, Changed: s.deviceChanged}
 	s.seen = device.NewSightings(s.store, s.log)
@@ -279,7 +284,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.roller.Run, old.Run, s.mender.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.library.Run, s.roller.Run, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	for _, p := range s.posts.all {

@@ -20,8 +20,8 @@ import (
 	"tianhai/dashboards/web"
 	"tianhai/farm"
 	"tianhai/ingest"
-	"tianhai/ingest/decode"
 	"tianhai/ingest/device"
+	"tianhai/ingest/mapping"
 )
 
 // routes joins the faces. Every path that answers without a login is here.
@@ -58,10 +58,11 @@ func (s *server) handler() (http.Handler, error) {
 	machines := api.New(api.Config{
 		Sessions: &auth.Sessions{Store: s.store}, Farms: records{s.store}, Operators: s.store, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
 		Lifecycle: s.manager, Claims: s.issuer(), Inventory: records{s.store}, Models: models{s.store, s.registry}, Importer: &device.Importer{Store: s.store},
-		KnowsFormat: func(f string) bool { _, ok := decode.ByFormat(f); return ok }, Commands: s.store, Queue: s.queue,
+		KnowsFormat: s.knowsFormat, Commands: s.store, Queue: s.queue,
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Quarantine: s.journal,
 		History: s.desk, Jobs: records{s.store},
-		Hub: s.hub, Catalog: s.texts, Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
+		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake},
+		Hub:      s.hub, Catalog: s.texts, Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})
 	return s.routes(machines, scan, faces), nil
 }

@@ -59,7 +59,7 @@ type channelEntry struct {
 // anything that cannot work is an error with its line and key.
 func ParseMapping(doc []byte) (*Mapping, error) {
 	if len(doc) > maxMapping {
-		return nil, fmt.Errorf("parse mapping: larger than %d bytes", maxMapping)
+		return nil, &MappingError{Err: fmt.Errorf("larger than %d bytes", maxMapping)}
 	}
 	var f mappingFile
 	tree, err := readYAML(doc, &f)

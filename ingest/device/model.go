@@ -133,6 +133,13 @@ func (c Channel) faults() (faults []Fault) {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
+// Profile returns what the frames of a device of this model are read by, before it
+// is installed or calibrated.
+func (m Model) Profile() *ingest.Profile {
+	p := m.profile()
+	return &ingest.Profile{Format: p.format, Interval: p.interval, Channels: p.channels}
+}
+
 // profile returns what a frame is read by. A channel whose quantity is no longer
 // in the vocabulary is left out, so that its values go to quarantine instead of
 // holding up the others.

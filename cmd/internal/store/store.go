@@ -3,8 +3,8 @@
 //
 // Both databases hold the same schema and pass the same tests. What a method
 // has returned nil for is on disk. A method writes everything or nothing.
-// Operations, installations, calibrations, changes of retention, events and
-// records are appended and never edited; the database itself refuses to, whoever
+// Operations, installations, calibrations, changes of retention, events,
+// mappings and records are appended and never edited; the database itself refuses to, whoever
 // asks. Every reference is a foreign key, and names the owner too: nothing can tie
 // together what two tenants own.
 //
@@ -36,6 +36,7 @@ import (
 	"tianhai/api/auth"
 	"tianhai/ingest/device"
 	"tianhai/ingest/history"
+	"tianhai/ingest/mapping"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 )
@@ -48,6 +49,7 @@ var (
 	_ device.Witness      = (*Store)(nil)
 	_ device.ImportStore  = (*Store)(nil)
 	_ device.ModelStore   = (*Store)(nil)
+	_ mapping.Store       = (*Store)(nil)
 	_ alert.Store         = (*Store)(nil)
 	_ trace.Store         = (*Store)(nil)
 	_ trace.Journal       = (*Store)(nil)

@@ -42,6 +42,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"claim race":         testClaimRace,
 		"command queue":      testCommandQueue,
 		"cancelled command":  testCancelCommand,
+		"mappings":           testMappings,
 		"presence":           testPresence,
 		"commands":           testCommands,
 		"alerts":             testAlerts,

@@ -13,6 +13,7 @@ import (
 	"tianhai/farm"
 	"tianhai/ingest"
 	"tianhai/ingest/device"
+	"tianhai/ingest/mapping"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 )
@@ -191,8 +192,11 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 	check(t, s.AddCalibration(ctx, device.Calibration{Device: "buoy-1", Channel: "t", Slope: 1, From: noon, Recorded: noon}))
 	check(t, s.ChangeState(ctx, device.Event{Device: "buoy-1", At: noon, Kind: "suspended"}))
 	check(t, s.ChangeRetention(ctx, ingest.RetentionChange{At: noon, Effective: noon, Account: "li"}))
+	check(t, s.AddMapping(ctx, mapping.Version{Name: "weather", Version: 1, Account: "root", Created: noon}))
 
 	for _, query := range []string{
+		`UPDATE mappings SET doc = 'x' WHERE name = 'weather'`,
+		`DELETE FROM mappings WHERE name = 'weather'`,
 		`UPDATE records SET body = salt WHERE id = 'r-o2'`,
 		`UPDATE records SET salt = body WHERE id = 'r-o2'`,
 		`UPDATE records SET body = salt, leaf = 1, receipt = 'x' WHERE id = 'r-o2'`,

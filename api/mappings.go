@@ -1,0 +1,128 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+
+	"tianhai/api/auth"
+	"tianhai/farm"
+	"tianhai/ingest"
+	"tianhai/ingest/decode"
+	"tianhai/ingest/mapping"
+)
+
+// mayMap is nil for whoever says how everybody's devices are read.
+func mayMap(c *gin.Context) error {
+	if !auth.Can(who(c), auth.Administer, auth.Object{}) {
+		return errForbidden
+	}
+	return nil
+}
+
+func (s *server) listMappings(c *gin.Context) error {
+	if err := mayMap(c); err != nil {
+		return err
+	}
+	all, err := s.Mappings.List(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"mappings": list(all)})
+	return nil
+}
+
+// getMapping answers with every version, newest first.
+func (s *server) getMapping(c *gin.Context) error {
+	if err := mayMap(c); err != nil {
+		return err
+	}
+	name, err := id(c)
+	if err != nil {
+		return err
+	}
+	all, err := s.Mappings.Versions(c.Request.Context(), name)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(all)
+	c.JSON(http.StatusOK, gin.H{"name": name, "versions": all})
+	return nil
+}
+
+func (s *server) saveMapping(c *gin.Context) error {
+	if err := mayMap(c); err != nil {
+		return err
+	}
+	var in struct {
+		Name string `json:"name"`
+		Doc  string `json:"doc"`
+		Base int    `json:"base"` // the version that was edited; 0: whatever is there
+	}
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	if farm.CheckID(in.Name) != nil {
+		return &invalidError{"name", "is not an identifier: a-z, 0-9, and after the first - or _"}
+	}
+	v, err := s.Mappings.Save(c.Request.Context(), in.Name, in.Doc, who(c).Login, in.Base)
+	if bad := (*decode.MappingError)(nil); errors.As(err, &bad) {
+		return &invalidError{"doc", bad.Error()}
+	}
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, v)
+	return nil
+}
+
+// deleteMapping has frames that need the mapping go to quarantine until it is
+// saved again.
+func (s *server) deleteMapping(c *gin.Context) error {
+	if err := mayMap(c); err != nil {
+		return err
+	}
+	name, err := id(c)
+	if err != nil {
+		return err
+	}
+	if err := s.Mappings.Delete(c.Request.Context(), name, who(c).Login); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// tryMapping answers 200 also where the mapping or the sample is at fault: that is
+// what was asked.
+func (s *server) tryMapping(c *gin.Context) error {
+	if err := mayMap(c); err != nil {
+		return err
+	}
+	var in struct {
+		Doc    string `json:"doc"`
+		Sample string `json:"sample"`
+		Model  string `json:"model"` // empty: only what the mapping says
+	}
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	trial := mapping.Trial{Doc: in.Doc, Sample: []byte(in.Sample), Received: s.Now()}
+	if len(trial.Sample) > ingest.MaxPayload {
+		return &invalidError{"sample", "is larger than a payload may be"}
+	}
+	if in.Model != "" {
+		m, err := s.model(c.Request.Context(), in.Model)
+		if errors.Is(err, farm.ErrNotFound) {
+			return &invalidError{"model", "is not known"}
+		}
+		if err != nil {
+			return err
+		}
+		trial.Model = &m
+	}
+	c.JSON(http.StatusOK, mapping.Try(c.Request.Context(), trial))
+	return nil
+}
