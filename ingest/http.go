@@ -121,7 +121,7 @@ func unpack(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // frameType returns the content type that counts for the frames, "" where the
 // header says nothing about them, and whether the body holds one frame a line.
 func frameType(header string) (contentType string, lines bool) {
-	media, _, err := mime.ParseMediaType(header)
+	media, params, err := mime.ParseMediaType(header)
 	if err != nil {
 		return "", false
 	}
@@ -131,7 +131,7 @@ func frameType(header string) (contentType string, lines bool) {
 	case "application/json", "application/octet-stream", "application/x-www-form-urlencoded", "text/plain":
 		return "", false // what programs send when nobody chose
 	}
-	return media, false
+	return mime.FormatMediaType(media, params), false
 }
 
 func splitLines(body []byte) ([][]byte, error) {

@@ -88,7 +88,8 @@ func TestHTTPTakes(t *testing.T) {
 	}{
 		"one":                {"application/json", "", []byte(`{"ph":8}`), []string{`{"ph":8}`}, ""},
 		"one, gzip":          {"application/json", "gzip", zipped(t, `{"ph":8}`), []string{`{"ph":8}`}, ""},
-		"a format by name":   {"application/senml+json; charset=utf-8", "", []byte(`[]`), []string{`[]`}, "application/senml+json"},
+		"a format by name":   {"application/senml+json; charset=utf-8", "", []byte(`[]`), []string{`[]`}, "application/senml+json; charset=utf-8"},
+		"a stored mapping":   {"mapped;mapping=weather", "", []byte(`{}`), []string{`{}`}, "mapped; mapping=weather"},
 		"what curl sends":    {"application/x-www-form-urlencoded", "", []byte(`{"ph":8}`), []string{`{"ph":8}`}, ""},
 		"lines":              {"application/x-ndjson", "", []byte("{\"ph\":8}\r\n\n{\"ph\":9}"), []string{`{"ph":8}`, `{"ph":9}`}, ""},
 		"lines, gzip":        {"application/x-ndjson", "gzip", zipped(t, "{\"ph\":8}\n{\"ph\":9}\n"), []string{`{"ph":8}`, `{"ph":9}`}, ""},
