@@ -174,3 +174,22 @@ func TestInVocabulary(t *testing.T) {
 		})
 	}
 }
+
+// Whatever is written for a unit converts or is refused, and a number stays one.
+func FuzzConvert(f *testing.F) {
+	for _, unit := range []string{"°F", "mg·L⁻¹", "mS/cm @ 25 °C", "W.m-2", "㎎/ℓ", "1e-3", "-1", ". -"} {
+		f.Add(unit, 24.5)
+	}
+	quantities := farm.Quantities()
+	f.Fuzz(func(t *testing.T, unit string, x float64) {
+		if math.IsNaN(x) || math.Abs(x) > 1e300 {
+			return
+		}
+		for _, q := range quantities {
+			v, err := q.Convert(x, unit)
+			if math.IsNaN(v) || math.IsInf(v, 0) || err != nil && !errors.Is(err, farm.ErrUnit) {
+				t.Fatalf("%v %q in %s: %v, error %v", x, unit, q.Unit, v, err)
+			}
+		}
+	})
+}

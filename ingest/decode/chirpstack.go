@@ -21,7 +21,7 @@ func ChirpStack(payload []byte) ([]ingest.Value, error) {
 		return nil, err
 	}
 	if root.kind != object || root.member("deviceInfo") == nil {
-		return nil, root.fault(format, "", errors.New("no uplink event: an object with deviceInfo"))
+		return nil, root.fault(format, "", errors.New("no uplink event of ChirpStack v4, which has a deviceInfo"))
 	}
 	decoded := root.member("object")
 	if other := root.member("integrationName"); other != nil || decoded == nil && root.member("data") == nil && root.member("rxInfo") == nil {

@@ -304,7 +304,7 @@ func (p *lineParser) timestamp(values []ingest.Value) error {
 	if digits := p.s[start:p.pos]; digits != "" {
 		n, err := strconv.ParseInt(digits, 10, 64)
 		if err != nil || n < 0 || n > math.MaxInt64/int64(p.unit) {
-			return p.fail(start, "%s is no time between 1970 and 2262 in %v", digits, p.unit)
+			return p.fail(start, "%s is no time between 1970 and 2262 in %s", digits, strings.TrimPrefix(p.unit.String(), "1"))
 		}
 		t := time.Unix(0, n*int64(p.unit)).UTC()
 		for i := range values {

@@ -124,6 +124,9 @@ func (p *parser) escape() (rune, error) {
 			return r, nil
 		}
 	}
+	if c == 'u' {
+		return 0, p.fail(at, "not an escape of four digits, or half of a surrogate pair")
+	}
 	return 0, p.fail(at, "not an escape")
 }
 
@@ -163,5 +166,8 @@ func (p *parser) unexpected(want string) error {
 		return fmt.Errorf("%w, expected %s", errEnd, want)
 	}
 	r, _ := utf8.DecodeRuneInString(p.s[p.pos:])
+	if r == '\ufeff' {
+		return p.fail(p.pos, "found a byte order mark, which JSON must not have (RFC 8259 §8.1)")
+	}
 	return p.fail(p.pos, "found %q, expected %s", r, want)
 }

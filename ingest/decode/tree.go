@@ -113,6 +113,9 @@ func (p *parser) node(depth int) (node, error) {
 	case 'n':
 		return n, p.literal("null")
 	}
+	if c := p.peek(); c != '-' && (c < '0' || c > '9') {
+		return n, p.unexpected("a value")
+	}
 	digits, err := p.number()
 	if err != nil {
 		return n, err

@@ -27,7 +27,7 @@ func TheThingsStack(payload []byte) ([]ingest.Value, error) {
 	}
 	up := root.member("uplink_message")
 	if !given(up) {
-		return nil, root.fault(format, "uplink_message", errors.New("no uplink message"))
+		return nil, root.fault(format, "uplink_message", errors.New("no uplink message of The Things Stack v3; join_accept, downlink_ack and the like have no readings"))
 	}
 	if simulated := root.member("simulated"); simulated != nil && simulated.kind == boolean && simulated.number == 1 {
 		return nil, simulated.fault(format, "simulated", errors.New("a simulated uplink is no reading"))
