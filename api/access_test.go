@@ -43,6 +43,7 @@ var access = map[string]struct {
 	"GET /models/:id/changes": {"/models/pond/changes", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
 
 	"GET /devices":                 {"/devices", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"GET /devices/labels":          {"/devices/labels?id=do-1", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /devices/import":         {"/devices/import", csvFile, [8]int{401, 403, 403, 403, 403, 403, 201, 201}},
 	"POST /devices/:id/claim-code": {"/devices/pond-x/claim-code", `{}`, [8]int{401, 403, 403, 403, 403, 403, 403, 201}},
 
@@ -146,6 +147,7 @@ func TestNoOracle(t *testing.T) {
 		"GET /sites/raft-1/operations":        "GET /sites/raft-9/operations",
 		"POST /sites/raft-1/operations":       "POST /sites/raft-9/operations",
 		"GET /devices/do-1":                   "GET /devices/do-9",
+		"GET /devices/labels?id=do-1":         "GET /devices/labels?id=do-9",
 		"GET /devices/do-1/claim":             "GET /devices/do-9/claim",
 		"DELETE /devices/do-1/commands/c1":    "DELETE /devices/do-9/commands/c1",
 		"GET /devices/shelf":                  "GET /devices/do-9",

@@ -232,6 +232,8 @@ type Config struct {
 	// KnowsFormat reports whether payloads in a format can be read.
 	KnowsFormat func(format string) bool
 
+	// PublicURL is what the codes on devices point at, without a slash at the end.
+	PublicURL string
 	// Secure says that people reach us by https, also where something in front
 	// of this process ends TLS. Cookies then never travel in the clear.
 	Secure bool
@@ -244,6 +246,7 @@ type Config struct {
 
 type server struct {
 	Config
+	Labels  Labels
 	origins *http.CrossOriginProtection
 }
 
@@ -255,7 +258,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &server{Config: cfg, origins: http.NewCrossOriginProtection()}
+	s := &server{Config: cfg, Labels: Labels{Catalog: cfg.Catalog, PublicURL: cfg.PublicURL}, origins: http.NewCrossOriginProtection()}
 
 	// In its other modes gin writes to standard output.
 	gin.SetMode(gin.ReleaseMode)

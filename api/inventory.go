@@ -29,7 +29,6 @@ const issued = "issued"
 // listDevices answers with a page of devices, by ID, and where the next begins.
 // Those that nobody owns are asked for as state=issued, by administrators.
 func (s *server) listDevices(c *gin.Context) error {
-	ctx, p := c.Request.Context(), who(c)
 	q, err := deviceQuery(c)
 	if err != nil {
 		return err
@@ -37,27 +36,38 @@ func (s *server) listDevices(c *gin.Context) error {
 	if c.Query("state") == issued {
 		return s.listIssued(c, q)
 	}
-	var ok bool
-	devices := []device.Placed{}
-	if q.Scope, ok = scopeOf(p); ok {
-		q.Limit++ // one more shows whether there are more
-		if devices, err = s.Inventory.FindDevices(ctx, q); err != nil {
-			return err
-		}
-		q.Limit--
+	devices, next, err := s.findDevices(c, q)
+	if err != nil {
+		return err
 	}
-	views, next := []device.Placed{}, ""
-	for i, d := range devices {
-		if i == q.Limit {
-			next = devices[i-1].ID
-			break
-		}
-		if auth.Can(p, auth.Read, auth.Object{Tenant: d.Tenant, Region: d.Region}) {
-			views = append(views, d)
-		}
-	}
-	c.JSON(http.StatusOK, gin.H{"devices": views, "next": next})
+	c.JSON(http.StatusOK, gin.H{"devices": devices, "next": next})
 	return nil
+}
+
+// findDevices returns a page of what the caller may read, and the ID behind which
+// the next begins; empty where there is none.
+func (s *server) findDevices(c *gin.Context, q DeviceQuery) (page []device.Placed, next string, err error) {
+	p := who(c)
+	page = []device.Placed{}
+	in, ok := scopeOf(p)
+	if !ok {
+		return page, "", nil
+	}
+	limit := q.Limit
+	q.Scope, q.Limit = in, limit+1 // one more shows whether there are more
+	devices, err := s.Inventory.FindDevices(c.Request.Context(), q)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(devices) > limit {
+		devices, next = devices[:limit], devices[limit-1].ID
+	}
+	for _, d := range devices {
+		if auth.Can(p, auth.Read, auth.Object{Tenant: d.Tenant, Region: d.Region}) {
+			page = append(page, d)
+		}
+	}
+	return page, next, nil
 }
 
 type issuedView struct {
@@ -69,18 +79,19 @@ func (s *server) listIssued(c *gin.Context, q DeviceQuery) error {
 	if who(c).Role != auth.Administrator {
 		return errForbidden
 	}
+	limit := q.Limit
 	q.Limit++
 	devices, err := s.Inventory.FindIssued(c.Request.Context(), q)
 	if err != nil {
 		return err
 	}
-	views, next := []issuedView{}, ""
+	next := ""
+	if len(devices) > limit {
+		devices, next = devices[:limit], devices[limit-1].ID
+	}
+	views := make([]issuedView, len(devices))
 	for i, d := range devices {
-		if i == q.Limit-1 {
-			next = devices[i-1].ID
-			break
-		}
-		views = append(views, issuedView{d, issued})
+		views[i] = issuedView{d, issued}
 	}
 	c.JSON(http.StatusOK, gin.H{"devices": views, "next": next})
 	return nil

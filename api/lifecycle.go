@@ -102,7 +102,8 @@ func (s *server) revokeSecret(c *gin.Context) error {
 	return nil
 }
 
-// issueDevices answers with secrets and claim codes, the only time they are seen.
+// issueDevices answers with secrets and claim codes, the only time they are seen; or
+// with labels to print, beside which the secrets are a file.
 func (s *server) issueDevices(c *gin.Context) error {
 	p := who(c)
 	if p.Role != auth.Administrator {
@@ -118,6 +119,10 @@ func (s *server) issueDevices(c *gin.Context) error {
 	if in.Count < 1 || in.Count > device.MaxIssue {
 		return &invalidError{"count", "is not a whole number from 1 to 1000"}
 	}
+	sheet, err := s.sheet(c) // nothing is issued for labels that cannot be drawn
+	if err != nil {
+		return err
+	}
 	m, err := s.model(c.Request.Context(), in.Model)
 	if err != nil {
 		return err
@@ -125,6 +130,10 @@ func (s *server) issueDevices(c *gin.Context) error {
 	labels, err := s.Claims.Issue(c.Request.Context(), p.Login, m, in.Count)
 	if err != nil {
 		return err
+	}
+	if wantsHTML(c) {
+		sheet.Tags, sheet.Secrets = s.Labels.Issued(sheet.Lang, m, labels)
+		return s.showSheet(c, http.StatusCreated, sheet)
 	}
 	c.JSON(http.StatusCreated, gin.H{"devices": labels})
 	return nil
@@ -153,7 +162,8 @@ func (s *server) offer(c *gin.Context) error {
 	return nil
 }
 
-// reissueClaim answers with another claim code, the only time it is seen.
+// reissueClaim answers with another claim code, the only time it is seen; or with a
+// label to print.
 func (s *server) reissueClaim(c *gin.Context) error {
 	p := who(c)
 	if p.Role != auth.Administrator {
@@ -172,9 +182,21 @@ func (s *server) reissueClaim(c *gin.Context) error {
 	if err := device.CheckReason(in.Reason); err != nil {
 		return &invalidError{"reason", err.Error()}
 	}
+	sheet, err := s.sheet(c)
+	if err != nil {
+		return err
+	}
 	code, err := s.Claims.Reissue(c.Request.Context(), device.Order{Device: id, Account: p.Login, Reason: in.Reason})
 	if err != nil {
 		return err
+	}
+	if wantsHTML(c) {
+		tag := label.Tag{URL: s.Labels.DeviceURL(id), ID: id, Code: code}
+		if o, err := s.Claims.Offer(c.Request.Context(), id); err == nil {
+			tag.Name = o.Name.In(sheet.Lang) // who claims it at this moment goes without
+		}
+		sheet.Tags = []label.Tag{tag}
+		return s.showSheet(c, http.StatusCreated, sheet)
 	}
 	c.JSON(http.StatusCreated, gin.H{"device": id, "claim_code": code})
 	return nil

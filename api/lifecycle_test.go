@@ -65,7 +65,7 @@ func (w *world) Offer(_ context.Context, id string) (device.Offer, error) {
 		return device.Offer{}, farm.ErrNotFound
 	}
 	defer w.mu.Unlock()
-	return device.Offer{Device: id, Model: "pond", Left: 7}, w.enter()
+	return device.Offer{Device: id, Model: "pond", Name: farm.Text{Zh: "塘"}, Left: 7}, w.enter()
 }
 
 func (w *world) Reissue(_ context.Context, o device.Order) (string, error) {

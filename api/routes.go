@@ -44,6 +44,7 @@ func (s *server) routes() []route {
 		{get, "/devices", s.listDevices, false},
 		{post, "/devices", s.issueDevices, false},
 		{post, "/devices/import", s.importDevices, false},
+		{get, "/devices/labels", s.listLabels, false},
 		{get, "/devices/:id", s.getDevice, false},
 		{get, "/devices/:id/claim", s.offer, false},
 		{post, "/devices/:id/claim", s.claim, false},

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"tianhai/api"
 	"tianhai/cmd/internal/store"
 	"tianhai/farm"
 	"tianhai/ingest/device"
@@ -25,6 +25,7 @@ import (
 type deviceCommand struct {
 	List    deviceListCommand    `cmd:"" help:"List devices."`
 	Issue   deviceIssueCommand   `cmd:"" help:"Make devices with claim codes, for labels to print."`
+	Labels  deviceLabelsCommand  `cmd:"" help:"Draw labels to print for devices that were claimed or registered."`
 	Import  deviceImportCommand  `cmd:"" help:"Register devices from a CSV file, unless a line of it is wrong."`
 	Reissue deviceReissueCommand `cmd:"" help:"Give a device that nobody claimed another claim code, which is printed once."`
 	Suspend deviceSuspendCommand `cmd:"" help:"Keep a device out for now."`
@@ -86,35 +87,63 @@ type deviceIssueCommand struct {
 	Model string `required:"" help:"Of the devices."`
 	Count int    `required:"" help:"How many, at most 1000."`
 	Out   string `required:"" help:"New CSV file (id,model,secret,claim_code), readable by you alone. Secrets and codes cannot be shown again." placeholder:"FILE"`
+	Sheet string `help:"New HTML file of labels, to be printed from a browser. It holds the claim codes and no secrets." placeholder:"FILE"`
+	sheetFlags
 }
 
-// Run issues devices. The file is there before they are.
+// Run issues devices. The files are there before they are.
 func (c *deviceIssueCommand) Run(ctx context.Context) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	var sheet label.Sheet
+	var labels api.Labels
+	if c.Sheet != "" {
+		if sheet, labels, err = c.prepare(cfg); err != nil {
+			return err
+		}
+	}
 	return c.withStore(ctx, func(db *store.Store) error {
-		models, err := db.Models(ctx)
+		m, err := findModel(ctx, db, c.Model)
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(models, func(m device.Model) bool { return m.ID == c.Model })
-		if i < 0 {
-			return fmt.Errorf("model %s: %w", c.Model, farm.ErrNotFound)
-		}
-		out, err := os.OpenFile(c.Out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		out, err := newFile(c.Out)
 		if err != nil {
 			return err
 		}
-		labels, err := newIssuer(db).Issue(ctx, operator(), models[i], c.Count)
-		w := csv.NewWriter(out)
-		rows := [][]string{{"id", "model", "secret", "claim_code"}}
-		for _, l := range labels {
-			rows = append(rows, []string{l.ID, l.Model, l.Secret, l.Code})
+		var page *os.File
+		if c.Sheet != "" {
+			if page, err = newFile(c.Sheet); err != nil {
+				return errors.Join(err, out.Close(), os.Remove(c.Out))
+			}
 		}
-		if err := errors.Join(err, w.WriteAll(rows), out.Sync(), out.Close()); err != nil {
+		issued, err := newIssuer(db).Issue(ctx, operator(), m, c.Count)
+		tags, secrets := labels.Issued(c.Lang, m, issued)
+		_, failed := out.Write(secrets)
+		if err := errors.Join(err, failed, out.Sync(), out.Close()); err != nil {
 			return err
 		}
-		fmt.Printf("%d devices issued, see %s\n", len(labels), c.Out)
-		return nil
+		fmt.Printf("%d devices issued, see %s\n", len(issued), c.Out)
+		if page == nil {
+			return nil
+		}
+		sheet.Tags = tags
+		return fillSheet(page, sheet)
 	})
+}
+
+func findModel(ctx context.Context, db *store.Store, id string) (device.Model, error) {
+	models, err := db.Models(ctx)
+	if err != nil {
+		return device.Model{}, err
+	}
+	i := slices.IndexFunc(models, func(m device.Model) bool { return m.ID == id })
+	if i < 0 {
+		return device.Model{}, fmt.Errorf("model %s: %w", id, farm.ErrNotFound)
+	}
+	return models[i], nil
 }
 
 // deviceOrder is what every change to one device is told.

@@ -62,7 +62,7 @@ func (s *server) handler() (http.Handler, error) {
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Quarantine: s.journal,
 		History: s.desk, Jobs: records{s.store},
 		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake},
-		Hub:      s.hub, Catalog: s.texts, Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
+		Hub:      s.hub, Catalog: s.texts, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})
 	return s.routes(machines, scan, faces), nil
 }
