@@ -12,6 +12,8 @@ describe('in the words of the screen', () => {
     ['3 fields instead of 5', '这一行有 3 列，应为 5 列。'],
     ['"raft-1" is none of tea\'s', '“raft-1”不是 tea 的监测点。'],
     ['"1/7/2026" is not a time such as 2026-07-01T08:00:00+08:00', '“1/7/2026”不是时间，应写成 2026-07-01T08:00:00+08:00。'],
+    ['device raft-1 was not installed at any site at 2026-07-31T16:00:00Z', '2026-08-01 00:00:00 时 raft-1 还没有安装在任何监测点。可在设备页“安装地点”补填起始时间。'],
+    ['"坏了" is not a number', '“坏了”不是数。'],
     ['something that nobody foresaw', 'something that nobody foresaw'],
   ])('%s', (reason, words) => expect(faultWords(reason)).toBe(words))
 })

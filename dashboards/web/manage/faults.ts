@@ -1,5 +1,6 @@
 // What is wrong with a file or a form, as the server says it in English, in the words of
 // the screen. What is not known here stays as it is: better English than nothing.
+import { full } from '../shared/format'
 import { has, t } from '../shared/i18n'
 import type { Fault } from './types'
 
@@ -13,13 +14,25 @@ const patterns: [RegExp, string, string[]][] = [
   [/^(\S+) is in line (\d+) already$/, 'fault.repeated', ['value', 'line']],
   [/^"(.*)" is not registered$/, 'fault.unregistered', ['value']],
   [/^"(.*)" is none of (.+)'s$/, 'fault.not_theirs', ['value', 'tenant']],
-  [/^"(.*)" is not a time such as (\S+)$/, 'fault.no_time', ['value', 'example']],
+  [/^"(.*)" is not a time such as (\S+T\S+[+Z]\S*)$/, 'fault.no_time', ['value', 'example']],
   [/^there is no site$/, 'fault.no_site', []],
   [/^(\d+) fields instead of (\d+)$/, 'fault.fields', ['n', 'want']],
   [/^more than (\d+) devices$/, 'fault.too_many', ['n']],
   [/^there are more than these (\d+) faults$/, 'fault.more', ['n']],
   [/^is empty: the first line names the columns (\S+)$/, 'fault.empty', ['columns']],
   [/^is text neither in /, 'fault.encoding', []],
+  [/^device (\S+) was not installed at any site at (\S+)$/, 'fault.not_installed', ['device', 'time']],
+  [/^"(.*)" is not a number$/, 'fault.no_number', ['value']],
+  [/^"(.*)" has a decimal comma/, 'fault.comma', ['value']],
+  [/^"(.*)" does not say which is the day/, 'fault.ambiguous', ['value']],
+  [/^"(.*)" is not a time such as/, 'fault.no_moment', ['value']],
+  [/^(?:"" )?is empty; a time is needed$/, 'fault.empty_time', []],
+  [/^none is a time; there are: (.*)\. Name it/, 'fault.no_time_column', ['columns']],
+  [/^is not named, and no column of the file names it$/, 'fault.no_device', []],
+  [/^(\S+) is not known$/, 'fault.unknown', ['value']],
+  [/^is neither CSV nor a workbook/, 'fault.no_table', []],
+  [/^is an Excel file of before 2007/, 'fault.old_excel', []],
+  [/^unknown device$/, 'fault.unknown_device', []],
   [/^identifier .*$/, 'fault.identifier', []],
   [/^a key has 1 to (\d+) bytes$/, 'fault.key', ['n']],
   [/^ts is the time of a payload$/, 'fault.ts', []],
@@ -34,7 +47,7 @@ const patterns: [RegExp, string, string[]][] = [
 export function faultWords(reason: string): string {
   for (const [pattern, key, names] of patterns) {
     const found = pattern.exec(reason)
-    if (found) return t(key, Object.fromEntries(names.map((name, i) => [name, found[i + 1] ?? ''])))
+    if (found) return t(key, Object.fromEntries(names.map((name, i) => [name, name === 'time' ? full(Date.parse(found[i + 1]!)) : (found[i + 1] ?? '')])))
   }
   return reason
 }

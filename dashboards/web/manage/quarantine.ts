@@ -21,5 +21,5 @@ export function groups(frames: Frame[]): Group[] {
 
 /** A reason without the numbers and names that differ from frame to frame. */
 export function reasonClass(reason: string): string {
-  return reason.replace(/"(?:[^"\\]|\\.)*"/g, '"…"').replace(/\b\d+(?:\.\d+)?\b/g, '…')
+  return reason.replace(/\b\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)/g, '…').replace(/"(?:[^"\\]|\\.)*"/g, '"…"').replace(/\b\d+(?:\.\d+)?\b/g, '…')
 }

@@ -30,29 +30,27 @@ export class ApiError extends Error {
 /** Longest wait for an answer, in milliseconds. */
 export const deadline = 15_000
 
-/** The same where a file is sent. */
-export const uploadDeadline = 300_000
+/** The same where a file is sent over a bad line. */
+export const uploadDeadline = 30 * 60_000
 
 export const api = {
   get: <T>(path: string, signal?: AbortSignal) => request<T>('GET', path, undefined, signal),
   post: <T>(path: string, body: unknown) => request<T>('POST', path, body),
   put: <T>(path: string, body: unknown) => request<T>('PUT', path, body),
-  /** Sends a file as it is. It may take as long as a slow line needs. */
-  upload: <T>(path: string, file: Blob, type: string) => request<T>('POST', path, new Blob([file], { type })),
+  upload,
   delete: (path: string) => request<void>('DELETE', path),
 }
 
 async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const timer = new AbortController()
-  const raw = body instanceof Blob
-  const timeout = setTimeout(() => timer.abort(), raw ? uploadDeadline : deadline)
+  const timeout = setTimeout(() => timer.abort(), deadline)
   const abort = () => timer.abort()
   signal?.addEventListener('abort', abort)
   try {
     const answer = await fetch('/api/v1' + path, {
       method,
-      headers: body === undefined ? {} : { 'Content-Type': raw ? body.type : 'application/json' },
-      body: body === undefined || raw ? body : JSON.stringify(body),
+      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
       signal: timer.signal,
@@ -67,6 +65,27 @@ async function request<T>(method: string, path: string, body?: unknown, signal?:
     clearTimeout(timeout)
     signal?.removeEventListener('abort', abort)
   }
+}
+
+/** Sends a file as it is, and tells how much of it has gone, from 0 to 1: fetch cannot. */
+function upload<T>(path: string, file: Blob, type: string, progress: (part: number) => void = () => {}): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const xhr = new XMLHttpRequest()
+    xhr.open('POST', '/api/v1' + path)
+    xhr.setRequestHeader('Content-Type', type)
+    xhr.timeout = uploadDeadline
+    xhr.upload.onprogress = (e) => e.lengthComputable && e.total > 0 && progress(e.loaded / e.total)
+    xhr.upload.onload = () => progress(1)
+    xhr.onerror = () => reject(new ApiError('network'))
+    xhr.ontimeout = () => reject(new ApiError('timeout'))
+    xhr.onload = async () => {
+      setServerTime(xhr.getResponseHeader('Date'))
+      const answer = new Response(xhr.status === 204 ? null : xhr.responseText, { status: xhr.status })
+      if (!answer.ok) reject(await problem(answer))
+      else answer.json().then((body) => resolve(body as T), () => reject(new ApiError(`status_${xhr.status}`, xhr.status)))
+    }
+    xhr.send(file)
+  })
 }
 
 async function problem(answer: Response): Promise<ApiError> {
