@@ -31,7 +31,7 @@ type MendStore interface {
 
 // A Mender has frames replayed from quarantine when there is reason to hope:
 // when what decides how a device is read (its registration, model, format,
-// calibration, place or state, or this program) is not what it was at the last
+// calibration, place or state, a mapping, or this program) is not what it was at the last
 // replay. It looks at the result, not at who changed it, and so sees changes by
 // other processes too.
 type Mender struct {
@@ -42,15 +42,16 @@ type Mender struct {
 	// Changed has every other reader of frames look devices up anew. It is called
 	// before a change counts.
 	Changed func()
-	Version string        // of this program: another may read what this one cannot
+	// Version names what frames are read by beside their device: this program, and
+	// the mappings in force.
+	Version func() string
 	Every   time.Duration // 0: MendEvery
 	Logger  *slog.Logger  // nil discards
 	seen    map[string]string
 }
 
 // ReplayQuarantine has what devices have in quarantine replayed soon, all devices
-// where none is named: something was mended that a Mender cannot see, such as the
-// text of a mapping. Calls close together make one replay. Once it has returned
+// where none is named: something was mended that a Mender cannot see. Calls close together make one replay. Once it has returned
 // nil it will happen, whatever happens to this process.
 func (m *Mender) ReplayQuarantine(ctx context.Context, devices ...string) error {
 	return m.Store.ForgetMends(ctx, devices...)
@@ -118,7 +119,7 @@ func (m *Mender) fingerprint(ctx context.Context, device string) (string, error)
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %+v", m.Version, *p) // maps are printed in order
+	fmt.Fprintf(h, "%s %+v", m.Version(), *p) // maps are printed in order
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 

@@ -66,7 +66,12 @@ func (r *reader) read(ctx context.Context, file string, j *Job) (*sheet, *table,
 	b := &builder{reader: r, ctx: ctx, job: j, clock: newClock(zone), known: map[string]int32{}}
 	b.clock.since04 = t.since04
 	b.sheet = newSheet(cols)
-	err = b.fill(t)
+	if j.Backfill.Device != "" { // also where no row is good
+		_, _, err = b.device(nil)
+	}
+	if err == nil {
+		err = b.fill(t)
+	}
 	if err := errors.Join(err, t.close()); err != nil {
 		return nil, nil, err
 	}

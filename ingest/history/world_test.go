@@ -102,7 +102,9 @@ func (r *register) change(device string, do func(p *ingest.Profile)) {
 	defer r.mu.Unlock()
 	p := sonde(device)
 	do(p)
-	r.profiles[device], r.owners[device] = p, p.Installations[0].Place.Tenant
+	if r.profiles[device] = p; r.owners[device] == "" {
+		r.owners[device] = "oysters"
+	}
 }
 
 func (r *register) Owner(_ context.Context, device string) (string, error) {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +62,17 @@ func (l *Library) ByFormat(format string) (decode.Decoder, bool) {
 	defer l.mu.RUnlock()
 	m := l.mappings[name]
 	return m.decode, m.decode != nil
+}
+
+// Versions names the mappings in force, so that a change of any of them shows.
+func (l *Library) Versions() string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(l.mappings)) {
+		fmt.Fprintf(&b, "%s@%d ", name, l.mappings[name].version)
+	}
+	return b.String()
 }
 
 // Load reads the mappings. Before it first succeeds no frame may be decoded.
