@@ -65,6 +65,14 @@ func TestAppendLines(t *testing.T) {
 			ingest.Observation{Device: "b-1", Place: place, Time: at, ServerTime: true, Readings: good(t, "air.rain", 0.2)},
 			"air" + series + "rain=0.2,clock_flag=3i 1627776000123\n",
 		},
+		"over something else": {
+			ingest.Observation{Device: "b-1", Place: place, Time: at, Revises: true, Readings: good(t, "air.rain", 0.2)},
+			"air" + series + "rain=0.2,rain_flag=1i,clock_flag=1i 1627776000123\n",
+		},
+		"over something else, by server time": {
+			ingest.Observation{Device: "b-1", Place: place, Time: at, Revises: true, ServerTime: true, Readings: []ingest.Reading{{Quantity: do, Flag: ingest.Missing}}},
+			"water" + series + "dissolved_oxygen_flag=9i,clock_flag=3i 1627776000123\n",
+		},
 		"not finite": {
 			ingest.Observation{Device: "b-1", Place: place, Time: at, Readings: good(t, "water.ph", math.NaN(), "water.salinity", math.Inf(-1))},
 			"water" + series + "ph_flag=9i,salinity_flag=9i 1627776000123\n",

@@ -123,8 +123,8 @@ func isGone(err error) bool {
 	if !errors.As(err, &api) {
 		return errors.Is(err, jetstream.ErrMsgNotFound)
 	}
-	return api.ErrorCode == 10043 ||
-		api.ErrorCode == 10057 && (strings.Contains(api.Description, "not found") || strings.Contains(api.Description, "deleted"))
+	gone := func(text string) bool { return strings.Contains(api.Description, text) }
+	return api.ErrorCode == 10043 || api.ErrorCode == 10057 && (gone("not found") || gone("deleted") || gone("EOF"))
 }
 
 // QuarantinedDevices returns how many frames of each device are in quarantine.
