@@ -117,14 +117,11 @@ func (j *Journal) Release(ctx context.Context, places ...uint64) error {
 }
 
 // isGone reports JetStream's answer about a message that is not there (any more).
-// Error 10057 is any failure to delete, told apart by its text alone.
+// The client makes text of it.
 func isGone(err error) bool {
-	var api *jetstream.APIError
-	if !errors.As(err, &api) {
-		return errors.Is(err, jetstream.ErrMsgNotFound)
-	}
-	gone := func(text string) bool { return strings.Contains(api.Description, text) }
-	return api.ErrorCode == 10043 || api.ErrorCode == 10057 && (gone("not found") || gone("deleted") || gone("EOF"))
+	said := func(text string) bool { return strings.Contains(err.Error(), text) }
+	return errors.Is(err, jetstream.ErrMsgNotFound) || said("err_code=10043") ||
+		said("err_code=10057") && (said("not found") || said("deleted") || said("EOF"))
 }
 
 // QuarantinedDevices returns how many frames of each device are in quarantine.
