@@ -23,12 +23,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -319,38 +319,37 @@ func (j *Journal) Append(ctx context.Context, frames ...ingest.Frame) error {
 	if err := j.writable(); err != nil {
 		return j.busy(err, len(frames))
 	}
-	for p, some := range j.split(frames) {
-		if err := j.appendAll(ctx, p, some); err != nil {
-			return j.busy(err, len(frames))
-		}
+	if err := j.appendSplit(ctx, frames); err != nil {
+		return j.busy(err, len(frames))
 	}
 	return nil
 }
 
-// split sorts frames by partition.
-func (j *Journal) split(frames []ingest.Frame) iter.Seq2[int, []ingest.Frame] {
-	return func(yield func(int, []ingest.Frame) bool) {
-		if len(frames) == 0 {
-			return
-		}
-		first := partition(frames[0].Device, j.partitions)
-		if !slices.ContainsFunc(frames, func(f ingest.Frame) bool {
-			return f.Device != frames[0].Device && partition(f.Device, j.partitions) != first
-		}) {
-			yield(first, frames)
-			return
-		}
-		sorted := make([][]ingest.Frame, j.partitions)
-		for _, f := range frames {
-			p := partition(f.Device, j.partitions)
-			sorted[p] = append(sorted[p], f)
-		}
-		for p, some := range sorted {
-			if len(some) > 0 && !yield(p, some) {
-				return
-			}
+// appendSplit keeps frames of several partitions side by side.
+func (j *Journal) appendSplit(ctx context.Context, frames []ingest.Frame) error {
+	if len(frames) == 0 {
+		return nil
+	}
+	first := partition(frames[0].Device, j.partitions)
+	if !slices.ContainsFunc(frames, func(f ingest.Frame) bool {
+		return f.Device != frames[0].Device && partition(f.Device, j.partitions) != first
+	}) {
+		return j.appendAll(ctx, first, frames)
+	}
+	sorted := make([][]ingest.Frame, j.partitions)
+	for _, f := range frames {
+		p := partition(f.Device, j.partitions)
+		sorted[p] = append(sorted[p], f)
+	}
+	failed := make([]error, j.partitions)
+	var lanes sync.WaitGroup
+	for p, some := range sorted {
+		if len(some) > 0 {
+			lanes.Go(func() { failed[p] = j.appendAll(ctx, p, some) })
 		}
 	}
+	lanes.Wait()
+	return errors.Join(failed...)
 }
 
 func (j *Journal) busy(err error, frames int) error {
