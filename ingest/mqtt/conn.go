@@ -4,17 +4,24 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/url"
 	"sync"
 	"time"
+
+	"tianhai/ingest"
+	"tianhai/ingest/packet"
 )
 
 // schemes says which need TLS.
 var schemes = map[string]bool{"tcp": false, "mqtt": false, "ssl": true, "tls": true, "mqtts": true}
 
 const (
-	bufferSize   = 64 << 10
+	// bufferSize holds the head of any message: a topic has up to 64 KiB.
+	bufferSize   = 68 << 10
+	skipHead     = packet.MaxHead + 2 + 1<<16 + 2
+	maxMessage   = ingest.MaxPayload + skipHead
 	writeTimeout = 10 * time.Second
 )
 
@@ -46,10 +53,19 @@ func withPort(u *url.URL, port string) string {
 // A bufferedConn spares paho, which reads byte by byte and writes packet by
 // packet, most of its system calls. What is written while an earlier write is
 // under way goes out together.
+//
+// Messages at QoS 0 and 1 never reach paho, for which each passes through three
+// goroutines: they go to the receiver, which acknowledges them by itself. paho
+// keeps everything else: the session, its pings, the commands.
 type bufferedConn struct {
 	net.Conn
 	r     *bufio.Reader
 	ended context.CancelCauseFunc
+
+	// These belong to the goroutine that reads.
+	receiver *receiver // nil where messages are paho's
+	ctx      context.Context
+	left     int // of the packet that paho is reading, in bytes
 
 	mu      sync.Mutex // guards what follows
 	change  *sync.Cond
@@ -66,7 +82,95 @@ func newConn(c net.Conn, end context.CancelCauseFunc) *bufferedConn {
 	return b
 }
 
-func (b *bufferedConn) Read(p []byte) (int, error) { return b.r.Read(p) }
+// divert sends messages to a receiver until ctx is done. It is called before the
+// first Read.
+func (b *bufferedConn) divert(ctx context.Context, r *receiver) {
+	r.acks = b
+	b.receiver, b.ctx = r, ctx
+}
+
+func (b *bufferedConn) Read(p []byte) (int, error) {
+	if b.receiver == nil {
+		return b.r.Read(p)
+	}
+	for b.left == 0 {
+		if err := b.next(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+// next takes a message, or finds out how long paho's next packet is.
+func (b *bufferedConn) next() error {
+	var head []byte
+	size := 0
+	for n := 2; size == 0; n++ {
+		var err error
+		if head, err = b.r.Peek(n); err != nil {
+			return err
+		}
+		if size, err = packet.Size(head); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !packet.IsPublish(head[0]):
+		b.left = size
+		return nil
+	case size > maxMessage:
+		return b.skip(size)
+	case size > bufferSize:
+		whole := make([]byte, size)
+		if _, err := io.ReadFull(b.r, whole); err != nil {
+			return err
+		}
+		return b.deliver(whole)
+	}
+	whole, err := b.r.Peek(size)
+	if err != nil {
+		return err
+	}
+	if err := b.deliver(whole); err != nil {
+		return err
+	}
+	_, err = b.r.Discard(size)
+	return err
+}
+
+func (b *bufferedConn) deliver(whole []byte) error {
+	p, err := packet.ReadPublish(whole)
+	if err != nil {
+		return err
+	}
+	if !b.receiver.receive(b.ctx, message{topic: string(p.Topic), payload: p.Payload, id: p.ID}) {
+		return context.Cause(b.ctx)
+	}
+	return nil
+}
+
+// skip reads over a message that is longer than any that is taken. It is
+// acknowledged, because it would come again for ever.
+func (b *bufferedConn) skip(size int) error {
+	head, err := b.r.Peek(skipHead)
+	if err != nil {
+		return err
+	}
+	p, err := packet.ReadStart(head)
+	if err != nil {
+		return err
+	}
+	m := message{topic: string(p.Topic), tooLong: size, id: p.ID}
+	if _, err := b.r.Discard(size); err != nil {
+		return err
+	}
+	if !b.receiver.receive(b.ctx, m) {
+		return context.Cause(b.ctx)
+	}
+	return nil
+}
 
 // Write returns when there is room in the buffer. An error of an earlier write
 // is returned by a later one.

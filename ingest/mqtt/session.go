@@ -154,6 +154,7 @@ func (s *Session) connection(ctx context.Context) error {
 			if err != nil {
 				return nil, err
 			}
+			c.divert(ctx, r)
 			opened.Store(c)
 			return c, nil
 		}))
@@ -195,7 +196,7 @@ func (s *Session) settings(ctx context.Context, r *receiver) *paho.ClientOptions
 		SetOrderMatters(true).SetAutoAckDisabled(true).
 		SetStore(noStore{}).
 		// Before CONNECT, because what the broker kept comes right after CONNACK.
-		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { r.receive(ctx, m) })
+		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { r.receivePaho(ctx, m) })
 	o.Servers = []*url.URL{s.url}
 	return o
 }

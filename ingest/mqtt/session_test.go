@@ -120,7 +120,10 @@ func (y *farmyard) Append(_ context.Context, frames ...ingest.Frame) error {
 	if y.shut {
 		return fmt.Errorf("append: %w", ingest.ErrBusy)
 	}
-	y.frames = append(y.frames, frames...)
+	for _, f := range frames {
+		f.Payload = bytes.Clone(f.Payload) // a journal does not hold on to it
+		y.frames = append(y.frames, f)
+	}
 	return nil
 }
 
