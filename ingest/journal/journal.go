@@ -212,20 +212,37 @@ func (j *Journal) createFrames(ctx context.Context) error {
 func (j *Journal) createReaders(ctx context.Context) error {
 	for _, reader := range []string{Store, Watch} {
 		for p := range j.partitions {
-			_, err := j.js.CreateOrUpdateConsumer(ctx, frames, jetstream.ConsumerConfig{
-				Durable:       cursor(reader, p),
-				FilterSubject: frameSubject + strconv.Itoa(p) + ".*",
-				DeliverPolicy: jetstream.DeliverAllPolicy,
-				AckPolicy:     jetstream.AckAllPolicy,
-				AckWait:       redeliverAfter,
-				MaxAckPending: maxAckPending,
-			})
+			err := j.createReader(ctx, reader, p)
+			if isDamaged(err) && j.srv != nil {
+				j.opt.Logger.WarnContext(ctx, "the cursor of a reader is damaged: it begins again with the oldest frame there is", "reader", reader, "partition", p)
+				if err = j.srv.forget(cursor(reader, p)); err == nil {
+					err = j.createReader(ctx, reader, p)
+				}
+			}
 			if err != nil {
 				return fmt.Errorf("create reader %s: %w", cursor(reader, p), err)
 			}
 		}
 	}
 	return nil
+}
+
+func (j *Journal) createReader(ctx context.Context, reader string, partition int) error {
+	_, err := j.js.CreateOrUpdateConsumer(ctx, frames, jetstream.ConsumerConfig{
+		Durable:       cursor(reader, partition),
+		FilterSubject: frameSubject + strconv.Itoa(partition) + ".*",
+		DeliverPolicy: jetstream.DeliverAllPolicy,
+		AckPolicy:     jetstream.AckAllPolicy,
+		AckWait:       redeliverAfter,
+		MaxAckPending: maxAckPending,
+	})
+	return err
+}
+
+// isDamaged reports that JetStream cannot read what it has of a reader.
+func isDamaged(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == 10012 // error creating store for consumer
 }
 
 func cursor(reader string, partition int) string { return reader + "-" + strconv.Itoa(partition) }

@@ -47,7 +47,29 @@ func startEmbedded(opt *Options) (*embedded, error) {
 		return nil, err
 	}
 	e := &embedded{opt: opt}
-	return e, e.start()
+	before := blocks(opt.Dir)
+	if err := e.start(); err != nil {
+		return e, err
+	}
+	for file, size := range blocks(opt.Dir) {
+		if was := before[file]; size < was {
+			opt.Logger.Warn("the end of a file of frames was torn, as by a power cut, and is cut off", "file", file, "bytes_cut", was-size, "bytes_left", size)
+		}
+	}
+	return e, nil
+}
+
+// blocks returns the size of every file of frames. JetStream cuts off a torn end
+// without a word.
+func blocks(dir string) map[string]int64 {
+	sizes := map[string]int64{}
+	paths, _ := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "*", "msgs", "*.blk")) // the pattern is well-formed
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			sizes[path] = info.Size()
+		}
+	}
+	return sizes
 }
 
 // start is called with mu held or before e is shared.
@@ -120,6 +142,12 @@ func (e *embedded) stop() {
 		e.srv.Shutdown()
 		e.srv.WaitForShutdown()
 	}
+}
+
+// forget removes the file in which JetStream keeps where a reader is. It opens no
+// reader whose file is torn.
+func (e *embedded) forget(reader string) error {
+	return os.Remove(filepath.Join(e.opt.Dir, "jetstream", "$G", "streams", frames, "obs", reader, "o.dat"))
 }
 
 // probe writes and removes a file in dir.
