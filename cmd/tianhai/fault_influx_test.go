@@ -172,7 +172,7 @@ func TestInfluxFaults(t *testing.T) {
 	} {
 		before := f.spoilt.Load()
 		f.fault.Store(&fault.spoil)
-		waitFor(t, fault.name+" to be met", time.Minute, func() bool { return f.spoilt.Load() >= before+3 })
+		waitFor(t, fault.name+" to be met", time.Minute, func() bool { return f.spoilt.Load() >= before+2 })
 		if fault.told != "" {
 			waitFor(t, fault.name+" to be told", 30*time.Second, func() bool {
 				r := x.s.ready()
@@ -260,11 +260,7 @@ func TestInfluxBucketDropped(t *testing.T) {
 	x.load()
 	x.more(1000)
 	x.execute("DROP DATABASE tianhai")
-	for _, s := range x.senders {
-		s.mu.Lock()
-		s.gone = len(s.acked)
-		s.mu.Unlock()
-	}
+	x.mark(func(s *sender, sent int) { s.gone = sent })
 	x.more(2000)
 	x.sum()
 }

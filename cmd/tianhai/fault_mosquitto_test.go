@@ -85,7 +85,7 @@ func TestKillBehindMosquitto(t *testing.T) {
 	x := newTrial(t, "behind", 4)
 	x.behind()
 	x.load()
-	for range 4 {
+	for range 3 {
 		x.more(500)
 		x.s.kill()
 		x.more(500)
@@ -107,7 +107,7 @@ func TestKillMosquitto(t *testing.T) {
 	x := newTrial(t, "broker", 4)
 	m := x.behind()
 	x.load()
-	const kills = 4
+	const kills = 3
 	for range kills {
 		x.more(1000)
 		m.p.stop()

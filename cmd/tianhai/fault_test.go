@@ -30,6 +30,9 @@ type sender struct {
 	mu    sync.Mutex // guards what follows
 	acked []bool     // by number, of all that were sent
 	gone  int        // frames before this one may have been deleted by somebody
+	// Frames from the first of these on to the second may be lost, because the file
+	// that held them was torn.
+	torn [2]int
 }
 
 // Of every so many frames one cannot be read.
@@ -197,6 +200,21 @@ func (x *trial) load(some ...*sender) {
 	}
 }
 
+// mark notes what every sender has sent so far.
+func (x *trial) mark(note func(s *sender, sent int)) {
+	for _, s := range x.senders {
+		s.mu.Lock()
+		note(s, len(s.acked))
+		s.mu.Unlock()
+	}
+}
+
+// again lets the load begin anew after rest.
+func (x *trial) again() {
+	x.stop = make(chan struct{})
+	x.load()
+}
+
 // rest ends the load.
 func (x *trial) rest() {
 	select {
@@ -274,7 +292,18 @@ func quarantined(b *browser, device string) (all []setAside) {
 // An account is a sum over all senders.
 type account struct {
 	sent, acked, stored, aside, extra int
-	lost, wrong                       []string
+	lost                              []loss
+	wrong                             []string
+}
+
+// A loss is an acknowledged frame that is nowhere.
+type loss struct {
+	s *sender
+	n int
+}
+
+func (l loss) String() string {
+	return fmt.Sprintf("%s: frame %d of %d", l.s.device, l.n, len(l.s.acked))
 }
 
 func (a account) String() string {
@@ -302,7 +331,7 @@ func (a *account) add(s *sender, f found) {
 		case isStored && belongsAside, isAside && !belongsAside:
 			a.wrong = append(a.wrong, fmt.Sprintf("%s: frame %d is in the wrong place; quarantined for %q", s.device, n, reason))
 		case !isStored && !isAside && acked:
-			a.lost = append(a.lost, fmt.Sprintf("%s: frame %d of %d", s.device, n, len(s.acked)))
+			a.lost = append(a.lost, loss{s, n})
 		}
 		switch {
 		case !acked && (isStored || isAside):
@@ -390,7 +419,7 @@ func (s *server) peak() uint64 {
 
 // memoryLimit is what a server may have had at most at the end of a fault. What
 // passes through is bounded by batches and windows, not by how long a fault lasts.
-const memoryLimit = 1 << 30
+const memoryLimit = 1536 << 20
 
 func (x *trial) bounded() {
 	x.t.Helper()

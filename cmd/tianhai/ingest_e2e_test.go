@@ -32,6 +32,7 @@ models:
 	for _, c := range sondeChannels {
 		fmt.Fprintf(&b, "      - {key: %s, quantity: water.%s}\n", c.field, c.field)
 	}
+	b.WriteString("    commands: [wipe]\n")
 	b.WriteString("accounts: [{login: keeper, name: 管理员, role: administrator}]\ndevices:\n")
 	for _, d := range devices {
 		fmt.Fprintf(&b, "  - {id: %s, tenant: reserve, model: sonde, site: estuary, from: %s, name: {zh: 水质仪, en: Sonde}}\n", d, from.Format(time.RFC3339))

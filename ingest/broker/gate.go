@@ -144,6 +144,7 @@ func (g *gate) OnSessionEstablish(cl *mqtt.Client, _ packets.Packet) {
 	l.holding = true
 	l.client = cl
 	l.settle = func() error { return g.settle(cl, l) }
+	l.linger = func(ahead time.Duration) { g.linger(cl, l, ahead) }
 	g.mu.Lock()
 	l.before, g.current[cl.ID] = g.current[cl.ID], cl
 	g.mu.Unlock()
@@ -236,6 +237,9 @@ func (g *gate) settled(cl *mqtt.Client) error {
 func (g *gate) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
 	if cl.Net.Inline {
 		return pk, nil
+	}
+	if l, ok := cl.Net.Conn.(*line); ok {
+		l.pace.heard(len(pk.Payload))
 	}
 	if g.hold(cl, pk) {
 		return pk, packets.ErrRejectPacket // acknowledged by settle

@@ -38,6 +38,10 @@ type line struct {
 	held   []ingest.Frame
 	acks   []byte // the PUBACKs of held
 
+	pace   pacer
+	paced  bool                // the log was told
+	linger func(time.Duration) // waits, for as long as the broker is open
+
 	deadline atomic.Int64 // Unix seconds, of what SetDeadline was told last
 }
 
@@ -50,6 +54,11 @@ func (l *line) Read(p []byte) (int, error) {
 	if len(l.held) > 0 {
 		if err := l.settle(); err != nil {
 			return 0, err
+		}
+	}
+	if l.pace.count > 0 {
+		if ahead := l.pace.wait(time.Now()); ahead > 0 {
+			l.linger(ahead)
 		}
 	}
 	return l.Conn.Read(p)
@@ -94,6 +103,20 @@ func (g *gate) settle(cl *mqtt.Client, l *line) error {
 	g.opt.Intake.Metrics.Acknowledged(len(l.held))
 	_, err = l.Write(l.acks)
 	return err
+}
+
+// linger leaves a device alone that sends too fast.
+func (g *gate) linger(cl *mqtt.Client, l *line, ahead time.Duration) {
+	if !l.paced {
+		l.paced = true
+		g.log.WarnContext(g.ctx, "device sends too fast and is heard more slowly from here on", "device", cl.ID, "messages_per_second", maxRate)
+	}
+	timer := time.NewTimer(ahead)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-g.ctx.Done():
+	}
 }
 
 // patiently offers something to the Intake until it is taken or Patience ends.
