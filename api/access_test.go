@@ -84,6 +84,11 @@ var access = map[string]struct {
 	"GET /mappings/:id":        {"/mappings/absent", "", [8]int{401, 403, 403, 403, 403, 403, 403, 404}},
 	"DELETE /mappings/:id":     {"/mappings/absent", "", [8]int{401, 403, 403, 403, 403, 403, 403, 404}},
 
+	"GET /retentions":         {"/retentions", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
+	"GET /retentions/preview": {"/retentions/preview", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
+	"PUT /retentions":         {"/retentions", `{"tenant":"oyster","keep_raw_days":90}`, [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
+	"DELETE /retentions":      {"/retentions?tenant=oyster", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
+
 	"GET /quarantine": {"/quarantine?device=do-1", "", [8]int{401, 404, 404, 404, 403, 403, 200, 200}},
 }
 

@@ -160,6 +160,17 @@ type Series interface {
 	Series(ctx context.Context, q SeriesQuery) (farm.Summary, error)
 }
 
+// Retentions knows and changes how long values are kept.
+type Retentions interface {
+	Retentions(ctx context.Context) (ingest.Retentions, error)
+	// ChangeRetention appends a change; farm.ErrNotFound when its tenant is unknown.
+	ChangeRetention(ctx context.Context, c ingest.RetentionChange) error
+	// PreviewRetention returns what would be deleted if it were a later time.
+	PreviewRetention(ctx context.Context, at time.Time) ([]ingest.Purge, error)
+	// CanDelete is ingest.ErrNoDelete where the store cannot delete.
+	CanDelete(ctx context.Context) error
+}
+
 // An AlertQuery asks for alerts; an empty Site is any.
 type AlertQuery struct {
 	Scope
@@ -226,6 +237,7 @@ type Config struct {
 	History    History
 	Jobs       Jobs
 	Mappings   Mappings
+	Retentions Retentions
 	Hub        *Hub
 	Catalog    *i18n.Catalog
 

@@ -67,6 +67,7 @@ func kinds() []kind {
 		{device.ErrClaim, http.StatusForbidden, "claim_refused"},
 		{farm.ErrNotFound, http.StatusNotFound, "not_found"},
 		{farm.ErrConflict, http.StatusConflict, "conflict"},
+		{ingest.ErrNoDelete, http.StatusConflict, "no_delete"},
 		{trace.ErrNoEvidence, http.StatusServiceUnavailable, "no_evidence"},
 		{ingest.ErrBusy, http.StatusServiceUnavailable, "busy"},
 		{context.DeadlineExceeded, http.StatusServiceUnavailable, "timeout"},
@@ -94,6 +95,9 @@ func newProblem(err error) problem {
 	}
 	if field, ok := errors.AsType[*trace.FieldError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: field.Field, Detail: field.Reason}
+	}
+	if keep, ok := errors.AsType[*ingest.RetentionError](err); ok {
+		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: keep.Field, Detail: keep.Reason}
 	}
 	if order, ok := errors.AsType[*history.OrderError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: order.Field, Detail: order.Reason}

@@ -69,6 +69,11 @@ func (s *server) routes() []route {
 		{post, "/batches", s.openBatch, false},
 		{post, "/batches/:id/close", s.closeBatch, false},
 
+		{get, "/retentions", s.listRetentions, false},
+		{put, "/retentions", s.setRetention, false},
+		{del, "/retentions", s.clearRetention, false},
+		{get, "/retentions/preview", s.previewRetention, false},
+
 		{get, "/quarantine", s.listQuarantine, false},
 		{post, backfillsPath, s.backfill, false},
 		{post, "/history/replays", s.replay, false},

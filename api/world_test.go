@@ -57,6 +57,10 @@ type world struct {
 	mappings []mapping.Version
 	tokens   map[string]auth.Principal
 	summary  farm.Summary
+	keeps    ingest.Retentions
+	purges   []ingest.Purge
+	noDelete bool // the time-series store is one that cannot
+	previews time.Time
 	asked    api.SeriesQuery
 	woken    int
 	fail     error  // what every method returns when set
@@ -276,6 +280,41 @@ func (w *world) Series(_ context.Context, q api.SeriesQuery) (farm.Summary, erro
 	return w.summary, w.enter()
 }
 
+func (w *world) Retentions(context.Context) (ingest.Retentions, error) {
+	defer w.mu.Unlock()
+	return slices.Clone(w.keeps), w.enter()
+}
+
+func (w *world) ChangeRetention(_ context.Context, c ingest.RetentionChange) error {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return err
+	}
+	if c.Tenant != "" && !slices.ContainsFunc(w.sites, func(s farm.Site) bool { return s.Tenant == c.Tenant }) {
+		return farm.ErrNotFound
+	}
+	w.keeps = append(w.keeps, c)
+	w.wrote++
+	return nil
+}
+
+func (w *world) PreviewRetention(_ context.Context, at time.Time) ([]ingest.Purge, error) {
+	defer w.mu.Unlock()
+	w.previews = at
+	return w.purges, w.enter()
+}
+
+func (w *world) CanDelete(context.Context) error {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return err
+	}
+	if w.noDelete {
+		return ingest.ErrNoDelete
+	}
+	return nil
+}
+
 func (w *world) Alerts(_ context.Context, q api.AlertQuery) ([]alert.Alert, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
@@ -410,7 +449,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, History: w, Jobs: w,
+		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, History: w, Jobs: w, Retentions: w,
 		Mappings:    &mapping.Desk{Store: w, Now: func() time.Time { return noon }},
 		KnowsFormat: func(format string) bool { return format == "json" },
 		Hub:         hub, Catalog: catalog, Now: func() time.Time { return noon },

@@ -10,6 +10,10 @@ import (
 	"tianhai/farm"
 )
 
+// ErrNoDelete reports that the time-series store has no way to delete a span of
+// time, so that no retention can be kept.
+var ErrNoDelete = errors.New("the time-series store cannot delete values, as InfluxDB 3 Core cannot")
+
 // Bounds on retention.
 const (
 	// RetentionDelay is how long after a change nothing goes because of it.

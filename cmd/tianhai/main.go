@@ -13,19 +13,20 @@ import (
 )
 
 type commands struct {
-	Serve    serveCommand    `cmd:"" help:"Run the server."`
-	Demo     demoCommand     `cmd:"" help:"Run the server with simulated farms, seeded accounts and batches."`
-	Verify   verifyCommand   `cmd:"" help:"Check a downloaded receipt offline."`
-	Account  accountCommand  `cmd:"" help:"Manage people's accounts."`
-	Device   deviceCommand   `cmd:"" help:"Manage devices: list, issue, import, suspend, resume, retire, rotate, revoke."`
-	Import   importCommand   `cmd:"" help:"Register tenants, sites, models, devices, products and accounts from a file."`
-	Backfill backfillCommand `cmd:"" help:"Bring old measurements in from a CSV file or a workbook."`
-	Replay   replayCommand   `cmd:"" help:"Read frames again that were stored wrongly, or not at all."`
-	Jobs     jobsCommand     `cmd:"" help:"List, follow and call off backfills and replays."`
-	Decode   decodeCommand   `cmd:"" help:"Read a device's payload and print what it says, or where it is at fault."`
-	Mapping  mappingCommand  `cmd:"" help:"How the JSON of other people's devices is read: list, show, try, save, delete."`
-	QC       qcCommand       `cmd:"" name:"qc" help:"Flag the values of a CSV file by QARTOD's tests."`
-	Health   healthCommand   `cmd:"" help:"Ask a running server whether it is ready; exit 0 if so."`
+	Serve     serveCommand     `cmd:"" help:"Run the server."`
+	Demo      demoCommand      `cmd:"" help:"Run the server with simulated farms, seeded accounts and batches."`
+	Verify    verifyCommand    `cmd:"" help:"Check a downloaded receipt offline."`
+	Account   accountCommand   `cmd:"" help:"Manage people's accounts."`
+	Device    deviceCommand    `cmd:"" help:"Manage devices: list, issue, import, suspend, resume, retire, rotate, revoke."`
+	Retention retentionCommand `cmd:"" help:"Say how long values are kept: list, set, clear, preview."`
+	Import    importCommand    `cmd:"" help:"Register tenants, sites, models, devices, products and accounts from a file."`
+	Backfill  backfillCommand  `cmd:"" help:"Bring old measurements in from a CSV file or a workbook."`
+	Replay    replayCommand    `cmd:"" help:"Read frames again that were stored wrongly, or not at all."`
+	Jobs      jobsCommand      `cmd:"" help:"List, follow and call off backfills and replays."`
+	Decode    decodeCommand    `cmd:"" help:"Read a device's payload and print what it says, or where it is at fault."`
+	Mapping   mappingCommand   `cmd:"" help:"How the JSON of other people's devices is read: list, show, try, save, delete."`
+	QC        qcCommand        `cmd:"" name:"qc" help:"Flag the values of a CSV file by QARTOD's tests."`
+	Health    healthCommand    `cmd:"" help:"Ask a running server whether it is ready; exit 0 if so."`
 }
 
 // parseArgs finds the command that the arguments ask for.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/influxdata/influxdb-client-go/v2/api"
+
 	"tianhai/ingest"
 )
 
@@ -32,6 +34,20 @@ func Encoder() func([]ingest.Observation) int {
 		b.reset()
 		return n
 	}
+}
+
+// AroundWrites calls functions before a client writes and after it was answered.
+func AroundWrites(c *Client, before, after func()) { c.writer = watched{c.writer, before, after} }
+
+type watched struct {
+	api.WriteAPIBlocking
+	before, after func()
+}
+
+func (w watched) WriteRecord(ctx context.Context, lines ...string) error {
+	w.before()
+	defer w.after()
+	return w.WriteAPIBlocking.WriteRecord(ctx, lines...)
 }
 
 // Hurry makes a roller work without rests.

@@ -3,7 +3,6 @@ package influx
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,9 +12,6 @@ import (
 	"tianhai/farm"
 	"tianhai/ingest"
 )
-
-// ErrNoDelete reports that the InfluxDB in use cannot delete a span of time.
-var ErrNoDelete = errors.New("this InfluxDB cannot delete values (3 Core has no delete): nothing goes until retention is set in the database itself")
 
 // purgeQuiet is how long nobody may have written to a day before something of it
 // is deleted: a backfill that takes days finds its days whole.
@@ -37,6 +33,7 @@ type Policy struct {
 	Tenant string                                      // required
 	Keep   func(medium farm.Medium) ingest.Keep        // how long its values are kept
 	Held   func(site string) (from time.Time, ok bool) // what is not older must stay, because a batch that is open needs it
+	At     time.Time                                   // only for Preview: as if it were later; zero is now
 }
 
 // A purge is a deletion of whole days of one series and medium.
@@ -97,6 +94,7 @@ func (c *Client) Preview(ctx context.Context, p Policy) ([]ingest.Purge, error) 
 // later call deletes them, unless the day's hours were deleted, too: then they stay
 // and are not seen.
 func (c *Client) Purge(ctx context.Context, p Policy) (days int, err error) {
+	p.At = time.Time{}
 	plan, err := c.plan(ctx, p)
 	if err != nil {
 		return 0, fmt.Errorf("plan retention: %w", err)
@@ -178,6 +176,9 @@ func (c *Client) plan(ctx context.Context, p Policy) ([]purge, error) {
 		return nil, err
 	}
 	now := c.opt.Now()
+	if p.At.After(now) {
+		now = p.At
+	}
 	var plan []purge
 	err = c.markedDays(ctx, p.Tenant, "", "", time.UnixMilli(minTime), now.Add(-least), func(d markedDay) {
 		for _, m := range farm.Media() {
@@ -194,7 +195,10 @@ func (c *Client) plan(ctx context.Context, p Policy) ([]purge, error) {
 // addPurges adds what is to be deleted of one medium of a day.
 func addPurges(plan []purge, d markedDay, m farm.Medium, keep ingest.Keep, held func(string) (time.Time, bool), now time.Time) []purge {
 	end := time.UnixMilli(d.day).Add(dayLength)
-	done := d.purged[m]
+	done, measured := d.purged[m]
+	if !measured {
+		return plan
+	}
 	if done == 0 {
 		from, open := held(d.site)
 		if d.stale() || now.Sub(markedAt(d.marked)) < purgeQuiet || open && end.After(from) {
@@ -240,7 +244,7 @@ func joined(plan []purge) []purge {
 // A deleter deletes a span of one series.
 type deleter func(ctx context.Context, measurement string, k mark, from, to time.Time) error
 
-// CanDelete returns ErrNoDelete where InfluxDB has no way to delete a span of time.
+// CanDelete returns ingest.ErrNoDelete where InfluxDB has no way to delete a span of time.
 func (c *Client) CanDelete(ctx context.Context) error {
 	_, err := c.deleter(ctx)
 	return err
@@ -256,7 +260,7 @@ func (c *Client) deleter(ctx context.Context) (deleter, error) {
 	case strings.HasPrefix(version, "2"):
 		return c.deleteV2, nil
 	}
-	return nil, ErrNoDelete
+	return nil, ingest.ErrNoDelete
 }
 
 // deleteV1 deletes in every retention policy of the database: 1.8 knows no other way.

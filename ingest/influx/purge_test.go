@@ -289,10 +289,10 @@ func TestPurgeNeedsDeletion(t *testing.T) {
 		return true
 	})
 	c := dial(t, opt)
-	if err := c.CanDelete(t.Context()); !errors.Is(err, influx.ErrNoDelete) {
+	if err := c.CanDelete(t.Context()); !errors.Is(err, ingest.ErrNoDelete) {
 		t.Errorf("CanDelete on 3: %v", err)
 	}
-	if _, err := c.Purge(t.Context(), keep("t", 40, 0, 0)); !errors.Is(err, influx.ErrNoDelete) {
+	if _, err := c.Purge(t.Context(), keep("t", 40, 0, 0)); !errors.Is(err, ingest.ErrNoDelete) {
 		t.Errorf("Purge on 3: %v", err)
 	}
 	if n := b.count(t, "t", "water.ph", spring.Add(-200*aDay), spring.Add(time.Millisecond)); n != 100*72 {

@@ -167,14 +167,19 @@ func (r *Roller) rollSeries(ctx context.Context, ready []staleDay) error {
 		lines = hours.appendLines(lines, d.mark, HourSuffix)
 		lines = days.appendLines(lines, d.mark, DaySuffix)
 		rolled = appendMark(rolled, d.mark, FieldRolled, d.marked)
-		if len(d.purged) > 0 {
-			frozen++
-			for m, v := range d.purged { // have what came late deleted, too, while the hours are there to be read
-				if v == purging(purgeRaw)+1 {
-					rolled = appendMark(rolled, d.mark, PurgedField(m), int64(purging(purgeRaw)))
-				}
+		for _, m := range hours.media() {
+			rolled = appendMark(rolled, d.mark, PurgedField(m), 0)
+		}
+		late := 0
+		for m, v := range d.purged {
+			if v > 0 {
+				late = 1
+			}
+			if v == purging(purgeRaw)+1 { // have what came late deleted, too, while the hours are there to be read
+				rolled = appendMark(rolled, d.mark, PurgedField(m), int64(purging(purgeRaw)))
 			}
 		}
+		frozen += late
 	}
 	if err := r.client.put(ctx, lines); err != nil {
 		return err
@@ -211,7 +216,7 @@ func (c *Client) put(ctx context.Context, lines []byte) error {
 type staleDay struct {
 	mark
 	marked int64
-	purged map[farm.Medium]int // what retention has deleted, as PurgedField has it
+	purged map[farm.Medium]int // as PurgedField has it; a medium that is not there was not rolled up
 }
 
 func (d staleDay) sameSeries(o staleDay) bool {
@@ -261,7 +266,7 @@ func (c *Client) markedDays(ctx context.Context, tenant, site, device string, fr
 			d.mark = mark{s.Tags[TagDevice], s.Tags[TagRegion], s.Tags[TagSite], s.Tags[TagTenant], int64(ms)}
 			d.marked = int64(marked)
 			for i, m := range all {
-				if level, ok := row[3+i].(float64); ok && level > 0 {
+				if level, ok := row[3+i].(float64); ok {
 					if d.purged == nil {
 						d.purged = map[farm.Medium]int{}
 					}

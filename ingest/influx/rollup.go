@@ -101,6 +101,17 @@ func (r rollup) days() rollup {
 	return all
 }
 
+// media returns what was measured in.
+func (r rollup) media() []farm.Medium {
+	var all []farm.Medium
+	for k := range r {
+		if !slices.Contains(all, k.medium) {
+			all = append(all, k.medium)
+		}
+	}
+	return all
+}
+
 // appendLines writes one line for each medium and time, in order.
 func (r rollup) appendLines(dst []byte, s mark, suffix string) []byte {
 	keys := make([]cellKey, 0, len(r))

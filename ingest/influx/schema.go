@@ -59,8 +59,9 @@ const (
 )
 
 // PurgedField returns the integer field of a mark that says what retention has
-// deleted of the day's readings in a medium: 1 has begun with the readings, 2 they
-// are gone; 3 and 4 its hours too, 5 and 6 its day too.
+// deleted of the day's readings in a medium: 0 nothing, 1 has begun with the
+// readings, 2 they are gone; 3 and 4 its hours too, 5 and 6 its day too. A medium in
+// which nothing was measured has no such field.
 func PurgedField(m farm.Medium) string { return string(m) + "_purged" }
 
 // Measurement returns the measurement that holds the quantity.

@@ -221,6 +221,16 @@ func loadPassword(file string) (string, error) {
 	return password, nil
 }
 
+// ServerToken returns the credentials of the server that keeps its data in a
+// directory, for another process of the same owner.
+func ServerToken(dir string) (string, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, passwordFile))
+	if err != nil {
+		return "", fmt.Errorf("read password: %w", err)
+	}
+	return serverUser + ":" + strings.TrimSpace(string(raw)), nil
+}
+
 func checkLoopback(ctx context.Context, addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
