@@ -3,6 +3,7 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -201,5 +202,74 @@ func TestQuarantineIsReplayed(t *testing.T) {
 	})
 	if out := s.run("jobs"); strings.Count(out, "replay") < 3 {
 		t.Errorf("jobs: %s", out)
+	}
+}
+
+// Two weeks of readings that a device stored while it was cut off come in bursts
+// of arrays, out of order, between live ones. Each lands at its own time, with the
+// calibration and at the site of that time, and wakes nobody.
+func TestTwoWeeksOfOutage(t *testing.T) {
+	s := newShore(t)
+	s.server = startServer(t, "serve", s.data)
+	li := s.browser("li")
+	now := time.Now().UTC().Truncate(time.Minute)
+	start, calibrated := now.Add(-14*24*time.Hour), now.Add(-7*24*time.Hour)
+	if status, answer := li.send("POST", "/api/v1/devices/sonde/calibrations", fmt.Appendf(nil, `{"channel":"t","slope":1,"offset":-2,"from":%q}`, calibrated.Format(time.RFC3339))); status != http.StatusCreated {
+		t.Fatalf("calibrate: %d %s", status, answer)
+	}
+	sonde := meter(t, s.server, "sonde", s.secret)
+	if sonde == nil {
+		t.Fatal("the sonde was not let in")
+	}
+	send := func(payload string) {
+		t.Helper()
+		if tok := sonde.Publish("th/sonde/up", 1, false, payload); !tok.WaitTimeout(20*time.Second) || tok.Error() != nil {
+			t.Fatalf("publish: %v", tok.Error())
+		}
+	}
+	send(fmt.Sprintf(`{"ts":%d,"t":25,"do":6}`, now.UnixMilli()))
+	const every, n, burst = 10 * time.Minute, 14 * 24 * 6, 96
+	for _, odd := range []int{1, 0} { // as one that uploads from two buffers
+		for b := odd; b < n/burst; b += 2 {
+			var rows []string
+			for i := b * burst; i < (b+1)*burst; i++ {
+				rows = append(rows, fmt.Sprintf(`{"ts":%d,"t":%.2f,"do":0.5}`, start.Add(time.Duration(i)*every).UnixMilli(), 25+float64(i%50)/100))
+			}
+			send("[" + strings.Join(rows, ",") + "]")
+		}
+	}
+	send(fmt.Sprintf(`{"ts":%d,"t":25.1,"do":6}`, now.Add(time.Second).UnixMilli()))
+
+	waitFor(t, "all of it to be stored", time.Minute, func() bool { return s.count("temperature") == n+2 })
+	for _, row := range queryInflux(t, s.Influx, embeddedToken(t, s.data), "SELECT temperature, site, clock_flag FROM water") {
+		at := time.UnixMilli(int64(row[0].(float64))).UTC()
+		i := int(at.Sub(start) / every)
+		if i >= n {
+			continue // live
+		}
+		want := 25 + float64(i%50)/100
+		if !at.Before(calibrated) {
+			want -= 2
+		}
+		if got := row[1].(float64); got < want-1e-9 || got > want+1e-9 || row[2] != "raft-1" || row[3] != nil || at.Sub(start)%every != 0 {
+			t.Fatalf("%s: %v, want %.2f at raft-1", at, row, want)
+		}
+	}
+	live := queryInflux(t, s.Influx, embeddedToken(t, s.data), fmt.Sprintf("SELECT temperature, temperature_flag, dissolved_oxygen_flag FROM water WHERE time >= %dms", now.UnixMilli()))
+	if len(live) != 2 || live[1][2] != nil || live[1][3] != nil {
+		t.Errorf("the live readings were flagged by old ones: %v", live)
+	}
+	waitFor(t, "the alerts to have seen it", 30*time.Second, func() bool {
+		resp, err := http.Get(s.HTTP + "/metrics")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		raw, err := io.ReadAll(resp.Body)
+		return err == nil && strings.Contains(string(raw), `tianhai_journal_lag_records{reader="watch"} 0`)
+	})
+	var alerts struct{ Alerts []any }
+	if li.getJSON("/api/v1/alerts", &alerts); len(alerts.Alerts) != 0 {
+		t.Errorf("old readings raised alarms: %v", alerts.Alerts)
 	}
 }
