@@ -56,6 +56,10 @@ var access = map[string]struct {
 	"DELETE /devices/:id/secret": {"/devices/do-1/secret", "", [8]int{401, 404, 404, 404, 403, 403, 204, 204}},
 	"GET /devices/:id/events":    {"/devices/do-1/events", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 
+	"GET /devices/:id/aliases":    {"/devices/do-1/aliases", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"POST /devices/:id/aliases":   {"/devices/do-1/aliases", `{"alias":"ac1f09fffe000001"}`, [8]int{401, 404, 404, 404, 403, 403, 403, 201}},
+	"DELETE /devices/:id/aliases": {"/devices/do-1/aliases?alias=eui", "", [8]int{401, 404, 404, 404, 403, 403, 403, 404}},
+
 	"GET /devices/:id/calibrations":   {"/devices/do-1/calibrations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /devices/:id/calibrations":  {"/devices/do-1/calibrations", `{"channel":"t","slope":1}`, [8]int{401, 404, 404, 404, 403, 403, 201, 201}},
 	"GET /devices/:id/installations":  {"/devices/do-1/installations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},

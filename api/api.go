@@ -206,6 +206,13 @@ type Quarantine interface {
 	Quarantined(ctx context.Context, device string, after uint64, limit int) ([]ingest.Quarantined, error)
 }
 
+// Aliases keeps by what names others know a device.
+type Aliases interface {
+	Aliases(ctx context.Context, device string) ([]device.Alias, error)
+	AddAlias(ctx context.Context, a device.Alias) error // farm.ErrConflict where another device has it
+	DeleteAlias(ctx context.Context, device, alias string) error
+}
+
 // Mappings keeps how the JSON of other people's devices is read; *mapping.Desk
 // does.
 type Mappings interface {
@@ -238,6 +245,7 @@ type Config struct {
 	Jobs       Jobs
 	Mappings   Mappings
 	Retentions Retentions
+	Aliases    Aliases
 	Hub        *Hub
 	Catalog    *i18n.Catalog
 

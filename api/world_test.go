@@ -55,6 +55,7 @@ type world struct {
 	orders   []history.Backfill // previewed or taken
 	files    []string           // the same
 	mappings []mapping.Version
+	aliases  []device.Alias
 	tokens   map[string]auth.Principal
 	summary  farm.Summary
 	keeps    ingest.Retentions
@@ -450,6 +451,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 	}
 	return api.Config{
 		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, History: w, Jobs: w, Retentions: w,
+		Aliases:     w,
 		Mappings:    &mapping.Desk{Store: w, Now: func() time.Time { return noon }},
 		KnowsFormat: func(format string) bool { return format == "json" },
 		Hub:         hub, Catalog: catalog, Now: func() time.Time { return noon },

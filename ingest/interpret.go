@@ -68,8 +68,23 @@ type Quality interface {
 	Flag(s Sample) Flag
 }
 
+// A Chain reads frames of formats in which messages refer to earlier ones, such as
+// Sparkplug. Each reader of the journal needs its own.
+type Chain interface {
+	// Owner returns whose readings a frame of such a format holds, which may be
+	// another than who sent it; false for every other format.
+	Owner(f *Frame) (device string, ok bool)
+	// Read returns what a frame says. It is given every frame for which Owner
+	// reports true, in the order of the journal and after a crash again from the
+	// cursor on. Its error means that the frame must be quarantined.
+	Read(ctx context.Context, f *Frame) ([]Value, error)
+	// Keep returns nil once what Read has learned outlives a crash. The reader's
+	// cursor passes no frame before that.
+	Keep(ctx context.Context) error
+}
+
 // An Interpreter turns frames into observations: decode, place, calibrate, flag.
-// All fields are needed. It may be used concurrently as far as Quality may; one
+// All fields without another word are needed. It may be used concurrently as far as Quality may; one
 // Quality must not serve two readers of the journal, because each of them passes
 // every frame through it.
 type Interpreter struct {
@@ -77,6 +92,7 @@ type Interpreter struct {
 	// Decode returns the decoder of a format, or of a content type.
 	Decode  func(format string) (decoder func(payload []byte) ([]Value, error), known bool)
 	Quality Quality
+	Chain   Chain // nil: there are no such formats
 }
 
 // Interpret returns what a frame says, one observation for each moment, oldest
@@ -102,7 +118,7 @@ func (in *Interpreter) Interpret(ctx context.Context, f Frame) ([]Observation, e
 // Read is Interpret for values that came as something else than a payload, such
 // as a row of a file.
 func (in *Interpreter) Read(ctx context.Context, f Frame, values []Value) ([]Observation, error) {
-	p, err := in.profile(ctx, &f)
+	p, err := in.profile(ctx, f.Device, f.Received)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +129,12 @@ func (in *Interpreter) Read(ctx context.Context, f Frame, values []Value) ([]Obs
 
 // transcribe is Interpret, with the observations at the end of t.
 func (in *Interpreter) transcribe(ctx context.Context, f *Frame, t *transcript) error {
-	p, err := in.profile(ctx, f)
+	if in.Chain != nil {
+		if owner, ok := in.Chain.Owner(f); ok {
+			return in.follow(ctx, owner, f, t)
+		}
+	}
+	p, err := in.profile(ctx, f.Device, f.Received)
 	if err != nil {
 		return err
 	}
@@ -129,18 +150,55 @@ func (in *Interpreter) transcribe(ctx context.Context, f *Frame, t *transcript) 
 	return in.settle(p, f, values, t)
 }
 
-// profile returns what must be known of the frame's device, which must have been
-// believed when the frame came.
-func (in *Interpreter) profile(ctx context.Context, f *Frame) (*Profile, error) {
-	p, err := in.Profiles.Profile(ctx, f.Device)
+// follow reads a frame of a chain, which counts there also where its device is not
+// known. One without values, such as a death, is nothing to quarantine.
+func (in *Interpreter) follow(ctx context.Context, owner string, f *Frame, t *transcript) error {
+	p, unfit := in.profile(ctx, owner, f.Received)
+	if bad := (*FrameError)(nil); unfit != nil && !errors.As(unfit, &bad) {
+		return unfit
+	}
+	values, err := in.Chain.Read(ctx, f)
+	switch {
+	case err == nil && len(values) == 0:
+		return nil
+	case unfit != nil:
+		return unfit
+	case err != nil:
+		return &FrameError{FaultDecode, err}
+	}
+	return in.settle(p, f, values, t)
+}
+
+// owner returns the device that a frame is to be quarantined for.
+func (in *Interpreter) owner(f *Frame) string {
+	if in.Chain != nil {
+		if device, ok := in.Chain.Owner(f); ok {
+			return device
+		}
+	}
+	return f.Device
+}
+
+// keep has the chain keep what it learned.
+func (in *Interpreter) keep(ctx context.Context) error {
+	if in.Chain == nil {
+		return nil
+	}
+	return in.Chain.Keep(ctx)
+}
+
+// profile returns what must be known of a device, which must have been believed
+// when its frame came.
+func (in *Interpreter) profile(ctx context.Context, device string, received time.Time) (*Profile, error) {
+	p, err := in.Profiles.Profile(ctx, device)
 	if errors.Is(err, ErrUnknownDevice) {
 		return nil, &FrameError{FaultDevice, err}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up device %s: %w", f.Device, err)
+		return nil, fmt.Errorf("look up device %s: %w", device, err)
 	}
-	if !p.Barred.IsZero() && !f.Received.Before(p.Barred) {
-		return nil, fault(FaultDevice, "device %s is suspended or retired since %s", f.Device, p.Barred.Format(time.RFC3339))
+	if !p.Barred.IsZero() && !received.Before(p.Barred) {
+		return nil, fault(FaultDevice, "device %s is suspended or retired since %s", device, p.Barred.Format(time.RFC3339))
 	}
 	return p, nil
 }
@@ -148,9 +206,9 @@ func (in *Interpreter) profile(ctx context.Context, f *Frame) (*Profile, error) 
 // settle makes observations of values, at the end of t.
 func (in *Interpreter) settle(p *Profile, f *Frame, values []Value, t *transcript) error {
 	if len(p.Installations) == 0 {
-		return fault(FaultPlace, "device %s is not installed at any site", f.Device)
+		return fault(FaultPlace, "device %s is not installed at any site", cmp.Or(p.Device, f.Device))
 	}
-	a := account{quality: in.Quality, profile: p, frame: f, received: f.Received.UTC().Truncate(time.Millisecond), transcript: t, first: len(t.observations)}
+	a := account{device: cmp.Or(p.Device, f.Device), quality: in.Quality, profile: p, frame: f, received: f.Received.UTC().Truncate(time.Millisecond), transcript: t, first: len(t.observations)}
 	a.settleTimes(values)
 	for i := range values {
 		a.add(&values[i])
@@ -164,7 +222,8 @@ func (in *Interpreter) settle(p *Profile, f *Frame, values []Value, t *transcrip
 // An account is what one frame says, put together value by value.
 type account struct {
 	*transcript
-	first    int // of the frame's observations in the transcript
+	device   string // which may be called otherwise in the frame
+	first    int    // of the frame's observations in the transcript
 	quality  Quality
 	profile  *Profile
 	frame    *Frame
@@ -220,7 +279,7 @@ func (a *account) add(v *Value) {
 		return
 	}
 	s := Sample{
-		Device: a.frame.Device, Channel: key, Quantity: ch.Quantity, Limits: ch.Limits,
+		Device: a.device, Channel: key, Quantity: ch.Quantity, Limits: ch.Limits,
 		Time: a.time(v), Missing: v.Missing,
 	}
 	if !v.Missing {
@@ -277,11 +336,11 @@ func (a *account) at(t time.Time, byServer bool) *Observation {
 	}
 	placed, ok := a.profile.At(t)
 	if !ok {
-		a.blame(FaultPlace, "device %s was not installed at any site at %s", a.frame.Device, t.Format(time.RFC3339))
+		a.blame(FaultPlace, "device %s was not installed at any site at %s", a.device, t.Format(time.RFC3339))
 		return nil
 	}
 	return a.begin(Observation{
-		Device: a.frame.Device, Place: placed.Place, Time: t, Received: a.received, ServerTime: byServer,
+		Device: a.device, Place: placed.Place, Time: t, Received: a.received, ServerTime: byServer,
 	}, len(a.profile.Channels))
 }
 

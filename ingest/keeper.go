@@ -164,9 +164,14 @@ func (k *Keeper) keep(ctx context.Context, b *batch) error {
 		if e == nil {
 			continue
 		}
-		if err := k.Quarantine.Quarantine(ctx, b.frames[i], e.Error()); err != nil {
+		f := b.frames[i]
+		f.Device = k.Interpreter.owner(&f)
+		if err := k.Quarantine.Quarantine(ctx, f, e.Error()); err != nil {
 			return err
 		}
+	}
+	if err := k.Interpreter.keep(ctx); err != nil {
+		return err
 	}
 	k.Metrics.passed(b, refused)
 	return nil

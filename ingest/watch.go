@@ -71,13 +71,13 @@ func (w *Watch) show(ctx context.Context, frames []Frame, t *transcript) error {
 	if err != nil {
 		return err
 	}
-	if len(t.observations) == 0 {
-		return nil
-	}
 	for _, watcher := range w.Watchers {
+		if len(t.observations) == 0 {
+			break
+		}
 		if err := w.trouble.outlast(ctx, func() error { return watcher.Observe(ctx, t.observations) }); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.trouble.outlast(ctx, func() error { return w.Interpreter.keep(ctx) })
 }

@@ -32,6 +32,7 @@ type deviceCommand struct {
 	Resume  deviceResumeCommand  `cmd:"" help:"Let a suspended device in again."`
 	Retire  deviceRetireCommand  `cmd:"" help:"Keep a device out for ever."`
 	Rotate  deviceRotateCommand  `cmd:"" help:"Give a device a new secret, which is printed once."`
+	Alias   deviceAliasCommand   `cmd:"" help:"Names by which others know a device: list, add, remove."`
 	Revoke  deviceRevokeCommand  `cmd:"" help:"Take a device's secrets away."`
 }
 

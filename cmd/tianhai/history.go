@@ -31,7 +31,7 @@ func newDesk(cfg config, db *store.Store, texts *i18n.Catalog, log *slog.Logger)
 	return &history.Desk{
 		Dir: cfg.path("history"), Store: db, Fleet: db, Decode: decode.ByFormat, // without mappings, which only a worker needs
 		Logger:   log,
-		Profiles: device.NewRegistry(device.RegistryOptions{Directory: db, MaxAge: freshFor, Logger: log}),
+		Profiles: device.NewRegistry(device.RegistryOptions{Directory: db, Aliases: db, MaxAge: freshFor, Logger: log}),
 		Quality:  func() (ingest.Quality, error) { return qc.New(tests) },
 		Names: func(quantity string) (names []string) {
 			for _, lang := range texts.Languages() {

@@ -78,6 +78,10 @@ func TestMapping(t *testing.T) {
 		settle(t, device.Publish("th/weather-9/up", 1, false, `{"data":{"T":2150}}`))
 		return len(queryInflux(t, s.Influx, token, `SELECT temperature FROM water WHERE device='weather-9' AND temperature = 21.5`)) > 0
 	})
+	waitFor(t, "what came before the mapping to be read after all", 90*time.Second, func() bool { return setAside() == 0 })
+	if rows := queryInflux(t, s.Influx, token, `SELECT temperature FROM water WHERE device='weather-9' AND temperature = 2`); len(rows) != 1 {
+		t.Errorf("of what came before the mapping there is %v", rows)
+	}
 	if out, err := runTianhai(t, "mapping", "list", "--data", data); err != nil || !strings.Contains(out, "weather  2 ") {
 		t.Errorf("list: %v\n%s", err, out)
 	}

@@ -204,7 +204,7 @@ func loadTests(cfg config) (qc.Config, error) {
 
 func (s *server) openMonitor(ctx context.Context) error {
 	s.hub = &api.Hub{}
-	s.registry = device.NewRegistry(device.RegistryOptions{Directory: s.store, Presence: s.hub, Logger: s.log})
+	s.registry = device.NewRegistry(device.RegistryOptions{Directory: s.store, Aliases: s.store, Presence: s.hub, Logger: s.log})
 	s.library = mapping.NewLibrary(s.store, s.mappingsChanged, s.log)
 	if err := s.library.Load(ctx); err != nil {
 		return err

@@ -25,6 +25,18 @@ func (u upkeep) Install(ctx context.Context, in device.Installation) error {
 	return u.Store.Install(ctx, in)
 }
 
+// AddAlias gives a device another name, which counts from the next frame on.
+func (u upkeep) AddAlias(ctx context.Context, a device.Alias) error {
+	defer u.registry.Forget(a.Device)
+	return u.Store.AddAlias(ctx, a)
+}
+
+// DeleteAlias takes a name away.
+func (u upkeep) DeleteAlias(ctx context.Context, id, alias string) error {
+	defer u.registry.Forget(id)
+	return u.Store.DeleteAlias(ctx, id, alias)
+}
+
 // models is the store, and has the registry learn what changed.
 type models struct {
 	*store.Store

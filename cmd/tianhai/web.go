@@ -61,8 +61,8 @@ func (s *server) handler() (http.Handler, error) {
 		KnowsFormat: s.knowsFormat, Commands: s.store, Queue: s.queue,
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Quarantine: s.journal,
 		History: s.desk, Jobs: records{s.store}, Retentions: retention{s.store, s.series},
-		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake},
-		Hub:      s.hub, Catalog: s.texts, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
+		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake}, Aliases: upkeep{s.store, s.registry},
+		Hub: s.hub, Catalog: s.texts, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})
 	return s.routes(machines, scan, faces), nil
 }

@@ -41,6 +41,7 @@ type Watcher interface {
 // RegistryOptions say what a Registry works with.
 type RegistryOptions struct {
 	Directory  Directory
+	Aliases    Aliases          // nil: devices have no other names
 	Presence   Watcher          // nil: nobody
 	MaxAge     time.Duration    // 0: DefaultMaxAge
 	MaxDevices int              // 0: DefaultMaxDevices
@@ -164,10 +165,7 @@ func (r *Registry) keep(device string, c cached, changes uint64) {
 }
 
 func (r *Registry) load(ctx context.Context, device string, now time.Time) (*ingest.Profile, error) {
-	if err := farm.CheckID(device); err != nil {
-		return nil, fmt.Errorf("%w: %w", ingest.ErrUnknownDevice, err)
-	}
-	d, err := r.opt.Directory.Device(ctx, device)
+	d, err := r.find(ctx, device)
 	if errors.Is(err, farm.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %s", ingest.ErrUnknownDevice, device)
 	} else if err != nil {
@@ -180,11 +178,11 @@ func (r *Registry) load(ctx context.Context, device string, now time.Time) (*ing
 	if !ok {
 		return nil, fmt.Errorf("%w: %s is of the unknown model %s", ingest.ErrUnknownDevice, device, d.Model)
 	}
-	installations, err := r.opt.Directory.Installations(ctx, device)
+	installations, err := r.opt.Directory.Installations(ctx, d.ID)
 	if err != nil {
 		return nil, err
 	}
-	calibrations, err := r.opt.Directory.Calibrations(ctx, device)
+	calibrations, err := r.opt.Directory.Calibrations(ctx, d.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -232,6 +230,11 @@ func (r *Registry) Forget(device string) {
 	defer r.mu.Unlock()
 	r.changes++
 	delete(r.profiles, device)
+	for name, c := range r.profiles { // other names of it, and names that were nobody's
+		if c.err != nil || c.profile.Device == device {
+			delete(r.profiles, name)
+		}
+	}
 }
 
 // ForgetAll does so for every device: after a model or a site was changed.

@@ -217,8 +217,8 @@ func (r *Replay) check(ctx context.Context, fleet Fleet, j *Job) error {
 		return wrong("devices", "are more than %d", MaxDevices)
 	}
 	for _, d := range r.Devices {
-		if err := farm.CheckID(d); err != nil {
-			return wrong("devices", "%v", err)
+		if d == "" || len(d) > ingest.MaxDevice {
+			return wrong("devices", "%q is the name of no device", d)
 		}
 		if err := mayTouch(ctx, fleet, j.Tenant, d); err != nil {
 			return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -162,9 +163,17 @@ func (s *Store) OpenJobs(ctx context.Context) ([]string, error) {
 	return ids, fail("read open jobs", err)
 }
 
-// Owner returns the tenant of a device; farm.ErrNotFound.
+// Owner returns the tenant of a device, by its ID or another name of it;
+// farm.ErrNotFound.
 func (s *Store) Owner(ctx context.Context, id string) (string, error) {
 	d, err := s.Device(ctx, id)
+	if !errors.Is(err, farm.ErrNotFound) {
+		return d.Tenant, err
+	}
+	if id, err = s.DeviceOfAlias(ctx, id); err != nil {
+		return "", err
+	}
+	d, err = s.Device(ctx, id)
 	return d.Tenant, err
 }
 

@@ -43,6 +43,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"command queue":      testCommandQueue,
 		"cancelled command":  testCancelCommand,
 		"mappings":           testMappings,
+		"aliases":            testAliases,
 		"presence":           testPresence,
 		"commands":           testCommands,
 		"alerts":             testAlerts,
