@@ -31,6 +31,10 @@ func TestLabels(t *testing.T) {
 	html := []string{"Accept", "text/html,*/*", "Accept-Language", "en"}
 	page("issued", 201, admin.do("POST", "/devices?stock=70x37&skip=3", `{"model":"pond","count":1}`, html...),
 		[]string{"pond-x", "<b>0000</b>-<b>0000</b>-<b>00000</b>", "claim this device", `download="secrets.csv"`, "--columns: 3", "--height: 37mm"}, []string{">s<", ",s,"})
+	form := append(html, "Content-Type", "application/x-www-form-urlencoded")
+	page("issued by a form", 201, admin.do("POST", "/devices?stock=plain", "model=pond&count=1", form...), []string{"pond-x", `download="secrets.csv"`}, nil)
+	page("reissued by a form", 201, admin.do("POST", "/devices/pond-x/claim-code", "reason=lost", form...), []string{"pond-x", "<b>1111</b>"}, nil)
+	want(t, "a form without a number", "count", admin.do("POST", "/devices", "model=pond&count=many", form...).problem(t).Field)
 	page("reissued", 201, admin.do("POST", "/devices/pond-x/claim-code", `{}`, html...), []string{"pond-x", "塘", "<b>1111</b>"}, []string{"download="})
 	page("of a site", 200, farmer.do("GET", "/devices/labels?site=raft-1", "", "Accept-Language", "zh"), []string{"do-1", "溶氧仪"}, []string{"shelf", "领取", "download="})
 	page("by name", 200, farmer.do("GET", "/devices/labels?id=do-1&id=shelf", ""), []string{"do-1", "一号蚝排", "shelf"}, nil)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -113,7 +114,10 @@ func (s *server) issueDevices(c *gin.Context) error {
 		Model string `json:"model"`
 		Count int    `json:"count"`
 	}
-	if err := body(c, &in); err != nil {
+	if isForm(c) {
+		in.Model = c.PostForm("model")
+		in.Count, _ = strconv.Atoi(c.PostForm("count")) // 0 is refused
+	} else if err := body(c, &in); err != nil {
 		return err
 	}
 	if in.Count < 1 || in.Count > device.MaxIssue {
@@ -176,7 +180,9 @@ func (s *server) reissueClaim(c *gin.Context) error {
 	var in struct {
 		Reason string `json:"reason"`
 	}
-	if err := body(c, &in); err != nil {
+	if isForm(c) {
+		in.Reason = c.PostForm("reason")
+	} else if err := body(c, &in); err != nil {
 		return err
 	}
 	if err := device.CheckReason(in.Reason); err != nil {

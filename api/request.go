@@ -32,6 +32,13 @@ func body(c *gin.Context, into any) error {
 	return nil
 }
 
+// isForm reports whether a page's form is posted. Where the answer is a document
+// to print, the browser shows it by itself, under the policy that comes with it.
+func isForm(c *gin.Context) bool {
+	t, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
+	return err == nil && t == "application/x-www-form-urlencoded"
+}
+
 func bodyError(err error) error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return errTooLarge

@@ -146,7 +146,7 @@ export interface Command {
   value: string
   expires: string
   account: string
-  state: 'queued' | 'sent' | 'done' | 'failed' | 'expired'
+  state: 'queued' | 'sent' | 'done' | 'failed' | 'expired' | 'cancelled'
   error?: string
   created: string
   settled?: string

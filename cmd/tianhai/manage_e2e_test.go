@@ -1,0 +1,281 @@
+package main_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+const managedFarm = `
+tenants: [{id: oysters, name: {zh: 合作社}, region: "450700"}, {id: tea, name: {zh: 茶场}, region: "450400"}]
+sites:
+  - {id: raft-1, tenant: oysters, region: "450702", kind: raft, name: {zh: 一号排, en: Raft 1}, town: {zh: 龙门港镇, en: Longmengang}, latitude: 21.7, longitude: 108.5}
+  - {id: raft-2, tenant: oysters, region: "450702", kind: raft, name: {zh: 二号排, en: Raft 2}, town: {zh: 龙门港镇, en: Longmengang}, latitude: 21.8, longitude: 108.5}
+  - {id: garden-1, tenant: tea, region: "450421", kind: garden, name: {zh: 一号茶园}, latitude: 23.7, longitude: 111.1}
+models:
+  - {id: station, name: {zh: 水质站, en: Water station}, format: json, interval: 1m, channels: [{key: t, quantity: water.temperature}, {key: do, quantity: water.dissolved_oxygen}], commands: [wipe]}
+devices: [{id: sonde, tenant: oysters, model: station, name: {zh: 老探头, en: Old sonde}, site: raft-1, from: 2026-01-01T00:00:00Z}]
+accounts:
+  - {login: admin, name: 管理员, role: administrator}
+  - {login: wang, name: 王场长, role: manager, tenant: oysters}
+  - {login: li, name: 老李, role: farmer, tenant: oysters}
+  - {login: cha, name: 茶农, role: farmer, tenant: tea}
+`
+
+// axe fails the test where the page, in either language, breaks a rule of
+// accessibility (WCAG 2.2 AA) that a machine can check.
+func (c *chrome) axe(what string) {
+	c.t.Helper()
+	source, err := os.ReadFile("../../dashboards/web/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		c.t.Fatalf("axe-core is not installed; `make web` does it: %v", err)
+	}
+	for _, lang := range []string{"en", "zh-CN"} {
+		c.click(`.segments button[lang="` + lang + `"]`)
+		c.waitJS("the page in "+lang, `document.documentElement.lang === '`+lang+`'`)
+		faults, err := chromedp.Run(c.ctx, chromedp.Evaluate[[]string](string(source)+`;
+			axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => [
+				...r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ')).join(', ')),
+				...new Set(document.body.innerText.match(/\b(?:web|manage|field|fault|problem|device_state|device_event|job_state)\.[a-z_.]+/g) ?? []),
+			])`, chromedp.EvalAwaitPromise))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, f := range faults {
+			c.t.Errorf("%s in %s: %s", what, lang, f)
+		}
+	}
+}
+
+// says waits until a person can read the words.
+func (c *chrome) says(words string) {
+	c.t.Helper()
+	c.waitJS(words, fmt.Sprintf("document.body.innerText.includes(%q)", words))
+}
+
+// choose picks from a list as a person does.
+func (c *chrome) choose(selector, value string) {
+	c.t.Helper()
+	c.waitJS(value+" in "+selector, fmt.Sprintf(`(e => { if (![...(e?.options ?? [])].some(o => o.value === %[2]q)) return false
+		e.value = %[2]q; e.dispatchEvent(new Event('change', {bubbles: true})); return true })(document.querySelector(%[1]q))`, selector, value))
+}
+
+// retype replaces what stands in a field.
+func (c *chrome) retype(selector, text string) {
+	c.t.Helper()
+	c.waitJS(selector, fmt.Sprintf(`(e => { e?.select(); return e })(document.querySelector(%q))`, selector))
+	c.do(chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+func (c *chrome) upload(selector, file, content string) {
+	c.t.Helper()
+	path := filepath.Join(c.t.TempDir(), file)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	c.do(chromedp.SetUploadFiles(chromedp.CSS(selector), []string{path}))
+}
+
+func (c *chrome) eval(expression string) string {
+	c.t.Helper()
+	s, err := chromedp.Run(c.ctx, chromedp.Evaluate[string](expression))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return s
+}
+
+// TestManage goes from the printed label to old data as an administrator, a farmer
+// and a manager do, in a browser.
+func TestManage(t *testing.T) {
+	data, file := t.TempDir(), filepath.Join(t.TempDir(), "farm.yaml")
+	if err := os.WriteFile(file, []byte(managedFarm), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runTianhai(t, "import", file, "--data", data, "--credentials", filepath.Join(t.TempDir(), "creds.csv"))
+	if err != nil {
+		t.Fatalf("import: %v\n%s", err, out)
+	}
+	passwords := map[string]string{}
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) == 3 {
+			passwords[f[0]] = f[1]
+		}
+	}
+	s := startServer(t, "serve", data)
+	enter := func(t *testing.T, login, path string, width int) *chrome {
+		c := newChrome(t, width, 844)
+		c.open(s.HTTP + path)
+		c.login(login, passwords[login])
+		return c
+	}
+	var id, secret, code string
+	t.Run("issue and label", func(t *testing.T) {
+		c := enter(t, "admin", "/manage/#/issue", 1280)
+		c.choose("select[name=model]", "station")
+		c.axe("the page to issue")
+		c.retype("input[name=count]", "2")
+		// The sheet opens in a window of its own; here it takes this one.
+		c.waitJS("the form", `document.querySelector('form.panel').target = '_self'`)
+		c.click("form.panel button[type=submit]")
+		c.waitJS("two labels", `document.querySelectorAll('.new .qr svg').length === 2`)
+		id, code = c.eval(`document.querySelector('.new .id').textContent`), c.eval(`document.querySelector('.new .code').textContent`)
+		row := c.eval(`decodeURIComponent(document.querySelector('a[download]').href)`)
+		if strings.Contains(row, ";base64,") {
+			row = c.eval(`atob(document.querySelector('a[download]').href.split('base64,')[1])`)
+		}
+		_, row, _ = strings.Cut(row, id+",station,")
+		secret, _, _ = strings.Cut(row, ",")
+	})
+	t.Run("claim in the field", func(t *testing.T) { claimInField(t, s, enter, id, secret, code) })
+	t.Run("import with bad lines", func(t *testing.T) {
+		c := enter(t, "wang", "/manage/#/import", 390)
+		c.waitJS("the page", "document.getElementById('import-file')")
+		c.upload("#import-file", "bad.csv", "id,model,name_zh,site\nsonde,station,一号,\nnew-2,clock,二号,\nnew-3,station,三号,garden-1\n")
+		for _, words := range []string{"第 2 行", "“sonde”已经登记过", "没有登记过“clock”", "“garden-1”不是 oysters 的监测点"} {
+			c.says(words)
+		}
+		c.axe("the faults of a file")
+		c.upload("#import-file", "good.csv", "id,model,name_zh,site\nnew-1,station,=新一号,raft-1\n")
+		c.says("检查通过，共 1 台设备")
+		c.click(".note.good button.primary")
+		c.says("已导入 1 台设备")
+		c.open(s.HTTP + "/manage/#/devices/new-1")
+		c.says("=新一号")
+		c.says("一号排")
+		c.axe("a device's page")
+	})
+	t.Run("mapping", func(t *testing.T) { mapping(t, enter) })
+	t.Run("old data", func(t *testing.T) {
+		c := enter(t, "wang", "/manage/#/history", 1280)
+		c.retype(`input[list^="devices-"]`, "sonde\t")
+		var rows bytes.Buffer
+		rows.WriteString("时间,水温,溶氧\n")
+		for i := range 500 {
+			fmt.Fprintf(&rows, "%s,%.1f,6.8\n", time.Date(2026, 3, 1, 0, i*10, 0, 0, time.UTC).Format(time.DateTime), 20+float64(i%30)/10)
+		}
+		rows.WriteString("2026-03-09 00:00:00,坏了,\n2025-03-09 00:00:00,20.0,6\n")
+		c.waitJS("the file's field", "document.getElementById('history-file')")
+		c.upload("#history-file", "old.csv", rows.String())
+		c.says("“坏了”不是数")
+		c.says("2025-03-09 00:00:00 时 sonde 还没有安装")
+		c.axe("the preview of a file")
+		c.choose(".columns .field:nth-of-type(3) select", "do")
+		c.waitJS("the column taken", `document.querySelectorAll('.columns select')[2].value === 'do' && !document.querySelector('[role=status] progress')`)
+		c.click("button.primary")
+		c.says("任务已开始")
+		c.says("完成")
+		c.says("入库 500")
+		c.axe("jobs")
+	})
+	t.Run("every page", func(t *testing.T) {
+		c := enter(t, "admin", "/manage/#/devices", 390)
+		c.says("老探头")
+		c.axe("devices")
+		for page, words := range map[string]string{
+			"devices?state=issued": "未领取", "models": "水质站", "models/station": "通道", "mappings": "weather", "quarantine": "隔离区", "server": "报文日志", "history": "old.csv",
+		} {
+			c.open(s.HTTP + "/manage/#/" + page)
+			c.says(words)
+			c.axe(page)
+		}
+	})
+	t.Run("not for farmers", func(t *testing.T) {
+		c := enter(t, "li", "/manage/#/devices", 390)
+		c.says("这里供场站负责人和系统管理员使用")
+		c.axe("the refusal")
+	})
+	if secret == "" {
+		t.Skip("no label was read: see above")
+	}
+	if strings.Contains(s.log.String(), secret) || strings.Contains(s.log.String(), strings.ReplaceAll(code, "-", "")) {
+		t.Error("a secret is in the log")
+	}
+}
+
+// claimInField does as a farmer with wet hands does: mistypes, guesses, claims at the
+// wrong site, and moves the device to the right one.
+func claimInField(t *testing.T, s *server, enter func(*testing.T, string, string, int) *chrome, id, secret, code string) {
+	stranger := enter(t, "cha", "/d/sonde", 390)
+	stranger.says("没有这台设备，或者您无权查看")
+	if text := stranger.text(); strings.Contains(text, "老探头") || strings.Contains(text, "水质站") {
+		t.Errorf("a stranger is told: %s", text)
+	}
+
+	c := enter(t, "li", "/d/"+id, 390)
+	c.says("水质站")
+	c.axe("the page to claim")
+	typed := " " + strings.ToLower(strings.ReplaceAll(code, "-", " ")) + " "
+	c.fill("#claim-code", "ABCU")
+	c.says("第 4 个字符“U”不会出现在领取码里")
+	c.retype("#claim-code", "0000-0000-00001")
+	c.says("有一个字符打错了")
+	c.retype("#claim-code", "0000 0000 00000")
+	c.click(`input[value="raft-2"]`)
+	c.fill("#claim-name", "新探头")
+	c.click("form.claim button[type=submit]")
+	c.says("领取码不对")
+	c.says("还可以试 9 次")
+	c.axe("a wrong code")
+	c.retype("#claim-code", typed)
+	c.click("form.claim button[type=submit]")
+	c.says("等待第一条数据")
+	c.says("新探头")
+	c.axe("the page that waits")
+
+	// A machine that sleeps is told when it wakes, unless somebody thinks again.
+	c.waitJS("the switch", `document.querySelector('.hold')`)
+	c.waitJS("the command", `(b => { for (let i = 0; i < 2; i++) b.click(); return true })(document.querySelector('.hold'))`)
+	c.says("已登记，设备上线后发出")
+	c.click(".outcome button")
+	c.says("取消")
+	c.waitJS("the cancelled command", `document.querySelector('.outcome').innerText.includes('li')`)
+
+	c.click(".fold summary")
+	c.click(`.fold input[value="raft-1"]`)
+	c.click(".fold button[type=submit]")
+	c.waitJS("the other site", `document.querySelector('.heading').innerText.includes('一号排')`)
+
+	m := meter(t, s, id, secret)
+	if m == nil {
+		t.Fatal("the claimed device was not let in")
+	}
+	m.Publish("th/"+id+"/status", 1, true, "online").Wait()
+	m.Publish("th/"+id+"/up", 1, false, fmt.Sprintf(`{"ts":%d,"t":21.5}`, time.Now().UnixMilli())).Wait()
+	c.says("21.5")
+	c.waitJS("what is live", `!document.body.innerText.includes('等待第一条数据')`)
+	c.axe("the device that speaks")
+}
+
+func mapping(t *testing.T, enter func(*testing.T, string, string, int) *chrome) {
+	c := enter(t, "admin", "/manage/#/mappings/weather", 1280)
+	c.waitJS("the example", `document.getElementById('mapping-doc')?.value.includes('channels:')`)
+	write := func(id, text string) {
+		t.Helper()
+		c.waitJS("what is written", fmt.Sprintf(`(a => { a.value = %q; a.dispatchEvent(new Event('input')); return true })(document.getElementById(%q))`, text, id))
+	}
+	write("mapping-sample", `{"temp":245}`)
+	write("mapping-doc", "channels:\n  - channel: t\n    path: temp\n    scael: 0.1\n")
+	c.click(".sides button.primary")
+	c.says("映射里 · 第 4 行")
+	c.axe("the fault of a mapping")
+	write("mapping-doc", "channels:\n  - {channel: t, path: temp, scale: 0.1}\n")
+	c.choose(".sides select", "station")
+	c.click(".sides button.primary")
+	c.waitJS("what would be stored", `document.querySelector('#mapping-outcome table')?.innerText.includes('24.5')`)
+	c.click("main > .buttons button.primary")
+	c.says("已保存为第 1 版")
+	write("mapping-doc", "channels:\n  - {channel: t, path: temp, scale: 0.01}\n")
+	c.click("main > .buttons button.primary")
+	c.says("已保存为第 2 版")
+	c.waitJS("both versions", `document.querySelectorAll('.lines li').length === 2`)
+	c.click(".lines li:nth-child(2) button")
+	c.waitJS("the change", `document.querySelector('.diff ins') && document.querySelector('.diff del')`)
+	c.axe("the versions of a mapping")
+}
