@@ -27,3 +27,6 @@ func ReadNumber(s string) string {
 		return strconv.FormatFloat(x, 'g', -1, 64)
 	}
 }
+
+// Drop removes a job's file.
+func (d *Desk) Drop(job string) error { return removed(d.file(job)) }
