@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -270,12 +269,4 @@ func blank(cells []string) bool {
 		}
 	}
 	return true
-}
-
-// describe says what a table is.
-func (t *table) describe() string {
-	if t.format == "xlsx" {
-		return fmt.Sprintf("xlsx, sheet %q", t.sheet)
-	}
-	return fmt.Sprintf("csv, %s, delimiter %q", t.encoding, t.delimiter)
 }

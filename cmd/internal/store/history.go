@@ -219,7 +219,7 @@ func (s *Store) PutMends(ctx context.Context, mends map[string]string) error {
 func (s *Store) ForgetMends(ctx context.Context, devices ...string) error {
 	q := s.write.NewDelete().Model((*mendRow)(nil))
 	if len(devices) > 0 {
-		q = q.Where("m.device IN (?)", bun.In(devices))
+		q = q.Where("m.device IN ?", bun.Tuple(devices))
 	} else {
 		q = q.Where("1 = 1")
 	}
