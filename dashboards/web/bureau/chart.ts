@@ -3,7 +3,7 @@
 import type { EChartsCoreOption } from 'echarts/core'
 import { beijing, full, isSwitch, measure, number, quantityName } from '../shared/format'
 import { t } from '../shared/i18n'
-import { amount, extent, rows, span, type Row } from '../shared/series'
+import { amount, extent, goodShare, percent, rows, span, type Row } from '../shared/series'
 import type { Alert, Quantity, Series } from '../shared/types'
 
 export interface Drawing {
@@ -39,7 +39,7 @@ export function option(d: Drawing): EChartsCoreOption {
       { type: 'inside', zoomOnMouseWheel: 'ctrl', moveOnMouseWheel: false, filterMode: 'none' },
       { type: 'slider', height: 18, bottom: 8, filterMode: 'none', showDetail: false, brushSelect: false, ...slider },
     ],
-    tooltip: { trigger: 'axis', confine: true, transitionDuration: 0, axisPointer: { type: 'line' }, formatter: (params: unknown) => tooltip(params, data, d.quantity) },
+    tooltip: { trigger: 'axis', confine: true, transitionDuration: 0, axisPointer: { type: 'line' }, formatter: (params: unknown) => tooltip(params, data, d) },
     series: lines(d, data),
   }
 }
@@ -157,7 +157,8 @@ function limits(d: Drawing): object {
 
 // An element rather than HTML text: the page's policy forbids style attributes, and
 // nothing in a name can then be markup.
-function tooltip(params: unknown, data: Row[], q: Quantity): HTMLElement {
+function tooltip(params: unknown, data: Row[], d: Drawing): HTMLElement {
+  const q = d.quantity
   const index = (params as { dataIndex: number }[])[0]?.dataIndex ?? -1
   const row = data[index]
   const box = document.createElement('div')
@@ -175,6 +176,8 @@ function tooltip(params: unknown, data: Row[], q: Quantity): HTMLElement {
     say(`${t('web.chart.mean')} ${measure(row.point.mean, q)}`, true)
     say(`${t('web.chart.band')} ${number(row.point.min, q.digits)} – ${measure(row.point.max, q)}`)
   }
+  const share = goodShare(d.series, row.time)
+  if (share !== undefined) say(`${t('web.chart.good')} ${percent(share)}`)
   return box
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { amount, csv, extent, LiveSeries, rows } from './series'
+import { amount, csv, extent, goodShare, LiveSeries, percent, rows } from './series'
 import type { Observation, Point, Series } from './types'
 
 const minute = (n: number) => new Date(Date.parse('2026-11-23T08:00:00Z') + n * 60_000).toISOString()
@@ -90,10 +90,18 @@ test('an axis does not blow noise up', () => {
 })
 
 test('CSV is for spreadsheets and for programs', () => {
-  const text = csv(series([point(0, 8), point(1, 8.25)]), ['时间', 'Min (mg/L)', 'Mean, "all"', 'Max', 'n'], 2)
+  const counted = { ...series([point(0, 8), point(1, 8.25)]), quality: [{ t: minute(0), good: 1, total: 3 }] }
+  const text = csv(counted, ['时间', 'Min (mg/L)', 'Mean, "all"', 'Max', 'n', 'good'], 2)
   expect(text).toBe(
-    '\ufeff时间,Min (mg/L),"Mean, ""all""",Max,n\r\n' +
-      '2026-11-23T16:00:00+08:00,7.000,8.000,9.000,2\r\n' +
-      '2026-11-23T16:01:00+08:00,7.250,8.250,9.250,2\r\n',
+    '\ufeff时间,Min (mg/L),"Mean, ""all""",Max,n,good\r\n' +
+      '2026-11-23T16:00:00+08:00,7.000,8.000,9.000,2,0.3333\r\n' +
+      '2026-11-23T16:01:00+08:00,7.250,8.250,9.250,2,\r\n',
   )
+})
+
+test('the share of good readings is that of the interval, also without a point', () => {
+  const counted = { quality: [{ t: minute(0), good: 0, total: 3 }, { t: minute(2), good: 3, total: 4 }] }
+  expect([0, 1, 2].map((n) => goodShare(counted, Date.parse(minute(n))))).toEqual([0, undefined, 0.75])
+  expect(goodShare({}, 0)).toBeUndefined()
+  expect([0, 0.5, 0.99999, 1].map(percent)).toEqual(['0 %', '50 %', '99.9 %', '100 %'])
 })

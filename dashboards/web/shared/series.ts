@@ -93,11 +93,23 @@ export function extent(low: number, high: number, digits: number): [number, numb
   return missing > 0 ? [low - missing / 2, high + missing / 2] : [low, high]
 }
 
+/** The share of good readings in the interval that begins at a time, as far as the server counted. */
+export function goodShare(series: Pick<Series, 'quality'>, time: number): number | undefined {
+  const q = series.quality?.find((q) => Date.parse(q.t) === time)
+  return q && q.good / q.total
+}
+
+/** A share in percent; what is not all never reads as 100. */
+export function percent(share: number): string {
+  return `${share < 1 ? Math.min(99.9, Number((share * 100).toFixed(1))) : 100} %`
+}
+
 /** The points as RFC 4180 text. The mark at the start tells spreadsheets that it is UTF-8. */
-export function csv(series: Pick<Series, 'points'>, header: string[], digits: number): string {
+export function csv(series: Pick<Series, 'points' | 'quality'>, header: string[], digits: number): string {
   // One decimal more than the screen: a mean is finer than a reading.
   const show = (v: number) => v.toFixed(digits + 1)
-  const lines = series.points.map((p) => [iso(Date.parse(p.t)), show(p.min), show(p.mean), show(p.max), p.n].join(','))
+  const good = (at: string) => goodShare(series, Date.parse(at))?.toFixed(4) ?? ''
+  const lines = series.points.map((p) => [iso(Date.parse(p.t)), show(p.min), show(p.mean), show(p.max), p.n, good(p.t)].join(','))
   return '\ufeff' + [header.map(quote).join(','), ...lines].join('\r\n') + '\r\n'
 }
 

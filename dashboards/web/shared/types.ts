@@ -128,6 +128,13 @@ export interface Point {
   n: number
 }
 
+/** How many readings of an interval were good; the point there may be missing. */
+export interface Quality {
+  t: string
+  good: number
+  total: number
+}
+
 export interface Gap {
   from: string
   to: string
@@ -137,6 +144,7 @@ export interface Series {
   quantity: string
   interval: number // seconds
   points: Point[]
+  quality?: Quality[] // of the same intervals; live readings are not counted in
   gaps: Gap[]
 }
 
