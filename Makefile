@@ -2,7 +2,7 @@
 LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFILES = $(shell git ls-files '*.go')
 
-.PHONY: demo test build web lint fmt fuzz bench screenshots testdeps clean
+.PHONY: demo test build web lint fmt fuzz soak bench screenshots testdeps clean
 
 demo: build ## build everything and run it with simulated farms
 	./bin/tianhai demo
@@ -38,6 +38,9 @@ fmt:
 
 fuzz: ## ten seconds for every fuzz test
 	scripts/fuzz 10s
+
+soak: ## a million damaged frames through the real program; ten minutes
+	go test -count=1 -v -timeout 60m -run TestMutatedFrames ./cmd/tianhai -mutated 1000000
 
 # Telegraf is measured beside Tianhai, and is no part of it.
 BENCH_PEERS ?= $(HOME)/.cache/tianhai-bench
