@@ -419,7 +419,7 @@ func (s *server) peak() uint64 {
 
 // memoryLimit is what a server may have had at most at the end of a fault. What
 // passes through is bounded by batches and windows, not by how long a fault lasts.
-const memoryLimit = 1536 << 20
+const memoryLimit = 2 << 30
 
 func (x *trial) bounded() {
 	x.t.Helper()

@@ -340,10 +340,18 @@ type serveCommand struct{ serveFlags }
 // twice Go's default spares most collections.
 const collectAt = 300 // percent
 
+// memoryTarget is where the collector begins to work harder, unless GOMEMLIMIT
+// says otherwise: a flood of frames that cannot be read made it several times what
+// was in use. It is no limit to what is really in use.
+const memoryTarget = 1536 << 20 // bytes
+
 // Run serves until SIGTERM or SIGINT.
 func (c *serveCommand) Run(ctx context.Context) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryTarget)
 	}
 	cfg, err := c.load()
 	if err != nil {

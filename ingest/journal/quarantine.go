@@ -16,8 +16,8 @@ import (
 
 const (
 	// A batch that is handled again quarantines its bad frames again; within
-	// this time the repeats are recognised.
-	quarantineDuplicates = 10 * time.Minute
+	// this time the repeats are recognised. Each costs memory for as long.
+	quarantineDuplicates = time.Minute
 
 	maxReason = 1024 // bytes; a longer one is cut
 	maxListed = 1000
