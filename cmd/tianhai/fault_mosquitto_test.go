@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tianhai/ingest"
 )
 
 // A mosquitto runs as deploy/mosquitto/mosquitto.conf says, on a port and files
@@ -121,4 +123,23 @@ func TestKillMosquitto(t *testing.T) {
 	if len(a.lost) > kills*unsaved {
 		t.Errorf("%d acknowledged frames are lost in %d kills, the first: %s", len(a.lost), kills, a.lost[0])
 	}
+}
+
+// Mosquitto acknowledges nothing that is too large for the server behind it.
+func TestLargeFramesBehindMosquitto(t *testing.T) {
+	x := newTrial(t, "wide", 1)
+	m := x.behind()
+	s := x.senders[0]
+	for size, kept := range map[int]bool{ingest.MaxPayload - 100: true, ingest.MaxPayload + 1: false} {
+		line, err := dialRaw(m.addr, s.device, s.secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.frame = func(s *sender, n int) ([]byte, bool) { return huge(s, n, size), false }
+		if _, err := s.ping(line); (err == nil) != kept {
+			t.Errorf("a frame of %d bytes: %v", size, err)
+		}
+		line.conn.Close()
+	}
+	x.sum()
 }

@@ -288,9 +288,6 @@ func TestQuarantine(t *testing.T) {
 	})
 }
 
-// received reads the server's own count of frames.
-func (s *server) received() int { return s.metric("tianhai_frames_received_total") }
-
 // metric returns the sum over all labels of a metric; 0 when it is not there.
 func (s *server) metric(name string) int {
 	resp, err := http.Get(s.HTTP + "/metrics")
