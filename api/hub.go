@@ -16,9 +16,10 @@ import (
 const (
 	// MaxStreams is how many may be open at once; further ones are told to wait.
 	MaxStreams = 2000
-	// streamBuffer is how many events a client may lag behind before it is
-	// dropped. Its browser then connects again and reads what it missed.
-	streamBuffer = 256
+	// MaxStreamLag is how many events a client may lag behind before it is
+	// dropped. Its browser then connects again and reads what it missed. It is
+	// most of a second of 5,000 readings, which come in pieces.
+	MaxStreamLag = 4096
 )
 
 // A Latest is the newest value of one quantity.
@@ -58,8 +59,9 @@ type value struct {
 // A stream is one client's queue.
 type stream struct {
 	principal    auth.Principal
-	site, device string // what it asked for; empty means everything
-	events       chan []byte
+	site, device string        // what it asked for; empty means everything
+	queue        [][]byte      // events not yet taken; guarded by the hub's mutex
+	more         chan struct{} // holds a token when there are some
 	done         chan struct{} // closed when the stream must end
 }
 
@@ -212,12 +214,26 @@ func (h *Hub) send(at ingest.Place, device, name string, data func() any) {
 			frame = append([]byte("event: "+name+"\ndata: "), encoded...)
 			frame = append(frame, "\n\n"...)
 		}
-		select {
-		case s.events <- frame:
-		default:
+		if len(s.queue) >= MaxStreamLag {
 			h.drop(s)
+			continue
+		}
+		s.queue = append(s.queue, frame)
+		select {
+		case s.more <- struct{}{}:
+		default:
 		}
 	}
+}
+
+// take returns the events that wait in a stream, and leaves it room for others.
+func (h *Hub) take(s *stream, room [][]byte) [][]byte {
+	clear(room)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	waiting := s.queue
+	s.queue = room[:0]
+	return waiting
 }
 
 // errClosing reports a stream that is asked for while the server stops.
@@ -236,7 +252,7 @@ func (h *Hub) follow(p auth.Principal, site, device string) (*stream, error) {
 	if h.streams == nil {
 		h.streams = map[*stream]struct{}{}
 	}
-	s := &stream{principal: p, site: site, device: device, events: make(chan []byte, streamBuffer), done: make(chan struct{})}
+	s := &stream{principal: p, site: site, device: device, more: make(chan struct{}, 1), done: make(chan struct{})}
 	h.streams[s] = struct{}{}
 	return s, nil
 }

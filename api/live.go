@@ -51,18 +51,16 @@ func (s *server) live(c *gin.Context) error {
 // pump writes events until the stream ends. Errors of writing mean that the
 // client is gone, and are nobody's fault.
 func (s *server) pump(c *gin.Context, rc *http.ResponseController, st *stream) {
-	write := func(frame []byte) bool {
+	write := func(events ...[]byte) bool {
 		_ = rc.SetWriteDeadline(time.Now().Add(stalled))
-		if _, err := c.Writer.Write(frame); err != nil {
-			return false
-		}
-		for more := len(st.events); more > 0; more-- {
-			if _, err := c.Writer.Write(<-st.events); err != nil {
+		for _, event := range events {
+			if _, err := c.Writer.Write(event); err != nil {
 				return false
 			}
 		}
 		return rc.Flush() == nil
 	}
+	var events [][]byte
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	open := write([]byte("retry: 2000\n\n"))
@@ -72,8 +70,9 @@ func (s *server) pump(c *gin.Context, rc *http.ResponseController, st *stream) {
 			return
 		case <-st.done:
 			return
-		case frame := <-st.events:
-			open = write(frame)
+		case <-st.more:
+			events = s.Hub.take(st, events)
+			open = write(events...)
 		case <-beat.C:
 			open = s.stillWelcome(c, st) && write([]byte(":\n\n"))
 		}

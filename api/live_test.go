@@ -279,11 +279,12 @@ func TestSlowClientIsDropped(t *testing.T) {
 		slow.mu.Lock()
 		slow.stuck = make(chan struct{})
 		slow.mu.Unlock()
-		for i := range 1000 {
+		const events = api.MaxStreamLag + 1000
+		for i := range events {
 			see(t, hub, oxygen(noon.Add(time.Duration(i)*time.Second), float64(i), ingest.Good))
 			synctest.Wait()
 		}
-		want(t, "events of the quick one", 1000, strings.Count(quick.String(), "event: "))
+		want(t, "events of the quick one", events, strings.Count(quick.String(), "event: "))
 		close(slow.stuck)
 		if !isDone(slowDone) {
 			t.Error("the slow client was not dropped")
