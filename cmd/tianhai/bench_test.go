@@ -26,10 +26,8 @@ type load struct {
 
 func newLoad() *load {
 	base := time.Now().Add(-time.Hour).UnixMilli()
-	var l load
-	for i := range benchConnections {
-		device := fmt.Sprintf("bench-%02d", i)
-		l.devices = append(l.devices, device)
+	l := load{devices: newFleet(benchConnections)}
+	for i, device := range l.devices {
 		for from := 0; from < benchMessages; from += benchWindow {
 			var burst []byte
 			for n := from; n < from+benchWindow; n++ {
@@ -42,9 +40,12 @@ func newLoad() *load {
 }
 
 func benchPacket(device string, ts int64, n int) []byte {
-	payload := fmt.Appendf(nil, `{"ts":%d,"temperature":%.1f,"salinity":%.1f,"dissolved_oxygen":%.2f,"ph":%.2f,"turbidity":%d}`,
+	return publishPacket("th/"+device+"/up", uint16(n%benchWindow+1), benchPayload(ts, n))
+}
+
+func benchPayload(ts int64, n int) []byte {
+	return fmt.Appendf(nil, `{"ts":%d,"temperature":%.1f,"salinity":%.1f,"dissolved_oxygen":%.2f,"ph":%.2f,"turbidity":%d}`,
 		ts, 20+float64(n%100)/10, 10+float64(n%200)/10, 4+float64(n%400)/100, 7+float64(n%100)/100, n%50)
-	return publishPacket("th/"+device+"/up", uint16(n%benchWindow+1), payload)
 }
 
 // send publishes everything and returns when every message was acknowledged.
@@ -184,21 +185,32 @@ func benchInflux(b *testing.B) *outsideInflux {
 	return db
 }
 
-// benchServer starts tianhai on an InfluxDB of its own process.
-func benchServer(b *testing.B, l *load) (*server, *outsideInflux, map[string]string) {
+// newFleet names n devices.
+func newFleet(n int) []string {
+	devices := make([]string, n)
+	for i := range devices {
+		devices[i] = fmt.Sprintf("bench-%05d", i)
+	}
+	return devices
+}
+
+// benchServer starts tianhai on an InfluxDB of its own process. Among the secrets
+// of the devices is the password of the account "keeper".
+func benchServer(b *testing.B, devices []string, args ...string) (*server, *outsideInflux, map[string]string) {
 	b.Helper()
 	db := benchInflux(b)
 	b.Setenv("TIANHAI_INFLUX_URL", db.URL)
 	b.Setenv("TIANHAI_INFLUX_TOKEN", db.Token)
 	dir := b.TempDir()
-	secrets := importFarms(b, dir, sondeFarm(time.Now().Add(-2*time.Hour), append([]string{"probe"}, l.devices...)...))
-	return startServer(b, "serve", dir), db, secrets
+	secrets, printed := importAccounts(b, dir, sondeFarm(time.Now().Add(-2*time.Hour), append([]string{"probe"}, devices...)...))
+	secrets["keeper"] = passwordOf(b, printed, "keeper")
+	return startServer(b, "serve", dir, args...), db, secrets
 }
 
 func benchEmbedded(b *testing.B, l *load) result {
 	b.Helper()
 	b.Setenv("TIANHAI_MQTT_URL", "")
-	s, db, secrets := benchServer(b, l)
+	s, db, secrets := benchServer(b, l.devices)
 	defer db.kill()
 	defer s.kill()
 	primed(b, s.MQTT, secrets["probe"], db)
@@ -210,7 +222,7 @@ func benchBehind(b *testing.B, l *load, mosquitto string) result {
 	broker, addr := startMosquitto(b, mosquitto)
 	defer broker.stop()
 	b.Setenv("TIANHAI_MQTT_URL", "tcp://"+addr)
-	s, db, _ := benchServer(b, l)
+	s, db, _ := benchServer(b, l.devices)
 	defer db.kill()
 	defer s.kill()
 	primed(b, addr, "", db)

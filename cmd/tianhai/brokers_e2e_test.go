@@ -45,7 +45,7 @@ func settle(t *testing.T, tok paho.Token) {
 }
 
 // passwordOf finds a new account's password in what import printed.
-func passwordOf(t *testing.T, printed, login string) string {
+func passwordOf(t testing.TB, printed, login string) string {
 	t.Helper()
 	for line := range strings.Lines(printed) {
 		if f := strings.Fields(line); len(f) == 3 && f[0] == login {

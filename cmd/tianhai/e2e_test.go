@@ -252,14 +252,22 @@ func tail(s string, lines int) string {
 // importFarms imports the file and returns the secret of every new device.
 func importFarms(t testing.TB, dir, yaml string) map[string]string {
 	t.Helper()
+	secrets, _ := importAccounts(t, dir, yaml)
+	return secrets
+}
+
+// importAccounts does so, and returns what was printed besides, for passwordOf.
+func importAccounts(t testing.TB, dir, yaml string) (secrets map[string]string, printed string) {
+	t.Helper()
 	file, creds := filepath.Join(t.TempDir(), "farms.yaml"), filepath.Join(t.TempDir(), "credentials.csv")
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := runTianhai(t, "import", "--data", dir, "--credentials", creds, file); err != nil {
-		t.Fatalf("import: %v\n%s", err, out)
+	printed, err := runTianhai(t, "import", "--data", dir, "--credentials", creds, file)
+	if err != nil {
+		t.Fatalf("import: %v\n%s", err, printed)
 	}
-	return readCredentials(t, creds)
+	return readCredentials(t, creds), printed
 }
 
 func readCredentials(t testing.TB, file string) map[string]string {
