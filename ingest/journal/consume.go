@@ -22,6 +22,9 @@ const (
 	maxBatchBytes = 8 << 20
 	watchLinger   = 50 * time.Millisecond
 	storeLinger   = 200 * time.Millisecond
+	// cursorEvery is how long what was handled may stay before the cursor: each
+	// move writes a file. After a crash as much is handed out again.
+	cursorEvery = 500 * time.Millisecond
 
 	// maxFetched bounds the records on their way to one reader.
 	maxFetched    = 1000
@@ -110,6 +113,7 @@ func (j *Journal) session(ctx context.Context, reader string, partition int, han
 	if reader == Store {
 		t.linger = storeLinger
 	}
+	defer func() { err = errors.Join(err, t.moveCursor()) }()
 	for {
 		batch, last, err := j.gather(ctx, &t)
 		if err != nil {
@@ -118,10 +122,18 @@ func (j *Journal) session(ctx context.Context, reader string, partition int, han
 		if err := j.deliver(ctx, name, batch, handle); err != nil {
 			return progress, err
 		}
-		if err := last.Ack(); err != nil {
-			return progress, fmt.Errorf("move cursor: %w", err)
+		if t.handled == nil {
+			t.due = time.After(cursorEvery)
 		}
-		progress = true
+		t.handled, progress = last, true
+		select {
+		case <-t.due:
+			err = t.moveCursor()
+		default:
+		}
+		if err != nil {
+			return progress, err
+		}
 	}
 }
 
@@ -132,6 +144,22 @@ type turn struct {
 	linger    time.Duration
 	delivered uint64 // the server's count of deliveries in this session
 	seq       uint64 // the last record's
+
+	handled jetstream.Msg    // the last one that was handled, if the cursor is before it
+	due     <-chan time.Time // when the cursor is to be moved there
+}
+
+// moveCursor moves the cursor to what was handled.
+func (t *turn) moveCursor() error {
+	if t.handled == nil {
+		return nil
+	}
+	err := t.handled.Ack()
+	t.handled, t.due = nil, nil
+	if err != nil {
+		return fmt.Errorf("move cursor: %w", err)
+	}
+	return nil
 }
 
 // gather waits for a message and takes what else comes within the bounds of a
@@ -143,6 +171,11 @@ func (j *Journal) gather(ctx context.Context, t *turn) (batch []ingest.Frame, la
 		var m jetstream.Msg
 		select {
 		case m = <-t.in:
+		case <-t.due:
+			if err := t.moveCursor(); err != nil {
+				return nil, nil, err
+			}
+			continue
 		case <-timeout:
 			return batch, last, nil
 		case <-t.lost:

@@ -64,9 +64,12 @@ func decodeFrames(b []byte) ([]ingest.Frame, error) {
 	}
 	frames := make([]ingest.Frame, 0, 1+len(b)/128)
 	for b = b[1:]; len(b) > 0; {
-		var f ingest.Frame
+		f := ingest.Frame{}
+		if n := len(frames); n > 0 {
+			f.Device = frames[n-1].Device // often the same, and then shared
+		}
 		var err error
-		if f, b, err = decodeGrouped(b); err != nil {
+		if b, err = decodeGrouped(&f, b); err != nil {
 			return nil, fmt.Errorf("frame %d of group: %w", len(frames), err)
 		}
 		frames = append(frames, f)
@@ -77,22 +80,26 @@ func decodeFrames(b []byte) ([]ingest.Frame, error) {
 	return frames, nil
 }
 
-func decodeGrouped(b []byte) (f ingest.Frame, rest []byte, err error) {
-	if f.Device, b, err = text(b); err != nil || f.Device == "" {
-		return f, nil, fmt.Errorf("device: %w", errEnvelope)
+func decodeGrouped(f *ingest.Frame, b []byte) (rest []byte, err error) {
+	device, b, err := span(b)
+	if err != nil || len(device) == 0 {
+		return nil, fmt.Errorf("device: %w", errEnvelope)
+	}
+	if string(device) != f.Device {
+		f.Device = string(device)
 	}
 	ns, n := binary.Varint(b)
 	if n <= 0 {
-		return f, nil, fmt.Errorf("received time: %w", errEnvelope)
+		return nil, fmt.Errorf("received time: %w", errEnvelope)
 	}
 	f.Received = time.Unix(0, ns).UTC()
 	if f.ContentType, b, err = text(b[n:]); err != nil {
-		return f, nil, fmt.Errorf("content type: %w", err)
+		return nil, fmt.Errorf("content type: %w", err)
 	}
 	if f.Payload, rest, err = span(b); err != nil {
-		return f, nil, fmt.Errorf("payload: %w", err)
+		return nil, fmt.Errorf("payload: %w", err)
 	}
-	return f, rest, nil
+	return rest, nil
 }
 
 // decodeFrame reads a single frame. The payload shares b's memory.
