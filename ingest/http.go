@@ -38,7 +38,7 @@ type Authenticator interface {
 // try again after Retry-After.
 type HTTP struct {
 	Intake *Intake
-	Auth   Authenticator
+	Door   *Door
 	Logger *slog.Logger // nil discards
 }
 
@@ -50,7 +50,16 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	device, secret, ok := r.BasicAuth()
-	if !ok || len(device) > MaxDevice || !h.Auth.Authenticate(r.Context(), device, []byte(secret)) {
+	err := ErrDenied
+	if ok && len(device) <= MaxDevice {
+		err = h.Door.Admit(r.Context(), device, r.RemoteAddr, []byte(secret))
+	}
+	switch {
+	case errors.Is(err, ErrGuesses):
+		w.Header().Set("Retry-After", strconv.Itoa(int(forgiveDevice.Seconds())))
+		answer(w, http.StatusTooManyRequests, "too_many", "too many wrong secrets came before", 0)
+		return
+	case err != nil:
 		w.Header().Set("WWW-Authenticate", `Basic realm="device", charset="UTF-8"`)
 		answer(w, http.StatusUnauthorized, "unauthenticated", "the device's name and secret are wanted as Basic credentials", 0)
 		return

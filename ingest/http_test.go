@@ -44,7 +44,7 @@ type request struct {
 
 func post(t *testing.T, j *shelf, q request) *http.Response {
 	t.Helper()
-	srv := httptest.NewServer(&ingest.HTTP{Intake: &ingest.Intake{Journal: j}, Auth: sesame{}})
+	srv := httptest.NewServer(&ingest.HTTP{Intake: &ingest.Intake{Journal: j}, Door: ingest.NewDoor(sesame{}, 0, nil)})
 	defer srv.Close()
 	if q.method == "" {
 		q.method = http.MethodPost

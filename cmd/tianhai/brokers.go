@@ -139,13 +139,22 @@ func (s *server) openBrokers(ctx context.Context) error {
 func (s *server) openBroker(ctx context.Context) (err error) {
 	c := s.cfg.MQTT
 	here := &post{name: "embedded"}
-	opt := broker.Options{Addr: c.Addr, TLSAddr: c.TLSAddr, Auth: s.registry, Intake: s.intakeAt(here, s.registry), Listens: s.queue.Listens, Logger: s.log}
+	opt := broker.Options{Addr: c.Addr, TLSAddr: c.TLSAddr, Door: s.door, Intake: s.intakeAt(here, s.registry), Listens: s.queue.Listens, Logger: s.log}
 	if c.TLSAddr != "" {
 		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 		if err != nil {
 			return fmt.Errorf("mqtt.cert_file: %w", err)
 		}
 		opt.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		if c.ClientCAFile != "" {
+			if opt.TLS.ClientCAs, err = certPool(c.ClientCAFile); err != nil {
+				return fmt.Errorf("mqtt.client_ca_file: %w", err)
+			}
+			opt.Certs, opt.TLS.ClientAuth = s.registry, tls.VerifyClientCertIfGiven
+			if c.ClientCert == certRequired {
+				opt.TLS.ClientAuth = tls.RequireAndVerifyClientCert
+			}
+		}
 	}
 	if s.broker, err = broker.Open(ctx, opt); err != nil {
 		return fmt.Errorf("mqtt.addr: %w", err)
@@ -209,13 +218,9 @@ func clientTLS(caFile string) (*tls.Config, error) {
 	if caFile == "" {
 		return nil, nil //nolint:nilnil // nil is the system's trust
 	}
-	pem, err := os.ReadFile(caFile)
+	pool, err := certPool(caFile)
 	if err != nil {
 		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", caFile)
 	}
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
 }
@@ -241,4 +246,17 @@ func (m sessionMetrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(m.connected, prometheus.GaugeValue, connected, p.name)
 	}
+}
+
+// certPool reads authorities.
+func certPool(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
+	}
+	return pool, nil
 }

@@ -47,14 +47,22 @@ type mqttConfig struct {
 	TLSAddr      string `yaml:"tls_addr"` // of the embedded broker with TLS; none by default
 	CertFile     string `yaml:"cert_file"`
 	KeyFile      string `yaml:"key_file"`
-	URL          string `yaml:"url"`       // of an outside broker: tcp://host:1883 or tls://host:8883
-	ClientID     string `yaml:"client_id"` // at the outside broker; default "tianhai"
+	ClientCAFile string `yaml:"client_ca_file"` // PEM; authorities whose certificates stand in for devices' secrets
+	ClientCert   string `yaml:"client_cert"`    // optional (default) or required, where client_ca_file is set
+	URL          string `yaml:"url"`            // of an outside broker: tcp://host:1883 or tls://host:8883
+	ClientID     string `yaml:"client_id"`      // at the outside broker; default "tianhai"
 	Username     string `yaml:"username"`
 	Password     secret `yaml:"password"`
 	PasswordFile string `yaml:"password_file"`
 	CAFile       string `yaml:"ca_file"`      // PEM; the system's roots when empty
 	SharedGroup  string `yaml:"shared_group"` // subscribe as $share/{group}/…, for several servers at one broker
 }
+
+// Whether the embedded broker lets in a device without a certificate, over TLS.
+const (
+	certOptional = "optional"
+	certRequired = "required"
+)
 
 type journalConfig struct {
 	URL        string   `yaml:"url"`        // of an outside NATS server; may hold no password, use creds_file
@@ -338,6 +346,12 @@ func (c *config) check() error {
 	}
 	if c.MQTT.TLSAddr != "" && (c.MQTT.CertFile == "" || c.MQTT.KeyFile == "") {
 		return errors.New("mqtt.tls_addr needs mqtt.cert_file and mqtt.key_file")
+	}
+	if c.MQTT.ClientCAFile != "" && c.MQTT.TLSAddr == "" {
+		return errors.New("mqtt.client_ca_file needs mqtt.tls_addr")
+	}
+	if !slices.Contains([]string{"", certOptional, certRequired}, c.MQTT.ClientCert) {
+		return fmt.Errorf("mqtt.client_cert: %q is neither %s nor %s", c.MQTT.ClientCert, certOptional, certRequired)
 	}
 	if c.Journal.Partitions < 0 || c.Journal.Partitions > 64 {
 		return fmt.Errorf("journal.partitions: %d is not 1 to 64", c.Journal.Partitions)

@@ -33,7 +33,9 @@ type deviceCommand struct {
 	Retire  deviceRetireCommand  `cmd:"" help:"Keep a device out for ever."`
 	Rotate  deviceRotateCommand  `cmd:"" help:"Give a device a new secret, which is printed once."`
 	Alias   deviceAliasCommand   `cmd:"" help:"Names by which others know a device: list, add, remove."`
-	Revoke  deviceRevokeCommand  `cmd:"" help:"Take a device's secrets away."`
+	Revoke  deviceRevokeCommand  `cmd:"" help:"Take a device's secrets and certificates away."`
+	CA      deviceCACommand      `cmd:"" name:"ca" help:"Make an authority for certificates of devices."`
+	Cert    deviceCertCommand    `cmd:"" help:"Make a key and a certificate for a device."`
 }
 
 // withStore opens the records database for the length of do.

@@ -57,6 +57,7 @@ type server struct {
 	ledger   *ledger.Ledger
 	registry *device.Registry
 	library  *mapping.Library
+	door     *ingest.Door
 	manager  *device.Manager
 	queue    *device.Queue
 	seen     *device.Sightings
@@ -209,6 +210,7 @@ func (s *server) openMonitor(ctx context.Context) error {
 	if err := s.library.Load(ctx); err != nil {
 		return err
 	}
+	s.door = ingest.NewDoor(s.registry, 0, s.log)
 	s.changes = make(chan struct{}, 1)
 	s.manager = &device.Manager{Store: s.store, Changed: s.deviceChanged}
 	s.seen = device.NewSightings(s.store, s.log)

@@ -27,8 +27,8 @@ import (
 // routes joins the faces. Every path that answers without a login is here.
 func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/", api)                                                                      // asks for a session itself
-	mux.Handle("/api/v1/ingest", &ingest.HTTP{Intake: s.intake, Auth: s.registry, Logger: s.log}) // asks for a device's secret
+	mux.Handle("/api/", api)                                                                  // asks for a session itself
+	mux.Handle("/api/v1/ingest", &ingest.HTTP{Intake: s.intake, Door: s.door, Logger: s.log}) // asks for a device's secret
 	mux.Handle("/t/", consumer)
 	mux.Handle("/log/", http.StripPrefix("/log", s.ledger.Handler()))
 	for _, face := range []string{"/bureau/", "/field/", "/manage/", "/assets/"} {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -67,6 +68,12 @@ func (b *Broker) serve(conn net.Conn) {
 	// mochi itself sets no deadline before it has a CONNECT.
 	if err := conn.SetDeadline(time.Now().Add(connectTimeout)); err != nil {
 		return
+	}
+	if secure, ok := conn.(*tls.Conn); ok {
+		if err := secure.HandshakeContext(b.gate.ctx); err != nil {
+			b.log.Warn("TLS connection refused", "remote", remote, "error", err)
+			return
+		}
 	}
 	var err error
 	if l.head, err = readHead(conn); err != nil {

@@ -7,9 +7,11 @@
 // when it is back [MQTT-4.4.0-1].
 //
 // The default answer is no. A device connects with its own name as user name and
-// client id, and its secret as password. It publishes to its own up, status and
+// client id, and its secret as password; or over TLS with a certificate that names
+// it, which stands in for user name and secret. It publishes to its own up, status and
 // ack topics, subscribes to its own down topic, names its own status topic in
-// its last will, and nothing else. Who sends wrong secrets is soon refused unheard. What devices send is routed to no MQTT
+// its last will, and nothing else. Who sends wrong secrets is soon refused unheard, and
+// nobody fills the log with refusals. What devices send is routed to no MQTT
 // client.
 //
 // Commands wait for a device that is away, for as long as its session lasts,
@@ -54,11 +56,12 @@ const (
 	closeTimeout    = 3 * time.Second
 )
 
-// An Authenticator says whether a device is who it says.
-type Authenticator interface {
-	// Authenticate reports whether secret is the secret of device. It must
-	// answer false for an unknown device, and in the same time.
-	Authenticate(ctx context.Context, device string, secret []byte) bool
+// A CertAuthenticator says whether a device may come in by a certificate.
+type CertAuthenticator interface {
+	// AuthenticateCert reports whether a certificate that names device, issued at a
+	// time by an authority that TLS trusts, is good. It answers false for an unknown
+	// device.
+	AuthenticateCert(ctx context.Context, device string, issued time.Time) bool
 }
 
 // Options say where and for whom the broker works.
@@ -67,7 +70,8 @@ type Options struct {
 	TLSAddr string      // host:port of MQTT over TLS; empty for none
 	TLS     *tls.Config // needed with TLSAddr
 
-	Auth   Authenticator
+	Door   *ingest.Door
+	Certs  CertAuthenticator // needed where TLS asks clients for certificates
 	Intake *ingest.Intake
 
 	// Listens is called, unless nil, when a device has begun to listen for
@@ -75,7 +79,6 @@ type Options struct {
 	Listens func(device string)
 
 	MaxConnections int           // 0 means 20,000; more are closed at once
-	WrongSecrets   int           // of one device, before more are refused unheard; 0 means 10, and one is forgiven each half minute
 	Patience       time.Duration // how long a message waits for a busy journal; 0 means 5 s
 	Logger         *slog.Logger  // nil discards
 }
@@ -111,11 +114,13 @@ func Open(ctx context.Context, opt Options) (*Broker, error) {
 
 func prepare(ctx context.Context, opt Options) (*Broker, error) {
 	switch {
-	case opt.Auth == nil || opt.Intake == nil:
-		return nil, errors.New("authenticator and intake are needed")
+	case opt.Door == nil || opt.Intake == nil:
+		return nil, errors.New("door and intake are needed")
 	case opt.TLSAddr != "" && opt.TLS == nil:
 		return nil, errors.New("TLS address without TLS configuration")
-	case opt.MaxConnections < 0 || opt.Patience < 0 || opt.WrongSecrets < 0:
+	case opt.TLS != nil && opt.TLS.ClientAuth != tls.NoClientCert && opt.Certs == nil:
+		return nil, errors.New("TLS asks for certificates, and nobody judges them")
+	case opt.MaxConnections < 0 || opt.Patience < 0:
 		return nil, errors.New("negative limit")
 	}
 	if opt.MaxConnections == 0 {
@@ -127,6 +132,7 @@ func prepare(ctx context.Context, opt Options) (*Broker, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
+	opt.Logger = slog.New(ingest.Calm(opt.Logger.Handler()))
 	// Connections outlive the context of Open.
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b := &Broker{

@@ -140,7 +140,10 @@ func secretOf(device string) string { return "secret of " + device }
 
 func open(t *testing.T, y *farmyard, opt broker.Options) *broker.Broker {
 	t.Helper()
-	opt.Auth, opt.Intake = y, y.intake()
+	opt.Intake = y.intake()
+	if opt.Door == nil {
+		opt.Door = ingest.NewDoor(y, 0, opt.Logger)
+	}
 	if opt.Addr == "" {
 		opt.Addr = "127.0.0.1:0"
 	}
@@ -755,10 +758,10 @@ func TestOpenRefuses(t *testing.T) {
 	taken := open(t, y, broker.Options{}).Addr().String()
 	tests := map[string]broker.Options{
 		"no authenticator":  {Intake: y.intake()},
-		"no intake":         {Auth: y},
-		"TLS without keys":  {Auth: y, Intake: y.intake(), TLSAddr: "127.0.0.1:0"},
-		"address in use":    {Auth: y, Intake: y.intake(), Addr: taken},
-		"negative patience": {Auth: y, Intake: y.intake(), Patience: -1},
+		"no intake":         {Door: ingest.NewDoor(y, 0, nil)},
+		"TLS without keys":  {Door: ingest.NewDoor(y, 0, nil), Intake: y.intake(), TLSAddr: "127.0.0.1:0"},
+		"address in use":    {Door: ingest.NewDoor(y, 0, nil), Intake: y.intake(), Addr: taken},
+		"negative patience": {Door: ingest.NewDoor(y, 0, nil), Intake: y.intake(), Patience: -1},
 	}
 	for name, opt := range tests {
 		t.Run(name, func(t *testing.T) {

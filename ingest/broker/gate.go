@@ -21,7 +21,6 @@ type gate struct {
 	opt      *Options
 	log      *slog.Logger
 	presence *presence
-	throttle *throttle
 	sessions turns
 
 	mu      sync.Mutex              // guards what follows, and the order of presence.set
@@ -34,7 +33,6 @@ func newGate(ctx context.Context, opt *Options) *gate {
 		opt:      opt,
 		log:      opt.Logger,
 		presence: newPresence(opt.Intake, opt.Logger),
-		throttle: newThrottle(opt.WrongSecrets),
 		current:  make(map[string]*mqtt.Client),
 	}
 }
@@ -64,6 +62,10 @@ func (g *gate) OnConnect(cl *mqtt.Client, _ packets.Packet) error {
 // OnConnectAuthenticate lets a device in under its own name only.
 func (g *gate) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	device := string(pk.Connect.Username)
+	cert := certificate(cl.Net.Conn)
+	if cert != nil && device == "" {
+		device = certDevice(cert)
+	}
 	reason := ""
 	switch {
 	case device == "" || cl.ID != device:
@@ -72,26 +74,17 @@ func (g *gate) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 		reason = "name cannot stand in a topic"
 	case pk.Connect.WillFlag && pk.Connect.WillTopic != ingest.Topic(device, ingest.TopicStatus):
 		reason = "last will is not for the device's own status"
+	case cert != nil && certDevice(cert) != device:
+		reason = "certificate is another device's"
+	case cert != nil:
+		if g.opt.Certs.AuthenticateCert(g.ctx, device, cert.NotBefore) {
+			return true
+		}
+		reason = "certificate was revoked, or the device is unknown or may not connect"
 	default:
-		return g.authenticate(cl, device, pk.Connect.Password)
+		return g.opt.Door.Admit(g.ctx, device, cl.Net.Remote, pk.Connect.Password) == nil
 	}
 	g.log.WarnContext(g.ctx, "device refused", "device", cut(device), "remote", cl.Net.Remote, "reason", reason)
-	return false
-}
-
-// authenticate hears the secret, unless too many were wrong before.
-func (g *gate) authenticate(cl *mqtt.Client, device string, secret []byte) bool {
-	if !g.throttle.admits(device, cl.Net.Remote) {
-		g.throttle.wrong(device, cl.Net.Remote)
-		return false
-	}
-	if g.opt.Auth.Authenticate(g.ctx, device, secret) {
-		return true
-	}
-	if tell, hushed := g.throttle.wrong(device, cl.Net.Remote); tell {
-		g.log.WarnContext(g.ctx, "device refused", "device", device, "remote", cl.Net.Remote,
-			"reason", "wrong secret or unknown device, or it may not connect", "before_unlogged", hushed)
-	}
 	return false
 }
 

@@ -135,7 +135,7 @@ func bend(r *rand.Rand, b []byte) []byte {
 func TestDamagedPackets(t *testing.T) {
 	var log syncBuffer
 	y := newFarmyard()
-	b := open(t, y, broker.Options{Logger: newLog(&log), Patience: time.Millisecond, WrongSecrets: 1 << 30})
+	b := open(t, y, broker.Options{Logger: newLog(&log), Patience: time.Millisecond, Door: ingest.NewDoor(y, 1<<30, nil)})
 	rounds := 3000
 	if testing.Short() {
 		rounds = 300
@@ -296,7 +296,7 @@ func readPacket(t *testing.T, conn net.Conn) []byte {
 
 func BenchmarkPublish(b *testing.B) {
 	y := newFarmyard()
-	br, err := broker.Open(b.Context(), broker.Options{Addr: "127.0.0.1:0", Auth: y, Intake: y.intake()})
+	br, err := broker.Open(b.Context(), broker.Options{Addr: "127.0.0.1:0", Door: ingest.NewDoor(y, 0, nil), Intake: y.intake()})
 	if err != nil {
 		b.Fatal(err)
 	}

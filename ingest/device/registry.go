@@ -124,6 +124,19 @@ func (r *Registry) Authenticate(ctx context.Context, device string, secret []byt
 	return right == 1 && known.State.Connects()
 }
 
+// AuthenticateCert reports whether a device may come in by a certificate that was
+// issued at a time: not where its certificates were revoked since.
+func (r *Registry) AuthenticateCert(ctx context.Context, device string, issued time.Time) bool {
+	if farm.CheckID(device) != nil {
+		return false
+	}
+	known, err := r.opt.Directory.Device(ctx, device)
+	if err != nil && !errors.Is(err, farm.ErrNotFound) {
+		r.opt.Logger.WarnContext(ctx, "device refused: the records do not answer", "device", device, "error", err)
+	}
+	return err == nil && known.State.Connects() && issued.After(known.CertsAfter)
+}
+
 // Profile returns what must be known of a device to read its frames. It is
 // shared: do not change it. The error wraps ingest.ErrUnknownDevice where nobody
 // registered the device; any other error is the directory's, and says nothing
