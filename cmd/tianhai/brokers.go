@@ -120,7 +120,7 @@ func (h heardAt) SetOnline(ctx context.Context, device string, online bool, at t
 // openBrokers is the last, because from then on devices come in.
 func (s *server) openBrokers(ctx context.Context) error {
 	s.sources = ingest.NewIntakeMetrics(s.metrics)
-	s.intake = &ingest.Intake{Journal: s.journal, Presence: s.registry, Commands: answers{s.registry, s.queue}, Metrics: s.sources.Source("http")}
+	s.intake = &ingest.Intake{Journal: s.journal, Presence: s.silence, Commands: answers{s.registry, s.queue}, Metrics: s.sources.Source("http")}
 	for i, c := range s.cfg.outside() {
 		if err := s.openSession(&c); err != nil {
 			if c.Name == "mqtt" {
@@ -139,7 +139,7 @@ func (s *server) openBrokers(ctx context.Context) error {
 func (s *server) openBroker(ctx context.Context) (err error) {
 	c := s.cfg.MQTT
 	here := &post{name: "embedded"}
-	opt := broker.Options{Addr: c.Addr, TLSAddr: c.TLSAddr, Door: s.door, Intake: s.intakeAt(here, s.registry), Listens: s.queue.Listens, Logger: s.log}
+	opt := broker.Options{Addr: c.Addr, TLSAddr: c.TLSAddr, Door: s.door, Intake: s.intakeAt(here, s.silence), Listens: s.queue.Listens, Logger: s.log}
 	if c.TLSAddr != "" {
 		cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 		if err != nil {
@@ -175,7 +175,7 @@ func (s *server) openSession(c *brokerConfig) error {
 	here.session, err = mqtt.New(mqtt.Options{
 		URL: c.URL, Username: c.Username, Password: string(c.Password), TLS: secure,
 		ClientID: c.ClientID, Group: c.SharedGroup, Topics: c.subscriptions(), Host: c.Sparkplug.HostID,
-		Intake: s.intakeAt(here, arrivals{s.registry, s.queue}), Logger: s.log.With("name", c.Name),
+		Intake: s.intakeAt(here, arrivals{s.silence, s.queue}), Logger: s.log.With("name", c.Name),
 	})
 	if err != nil {
 		return fmt.Errorf("url: %w", err)

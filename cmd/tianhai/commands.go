@@ -23,13 +23,13 @@ func (a answers) SettleCommand(ctx context.Context, id string, res ingest.Comman
 // arrivals has the queue told of devices that come to an outside broker, which
 // does not tell when they begin to listen.
 type arrivals struct {
-	*device.Registry
+	ingest.Presence
 	queue *device.Queue
 }
 
 // SetOnline records the presence.
 func (a arrivals) SetOnline(ctx context.Context, id string, online bool, at time.Time) error {
-	err := a.Registry.SetOnline(ctx, id, online, at)
+	err := a.Presence.SetOnline(ctx, id, online, at)
 	if err == nil && online {
 		a.queue.Listens(id)
 	}

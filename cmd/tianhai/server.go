@@ -61,6 +61,7 @@ type server struct {
 	manager  *device.Manager
 	queue    *device.Queue
 	seen     *device.Sightings
+	silence  *device.Silence
 	changes  chan struct{} // to devices, by this process
 	hub      *api.Hub
 	engine   *alert.Engine
@@ -214,6 +215,7 @@ func (s *server) openMonitor(ctx context.Context) error {
 	s.changes = make(chan struct{}, 1)
 	s.manager = &device.Manager{Store: s.store, Changed: s.deviceChanged}
 	s.seen = device.NewSightings(s.store, s.log)
+	s.silence = &device.Silence{Registry: s.registry, Logger: s.log, Connected: func(id string) bool { return s.broker != nil && s.broker.Connected(id) }}
 	s.posts = &posts{}
 	s.queue = &device.Queue{Store: s.store, Sender: s.posts, Logger: s.log}
 	if err := s.store.ResetPresence(ctx, time.Now()); err != nil {
@@ -277,7 +279,7 @@ func (s *server) run(ctx context.Context) error {
 		return err
 	}
 	s.keeper = &ingest.Keeper{Source: s.journal, Quarantine: s.journal, Interpreter: store, Store: s.series, Metrics: ingest.NewMetrics(s.metrics), Logger: s.log}
-	s.watch = &ingest.Watch{Source: s.journal, Interpreter: live, Watchers: []ingest.Watcher{s.hub, s.engine, s.seen}, Logger: s.log}
+	s.watch = &ingest.Watch{Source: s.journal, Interpreter: live, Watchers: []ingest.Watcher{s.hub, s.engine, s.seen, s.silence}, Logger: s.log}
 	s.checker = &checker{look: s.look, log: s.log}
 	s.metrics.MustRegister(newGauges(s))
 	handler, err := s.handler()
@@ -286,7 +288,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.library.Run, s.roller.Run, s.runRetention, old.Run, s.mender.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.roller.Run, s.runRetention, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	for _, p := range s.posts.all {

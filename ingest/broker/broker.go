@@ -226,6 +226,9 @@ func (b *Broker) Connections() int {
 // Full reports whether there are as many connections as there may be.
 func (b *Broker) Full() bool { return b.Connections() >= b.opt.MaxConnections }
 
+// Connected reports whether a device has a connection.
+func (b *Broker) Connected(device string) bool { return b.gate.connected(device) }
+
 // Disconnect ends a device's connection, where it has one: after it was suspended,
 // or its secret replaced. It may come back as far as the Authenticator lets it.
 func (b *Broker) Disconnect(device string) { b.gate.end(device) }

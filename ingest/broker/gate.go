@@ -88,6 +88,12 @@ func (g *gate) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	return false
 }
 
+func (g *gate) connected(device string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.current[device] != nil
+}
+
 // end cuts a device off.
 func (g *gate) end(device string) {
 	g.mu.Lock()
