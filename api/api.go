@@ -72,8 +72,6 @@ type Commands interface {
 	CreateCommand(ctx context.Context, c device.CommandRecord) error
 	// Commands returns a device's, newest first.
 	Commands(ctx context.Context, device string, limit int) ([]device.CommandRecord, error)
-	// CancelCommand gives up one that was not sent yet; farm.ErrConflict for any other.
-	CancelCommand(ctx context.Context, device, id, account string, at time.Time) error
 }
 
 // Upkeep records what technicians do to devices. A site of another tenant than
@@ -145,6 +143,9 @@ type Importer interface {
 // *device.Queue does. Wake tells it of a new one.
 type Queue interface {
 	Wake()
+	// Cancel takes back a command that its device was not told; farm.ErrConflict for
+	// any other.
+	Cancel(ctx context.Context, device, id, account string) error
 }
 
 // A SeriesQuery asks for one quantity at a site over From ≤ t < To.

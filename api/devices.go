@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -166,6 +167,9 @@ func (s *server) sendCommand(c *gin.Context) error {
 	if err := body(c, &in); err != nil {
 		return err
 	}
+	if !d.State.Connects() {
+		return fmt.Errorf("%s is %s and gets no commands: %w", d.ID, d.State, farm.ErrConflict)
+	}
 	m, err := s.model(ctx, d.Model)
 	if err != nil {
 		return err
@@ -197,7 +201,7 @@ func (s *server) cancelCommand(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Commands.CancelCommand(c.Request.Context(), d.ID, c.Param("command"), who(c).Login, s.Now().UTC()); err != nil {
+	if err := s.Queue.Cancel(c.Request.Context(), d.ID, c.Param("command"), who(c).Login); err != nil {
 		return err
 	}
 	c.Status(http.StatusNoContent)

@@ -152,5 +152,11 @@ func TestCancelCommand(t *testing.T) {
 	c := client{t, base, "farmer"}
 	want(t, "queued", 204, c.do("DELETE", "/devices/do-1/commands/c1", "").status)
 	want(t, "changes", []string{"c1 of do-1 cancelled by farmer"}, w.changes)
+	w.mu.Lock()
+	off := w.devices["shelf"]
+	off.State = device.Suspended
+	w.devices["shelf"] = off
+	w.mu.Unlock()
+	want(t, "to one that may not connect", "conflict", c.do("POST", "/devices/shelf/commands", `{"name":"aerator","value":"on"}`).problem(t).Code)
 	want(t, "sent already", "conflict", c.do("DELETE", "/devices/do-1/commands/c2", "").problem(t).Code)
 }

@@ -100,7 +100,7 @@ func newWorld() *world {
 		devices: map[string]device.Device{
 			"do-1":  {ID: "do-1", Tenant: "oyster", Model: "pond", Name: farm.Text{Zh: "溶氧仪"}, SecretHash: []byte("hash"), Created: noon, Online: true, State: device.Active},
 			"tea-1": {ID: "tea-1", Tenant: "tea", Model: "mute", Created: noon},
-			"shelf": {ID: "shelf", Tenant: "oyster", Model: "mute", Created: noon},
+			"shelf": {ID: "shelf", Tenant: "oyster", Model: "mute", Created: noon, State: device.Claimed},
 		},
 		places:  map[string]ingest.Place{"do-1": raft, "tea-1": garden},
 		alerts:  []alert.Alert{{ID: "01JZ00000000000000000000A1", Rule: "oxygen", Tenant: "oyster", Region: "450512", Site: "raft-1", Device: "do-1", State: alert.Firing, Value: &value, Began: noon, Fired: noon}},
@@ -262,7 +262,7 @@ func (w *world) Commands(_ context.Context, id string, limit int) ([]device.Comm
 	return own[:min(limit, len(own))], nil
 }
 
-func (w *world) CancelCommand(_ context.Context, dev, id, account string, _ time.Time) error {
+func (w *world) Cancel(_ context.Context, dev, id, account string) error {
 	if id != "c1" {
 		return fmt.Errorf("cancel: %w", farm.ErrConflict)
 	}

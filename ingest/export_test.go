@@ -20,22 +20,3 @@ func (t Throttle) Wrong(device, remote string) (bool, int) { return t.t.wrong(de
 
 // Len returns how much is remembered.
 func (t Throttle) Len() (devices, addresses int) { return len(t.t.devices), len(t.t.addresses) }
-
-// How fast a connection is heard.
-const (
-	MaxRate  = maxRate
-	MaxBurst = maxBurst
-)
-
-// A Pacer is the pacer.
-type Pacer struct{ p pacer }
-
-// Heard counts messages of one size.
-func (p *Pacer) Heard(messages, bytes int) {
-	for range messages {
-		p.p.heard(bytes)
-	}
-}
-
-// Wait passes on.
-func (p *Pacer) Wait(now time.Time) time.Duration { return p.p.wait(now) }

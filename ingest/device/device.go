@@ -73,6 +73,8 @@ const (
 	Done    CommandState = "done"
 	Failed  CommandState = "failed"
 	Expired CommandState = "expired"
+	// Cancelled was taken back before the device was told.
+	Cancelled CommandState = "cancelled"
 )
 
 // A CommandRecord is the audit of one command.
@@ -84,12 +86,11 @@ type CommandRecord struct {
 	Error   string       `json:"error,omitempty"`
 	Created time.Time    `json:"created"`
 	Settled time.Time    `json:"settled,omitzero"`
+	Sent    time.Time    `json:"sent,omitzero"`   // when it was sent last
 	Tries   int          `json:"tries,omitempty"` // how often it was sent
-}
 
-// Cancelled begins the error of a command that somebody took back before it was
-// sent; it counts as expired.
-const Cancelled = "cancelled by "
+	CancelledBy string `json:"cancelled_by,omitempty"` // account
+}
 
 // Directory is what the registry keeps in the records database.
 type Directory interface {

@@ -40,6 +40,9 @@ type CommandStore interface {
 	CommandSent(ctx context.Context, id string, at time.Time) error
 	// ExpireCommands gives up what was not answered in time, and returns how many.
 	ExpireCommands(ctx context.Context, now time.Time) (int, error)
+	// CancelCommand gives up one that was not sent yet; farm.ErrNotFound where the
+	// device has none such, farm.ErrConflict for any other.
+	CancelCommand(ctx context.Context, device, id, account string, at time.Time) error
 }
 
 // A CommandSender passes a command to the broker. It returns nil once the broker
@@ -63,6 +66,31 @@ type Queue struct {
 
 	mu   sync.Mutex // guards here
 	here map[string]bool
+
+	sending   sync.Mutex      // held while one command is sent, or taken back; guards cancelled
+	cancelled map[string]bool // since the pass under way read what is open
+}
+
+// Cancel takes back a command that its device was not told: after nil it will not be.
+// It is farm.ErrConflict for one that was sent, answered or has expired.
+func (q *Queue) Cancel(ctx context.Context, device, id, account string) error {
+	q.sending.Lock()
+	defer q.sending.Unlock()
+	if err := q.Store.CancelCommand(ctx, device, id, account, q.now()); err != nil {
+		return err
+	}
+	if q.cancelled != nil {
+		q.cancelled[id] = true
+	}
+	q.Wake() // the next one's turn
+	return nil
+}
+
+func (q *Queue) now() time.Time {
+	if q.Now != nil {
+		return q.Now().UTC()
+	}
+	return time.Now().UTC()
 }
 
 func (q *Queue) awake() chan struct{} {
@@ -122,15 +150,15 @@ func (q *Queue) Run(ctx context.Context) error {
 
 // pass sends what is due.
 func (q *Queue) pass(ctx context.Context) error {
-	now := time.Now()
-	if q.Now != nil {
-		now = q.Now()
-	}
+	now := q.now()
 	q.mu.Lock()
 	here := q.here
 	q.here = nil
 	q.mu.Unlock()
+	q.sending.Lock()
+	q.cancelled = map[string]bool{}
 	open, err := q.open(ctx, now)
+	q.sending.Unlock()
 	if err != nil {
 		for device := range here {
 			q.remember(device)
@@ -141,12 +169,19 @@ func (q *Queue) pass(ctx context.Context) error {
 		if !here[c.Device] && !c.due(now) {
 			continue
 		}
-		if q.Sender.Send(ctx, c.Command) != nil {
-			continue // it sleeps, and Listens will tell
-		}
-		if err := q.Store.CommandSent(ctx, c.ID, now); err != nil {
+		if err := q.send(ctx, c.Command, now); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// send sends a command, unless it was taken back. The error is the store's.
+func (q *Queue) send(ctx context.Context, c ingest.Command, now time.Time) error {
+	q.sending.Lock()
+	defer q.sending.Unlock()
+	if q.cancelled[c.ID] || q.Sender.Send(ctx, c) != nil {
+		return nil //nolint:nilerr // it sleeps, and Listens will tell
+	}
+	return q.Store.CommandSent(ctx, c.ID, now)
 }

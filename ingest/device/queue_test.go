@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tianhai/farm"
 	"tianhai/ingest"
 	"tianhai/ingest/device"
 )
@@ -22,6 +23,8 @@ type post struct {
 	asleep map[string]bool
 	sent   []string
 	down   bool
+
+	sending func(id string) // called before one is sent, unless nil
 }
 
 func (p *post) OpenCommands(context.Context, time.Time) ([]device.OpenCommand, error) {
@@ -57,9 +60,26 @@ func (p *post) ExpireCommands(_ context.Context, now time.Time) (int, error) {
 	return 0, nil
 }
 
+// CancelCommand knows only what was not sent.
+func (p *post) CancelCommand(_ context.Context, dev, id, _ string, _ time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.open, func(c device.OpenCommand) bool { return c.ID == id && c.Device == dev && c.Tries == 0 })
+	if i < 0 {
+		return farm.ErrConflict
+	}
+	p.open = slices.Delete(p.open, i, i+1)
+	return nil
+}
+
 func (p *post) Send(_ context.Context, c ingest.Command) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.sending != nil {
+		p.mu.Unlock()
+		p.sending(c.ID)
+		p.mu.Lock()
+	}
 	if p.asleep[c.Device] {
 		return errors.New("no session")
 	}
@@ -149,4 +169,55 @@ func TestQueue(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// What was taken back is not sent, also where that happened while others were. The
+// clock is real: a bubble's stands still while somebody waits for a mutex.
+func TestCancel(t *testing.T) {
+	p := &post{asleep: map[string]bool{"c": true}}
+	q := &device.Queue{Store: p, Sender: p}
+	p.add("a", time.Hour, "a1")
+	p.add("b", time.Hour, "b1", "b2")
+	p.add("c", time.Hour, "c1")
+	back := make(chan error, 1)
+	p.sending = func(id string) {
+		if id == "a1" { // b1 was read with it, and is next
+			go func() { back <- q.Cancel(t.Context(), "b", "b1", "li") }()
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- q.Run(ctx) }()
+	want := []string{"a1", "b2"}
+	if err := <-back; err != nil { // it came too late
+		want = []string{"a1", "b1"}
+	}
+	if err := q.Cancel(t.Context(), "a", "a1", "li"); !errors.Is(err, farm.ErrConflict) {
+		t.Errorf("one that was sent: %v", err)
+	}
+	if err := q.Cancel(t.Context(), "c", "c1", "li"); err != nil {
+		t.Errorf("one of a device that sleeps: %v", err)
+	}
+	p.mu.Lock()
+	p.asleep["c"] = false
+	p.mu.Unlock()
+	q.Listens("c")
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		p.mu.Lock()
+		sent := slices.Clone(p.sent)
+		p.mu.Unlock()
+		if len(sent) >= 2 {
+			if !slices.Equal(sent, want) {
+				t.Errorf("sent %v, want %v", sent, want)
+			}
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("sent %v, want %v", sent, want)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }

@@ -21,6 +21,10 @@ const (
 // open chooses commands that are neither answered nor given up.
 const open = "c.state IN ('queued', 'sent')"
 
+// answerable chooses commands of which a device's answer tells something new: also
+// one that was taken back while another server sent it.
+const answerable = "c.state IN ('queued', 'sent', 'cancelled')"
+
 type commandRow struct {
 	bun.BaseModel `bun:"table:commands,alias:c"`
 
@@ -37,13 +41,15 @@ type commandRow struct {
 	Settled instant
 	Sent    instant // last
 	Tries   int64
+
+	CancelledBy string
 }
 
 func (r commandRow) record() device.CommandRecord {
 	return device.CommandRecord{
 		Command: ingest.Command{ID: r.ID, Device: r.Device, Name: r.Name, Value: r.Value, Expires: r.Expires.Time},
 		Tenant:  r.Tenant, Account: r.Account, State: r.State, Error: r.Error,
-		Created: r.Created.Time, Settled: r.Settled.Time, Tries: int(r.Tries),
+		Created: r.Created.Time, Settled: r.Settled.Time, Sent: r.Sent.Time, Tries: int(r.Tries), CancelledBy: r.CancelledBy,
 	}
 }
 
@@ -101,7 +107,7 @@ func (s *Store) SettleCommand(ctx context.Context, id string, res ingest.Command
 
 func (s *Store) settle(ctx context.Context, device, id string, to commandRow) error {
 	res, err := s.write.NewUpdate().Model(&to).Column("state", "error", "settled").
-		Where("c.id = ? AND c.device = ?", id, device).Where(open).Exec(ctx)
+		Where("c.id = ? AND c.device = ?", id, device).Where(answerable).Exec(ctx)
 	err = changed(res, err, farm.ErrNotFound)
 	if errors.Is(err, farm.ErrNotFound) {
 		err = s.read.NewSelect().Model((*commandRow)(nil)).Column("c.id").Where("c.id = ? AND c.device = ?", id, device).Scan(ctx, &id)
@@ -124,7 +130,7 @@ func (s *Store) ExpireCommands(ctx context.Context, now time.Time) (int, error) 
 // CancelCommand gives up a command that its device was never told; farm.ErrNotFound
 // when the device has no such command, farm.ErrConflict when it was sent already.
 func (s *Store) CancelCommand(ctx context.Context, dev, id, account string, at time.Time) error {
-	res, err := s.write.NewUpdate().Model((*commandRow)(nil)).Set("state = ?, settled = ?, error = ?", device.Expired, instant{at}, device.Cancelled+account).
+	res, err := s.write.NewUpdate().Model((*commandRow)(nil)).Set("state = ?, settled = ?, cancelled_by = ?", device.Cancelled, instant{at}, account).
 		Where("c.id = ? AND c.device = ? AND c.state = ?", id, dev, device.Queued).Exec(ctx)
 	err = changed(res, err, farm.ErrConflict)
 	if errors.Is(err, farm.ErrConflict) {

@@ -80,7 +80,7 @@ func testCancelCommand(t *testing.T, s *store.Store) {
 	list, err := s.Commands(ctx, "buoy-1", 0)
 	check(t, err)
 	for _, c := range list {
-		if c.ID == "c1" && (c.State != device.Expired || c.Error != "cancelled by wang" || c.Tries != 0) || c.ID == "c2" && (c.State != device.Sent || c.Tries != 1) {
+		if c.ID == "c1" && (c.State != device.Cancelled || c.CancelledBy != "wang" || !c.Settled.Equal(noon.Add(time.Second)) || c.Tries != 0) || c.ID == "c2" && (c.State != device.Sent || c.Tries != 1 || !c.Sent.Equal(noon)) {
 			t.Errorf("%+v", c)
 		}
 	}

@@ -3,9 +3,6 @@ import { clock, moment } from './format'
 import { has, t } from './i18n'
 import type { Command } from './types'
 
-/** How the server begins the error of a command that somebody took back. */
-const cancelled = 'cancelled by '
-
 /** What a machine is called. */
 export const commandTitle = (name: string) => (has(`quantity.device.${name}`) ? t(`quantity.device.${name}`) : name)
 
@@ -16,8 +13,8 @@ export const commandValue = (value: string) => (value === 'on' || value === 'off
 export function commandOutcome(c: Command, now: number) {
   const value = commandValue(c.value)
   const time = clock(Date.parse(c.settled ?? c.created), now)
-  if (c.state === 'expired' && c.error?.startsWith(cancelled)) {
-    return { icon: 'missing', tone: 'quiet', words: t('web.command.cancelled', { value, who: c.error.slice(cancelled.length), time }) } as const
+  if (c.state === 'cancelled') {
+    return { icon: 'missing', tone: 'quiet', words: t('web.command.cancelled', { value, who: c.cancelled_by ?? '', time }) } as const
   }
   const words = t(`command_state.${c.state}`, { value, time })
   switch (c.state) {

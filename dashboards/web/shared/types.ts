@@ -155,6 +155,7 @@ export interface Command {
   expires: string
   account: string
   state: 'queued' | 'sent' | 'done' | 'failed' | 'expired' | 'cancelled'
+  cancelled_by?: string
   error?: string
   created: string
   settled?: string
