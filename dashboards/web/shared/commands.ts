@@ -20,8 +20,6 @@ export function commandOutcome(c: Command, now: number) {
   switch (c.state) {
     case 'done':
       return { icon: 'good', tone: 'good', words } as const
-    case 'cancelled':
-      return { icon: 'missing', tone: 'quiet', words } as const
     case 'queued':
     case 'sent':
       return { icon: 'clock', tone: 'quiet', words } as const
