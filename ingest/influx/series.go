@@ -107,7 +107,7 @@ func (c *Client) dayStates(ctx context.Context, q SeriesQuery) (dayStates, error
 	}
 	first := time.UnixMilli(floorTo(q.From.UnixMilli(), dayLength))
 	return s, c.markedDays(ctx, q.Tenant, q.Site, q.Device, first, q.To, func(d markedDay) {
-		if v := d.staleDay.purged[s.medium]; v > 0 {
+		if v := d.purged[s.medium]; v > 0 {
 			s.gone[d.day] = max(s.gone[d.day], (v+1)/2)
 		}
 		if d.stale() {
