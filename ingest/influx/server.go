@@ -56,7 +56,8 @@ type Server struct {
 // OpenServer starts a server and returns when it answers. It refuses an address
 // off the loopback interface, damaged metadata and a damaged series index. A
 // data file that cannot be read InfluxDB sets aside as .bad, and says so in the
-// log; a torn end of its write-ahead log it cuts off.
+// log; a torn end of its write-ahead log it cuts off. A list of index files that a
+// crash cut short is made anew.
 func OpenServer(ctx context.Context, opt ServerOptions) (*Server, error) {
 	if opt.Dir == "" {
 		return nil, errors.New("open influxdb: no directory given")
@@ -76,6 +77,9 @@ func OpenServer(ctx context.Context, opt ServerOptions) (*Server, error) {
 	password, err := loadPassword(filepath.Join(opt.Dir, passwordFile))
 	if err != nil {
 		return nil, fmt.Errorf("open influxdb: %w", err)
+	}
+	if err := mendIndexes(opt.Dir, opt.Logger); err != nil {
+		return nil, fmt.Errorf("open influxdb in %s: %w", opt.Dir, err)
 	}
 	cfg := serverConfig(opt)
 	srv, err := run.NewServer(cfg, &run.BuildInfo{Version: serverVersion})

@@ -3,6 +3,7 @@ package influx_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -220,6 +221,64 @@ func TestServerFailsClearly(t *testing.T) {
 			t.Error("starts")
 		}
 	})
+}
+
+// InfluxDB writes the list of a shard's index files in place: a crash may leave it
+// empty or cut short. All series are there afterwards, and new ones are taken.
+func TestServerMendsIndex(t *testing.T) {
+	for name, size := range map[string]int64{"empty": 0, "cut short": 20} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			var obs []ingest.Observation
+			for i := range 200 {
+				o := station(t)
+				o.Device, o.Time = fmt.Sprintf("station-%03d", i), time.Now()
+				obs = append(obs, o)
+			}
+			series := func(srv *influx.Server) int {
+				t.Helper()
+				latest, err := dial(t, influx.Options{URL: srv.URL(), Token: srv.Token()}).Latest(t.Context(), influx.Scope{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				devices := map[string]bool{}
+				for _, l := range latest {
+					devices[l.Device] = true
+				}
+				return len(devices)
+			}
+			write := func(srv *influx.Server, some []ingest.Observation) {
+				t.Helper()
+				if err := dial(t, influx.Options{URL: srv.URL(), Token: srv.Token()}).Write(t.Context(), some); err != nil {
+					t.Fatal(err)
+				}
+			}
+			srv := serve(t, influx.ServerOptions{Dir: dir})
+			write(srv, obs[:100])
+			if n := series(srv); n != 100 {
+				t.Fatalf("%d devices are found, want 100", n)
+			}
+			shut(t, srv)
+			lists, err := filepath.Glob(filepath.Join(dir, "data", "*", "*", "*", "index", "*", "MANIFEST"))
+			if err != nil || len(lists) == 0 {
+				t.Fatalf("no lists of index files: %v", err)
+			}
+			for _, list := range lists {
+				if err := os.Truncate(list, size); err != nil {
+					t.Fatal(err)
+				}
+			}
+			srv = serve(t, influx.ServerOptions{Dir: dir})
+			if n := series(srv); n != 100 {
+				t.Errorf("%d devices are found, want 100", n)
+			}
+			write(srv, obs[100:])
+			shut(t, srv)
+			if n := series(serve(t, influx.ServerOptions{Dir: dir})); n != 200 {
+				t.Errorf("%d devices are found after another start, want 200", n)
+			}
+		})
+	}
 }
 
 // The embedded server says nothing at the levels people read, and never its
