@@ -93,6 +93,7 @@ var access = map[string]struct {
 	"PUT /retentions":         {"/retentions", `{"tenant":"oyster","keep_raw_days":90}`, [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
 	"DELETE /retentions":      {"/retentions?tenant=oyster", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
 
+	"GET /journal":    {"/journal", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
 	"GET /quarantine": {"/quarantine?device=do-1", "", [8]int{401, 404, 404, 404, 403, 403, 200, 200}},
 }
 

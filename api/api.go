@@ -242,6 +242,7 @@ type Config struct {
 	Records    Records
 	Recorder   Recorder
 	Quarantine Quarantine
+	Journal    Journal
 	History    History
 	Jobs       Jobs
 	Mappings   Mappings

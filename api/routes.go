@@ -78,6 +78,7 @@ func (s *server) routes() []route {
 		{get, "/retentions/preview", s.previewRetention, false},
 
 		{get, "/quarantine", s.listQuarantine, false},
+		{get, "/journal", s.showJournal, false},
 		{post, backfillsPath, s.backfill, false},
 		{post, "/history/replays", s.replay, false},
 		{get, "/history/jobs", s.listJobs, false},

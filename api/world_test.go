@@ -269,6 +269,11 @@ func (w *world) Cancel(_ context.Context, dev, id, account string) error {
 	return w.change(fmt.Sprintf("%s of %s cancelled by %s", id, dev, account))
 }
 
+func (w *world) Figures(context.Context) (api.JournalFigures, error) {
+	defer w.mu.Unlock()
+	return api.JournalFigures{Bytes: 5, MaxBytes: 10, Lag: map[string]uint64{"store": 3}}, w.enter()
+}
+
 func (w *world) Wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -450,7 +455,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, History: w, Jobs: w, Retentions: w,
+		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w,
 		Aliases:     w,
 		Mappings:    &mapping.Desk{Store: w, Now: func() time.Time { return noon }},
 		KnowsFormat: func(format string) bool { return format == "json" },

@@ -41,6 +41,8 @@ var composed = map[string]string{
 	"manage.part.":              "parts of /readyz, and their states",
 	"manage.part_state.":        "the same in a word",
 	"manage.payload.":           "how a frame's bytes are shown",
+	"medium.":                   "farm.Medium, and every one",
+	"manage.retention.":         "what is kept: raw, hour, day",
 	"manage.section.":           "sections of a device's page",
 	"manage.state.":             "device.State, and what is asked before",
 	"operation.":                "trace.OperationKind",

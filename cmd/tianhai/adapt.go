@@ -10,6 +10,7 @@ import (
 	"tianhai/ingest/device"
 	"tianhai/ingest/history"
 	"tianhai/ingest/influx"
+	"tianhai/ingest/journal"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 )
@@ -137,4 +138,14 @@ func (s *server) prime(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// figures shows the journal's figures to the API.
+type figures struct{ *journal.Journal }
+
+func (f figures) Figures(ctx context.Context) (api.JournalFigures, error) {
+	s, err := f.Stats(ctx)
+	return api.JournalFigures{
+		Bytes: s.Bytes, MaxBytes: s.MaxBytes, Oldest: s.Oldest, Lag: s.Lag, Quarantined: s.Quarantined, QuarantinedBytes: s.QuarantinedBytes,
+	}, err
 }

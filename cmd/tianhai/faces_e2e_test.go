@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -87,6 +89,35 @@ func TestScreenshots(t *testing.T) {
 	c.open(d.HTTP + "/bureau/?lang=zh-CN#/site/guangpo-pond-3?range=24h")
 	c.waitJS("the chart", "document.querySelector('canvas')")
 	c.picture("bureau-site-zh", 1280, 1180)
+	pictureManaging(t, d)
+}
+
+// pictureManaging takes those of docs/manage.md and of a claim.
+func pictureManaging(t *testing.T, d *demo) {
+	admin := newBrowser(t, d.HTTP)
+	admin.login("admin", d.passwords["admin"])
+	status, answer := admin.send("POST", "/api/v1/devices", []byte(`{"model":"pond","count":1}`))
+	var issued struct {
+		Devices []struct{ ID string }
+	}
+	if err := json.Unmarshal(answer, &issued); err != nil || status != http.StatusCreated {
+		t.Fatalf("issue: %d %s", status, answer)
+	}
+	f := newChrome(t, 390, 844)
+	f.open(d.HTTP + "/d/" + issued.Devices[0].ID)
+	f.login("shrimp", d.passwords["shrimp"])
+	f.says("领取这台设备")
+	f.picture("claim-zh", 390, 900)
+	c := newChrome(t, 1280, 844)
+	c.open(d.HTTP + "/manage/?lang=zh-CN#/devices/pond-1")
+	c.login("admin", d.passwords["admin"])
+	c.says("按标准液或参比仪计算")
+	c.picture("manage-device-zh", 1280, 1500)
+	c.open(d.HTTP + "/manage/?lang=zh-CN#/mappings/weather")
+	c.choose(".sides select", "pond")
+	c.click(".sides button.primary")
+	c.says("将这样入库")
+	c.picture("manage-mapping-zh", 1280, 1000)
 }
 
 // picture writes the top of the page, so many CSS pixels of it, as a JPEG.

@@ -174,6 +174,22 @@ func TestManage(t *testing.T) {
 		c.says("入库 500")
 		c.axe("jobs")
 	})
+	t.Run("retention", func(t *testing.T) {
+		c := enter(t, "admin", "/manage/#/retention", 1280)
+		c.says("所有读数永久保存")
+		c.choose("#retention-form .field:nth-of-type(1) select", "oysters")
+		c.choose("#retention-form .field:nth-of-type(2) select", "water")
+		c.retype("#retention-form .field:nth-of-type(3) input", "60")
+		c.click("#retention-form button.primary")
+		c.says("删了不能恢复")
+		c.click("dialog button[type=submit]")
+		c.says("已保存，24 小时后生效")
+		c.waitJS("the rule, not yet in force", `document.querySelector('tbody tr')?.innerText.includes('60 天') && document.querySelector('tbody .mark.warn')`)
+		c.choose("#horizon", "30")
+		c.says("再过 30 天")
+		c.says("没有要删的") // nothing is rolled up yet, and so nothing may go
+		c.axe("retention")
+	})
 	t.Run("every page", func(t *testing.T) {
 		c := enter(t, "admin", "/manage/#/devices", 390)
 		c.says("老探头")

@@ -23,6 +23,7 @@ export const pages: Page[] = [
   { path: 'mappings', title: 'manage.mappings', group: 'data', administrator: true, list: lazy(() => import('./MappingList.vue')), one: lazy(() => import('./MappingPage.vue')) },
   { path: 'history', title: 'manage.history', group: 'data', administrator: false, list: lazy(() => import('./HistoryPage.vue')) },
   { path: 'quarantine', title: 'manage.quarantine', group: 'data', administrator: true, list: lazy(() => import('./QuarantinePage.vue')) },
+  { path: 'retention', title: 'manage.retention', group: 'data', administrator: true, list: lazy(() => import('./RetentionPage.vue')) },
   { path: 'server', title: 'manage.server', group: 'system', administrator: true, list: lazy(() => import('./ServerPage.vue')) },
 ]
 
