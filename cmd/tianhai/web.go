@@ -195,6 +195,9 @@ func (s *server) writeAddresses() error {
 	addrs := map[string]any{"pid": os.Getpid(), "http": "http://" + dialable(s.listener.Addr().String()), "influx": s.influxURL}
 	if s.broker != nil {
 		addrs["mqtt"] = "tcp://" + dialable(s.broker.Addr().String())
+		if at := s.broker.TLSAddr(); at != nil {
+			addrs["mqtts"] = "ssl://" + dialable(at.String())
+		}
 	}
 	raw, err := json.Marshal(addrs)
 	if err != nil {
