@@ -31,14 +31,13 @@ const (
 // after the other.
 type Checker struct {
 	config Config
-	mu     sync.Mutex // guards series and what it holds
-	series map[seriesKey]*series
+	mu     sync.Mutex // guards known and what it holds
+	known  *archive
 }
-
-type seriesKey struct{ device, channel string }
 
 // A series is what is remembered of one channel of a device at one site.
 type series struct {
+	channel  string
 	site     string
 	quantity string
 	memories []named
@@ -83,7 +82,7 @@ func New(c Config) (*Checker, error) {
 			return nil, err
 		}
 	}
-	return &Checker{config: c, series: map[seriesKey]*series{}}, nil
+	return &Checker{config: c, known: newArchive()}, nil
 }
 
 // Flag returns the verdict of all tests on a sample: Missing for one without a
@@ -129,13 +128,10 @@ func inLimits(s ingest.Sample) ingest.Flag {
 }
 
 func (c *Checker) find(s ingest.Sample) *series {
-	key := seriesKey{s.Device, s.Channel}
-	se := c.series[key]
+	se := c.known.find(s.Device, s.Channel)
 	if se == nil {
 		se = c.begin(s)
-		if len(c.series) < MaxSeries {
-			c.series[key] = se
-		} else {
+		if !c.known.add(s.Device, se) {
 			se.seen, se.last = true, math.MaxInt64 // late for ever
 		}
 	}
@@ -144,7 +140,7 @@ func (c *Checker) find(s ingest.Sample) *series {
 
 // begin returns the series of a sample with nothing remembered.
 func (c *Checker) begin(s ingest.Sample) *series {
-	se := &series{site: s.Site, quantity: s.Quantity.ID}
+	se := &series{channel: s.Channel, site: s.Site, quantity: s.Quantity.ID}
 	for _, t := range c.config.tests(s.Site, s.Quantity.ID) {
 		if t, ok := t.(streamed); ok {
 			se.memories = append(se.memories, named{t.Name(), t.memory()})

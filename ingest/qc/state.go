@@ -51,16 +51,15 @@ func (c *Checker) Save(w io.Writer, now time.Time) error {
 	if err := enc.Encode(stateMark{Version: stateVersion}); err != nil {
 		return fmt.Errorf("save state of quality tests: %w", err)
 	}
-	for key, se := range c.series {
-		if now.Sub(time.UnixMilli(se.last)) > forgetAfter {
-			delete(c.series, key)
-			continue
-		}
-		if err := enc.Encode(se.saved(key)); err != nil {
-			return fmt.Errorf("save state of quality tests: %w", err)
+	c.known.forget(now.Add(-forgetAfter).UnixMilli())
+	for device, of := range c.known.devices {
+		for _, se := range of.series {
+			if err := enc.Encode(se.saved(device)); err != nil {
+				return fmt.Errorf("save state of quality tests: %w", err)
+			}
 		}
 	}
-	n := len(c.series)
+	n := c.known.series
 	if err := enc.Encode(stateMark{Version: stateVersion, Series: &n}); err != nil {
 		return fmt.Errorf("save state of quality tests: %w", err)
 	}
@@ -70,9 +69,9 @@ func (c *Checker) Save(w io.Writer, now time.Time) error {
 	return nil
 }
 
-func (se *series) saved(key seriesKey) seriesState {
+func (se *series) saved(device string) seriesState {
 	s := seriesState{
-		Device: key.device, Channel: key.channel, Site: se.site, Quantity: se.quantity,
+		Device: device, Channel: se.channel, Site: se.site, Quantity: se.quantity,
 		Last: se.last, Value: se.value, Flag: se.flag, Steps: se.steps[:], Taken: se.taken,
 		Tests: make(map[string][]float64, len(se.memories)),
 	}
@@ -91,35 +90,37 @@ func (c *Checker) Load(r io.Reader) error {
 	if err := dec.Decode(&header); err != nil || header.Version != stateVersion {
 		return fmt.Errorf("%w: no header of version %d", ErrState, stateVersion)
 	}
-	all := map[seriesKey]*series{}
+	all := newArchive()
 	for {
 		var line struct {
 			seriesState
 			stateMark
 		}
 		if err := dec.Decode(&line); err != nil {
-			return fmt.Errorf("%w: after %d series: %w", ErrState, len(all), err)
+			return fmt.Errorf("%w: after %d series: %w", ErrState, all.series, err)
 		}
 		if line.Series != nil {
-			if *line.Series != len(all) {
-				return fmt.Errorf("%w: %d series of %d", ErrState, len(all), *line.Series)
+			if *line.Series != all.series {
+				return fmt.Errorf("%w: %d series of %d", ErrState, all.series, *line.Series)
 			}
 			break
 		}
-		if len(all) == MaxSeries {
+		if all.find(line.Device, line.Channel) != nil {
+			return fmt.Errorf("%w: series %d is there twice", ErrState, all.series+1)
+		}
+		if !all.add(line.Device, c.restored(line.seriesState)) {
 			return fmt.Errorf("%w: more than %d series", ErrState, MaxSeries)
 		}
-		all[seriesKey{line.Device, line.Channel}] = c.restored(line.seriesState)
 	}
 	c.mu.Lock()
-	c.series = all
+	c.known = all
 	c.mu.Unlock()
 	return nil
 }
 
 func (c *Checker) restored(s seriesState) *series {
 	se := &series{
-		site: s.Site, quantity: s.Quantity, seen: true, last: s.Last, value: s.Value, flag: s.Flag, taken: max(0, s.Taken),
+		channel: s.Channel, site: s.Site, quantity: s.Quantity, seen: true, last: s.Last, value: s.Value, flag: s.Flag, taken: max(0, s.Taken),
 	}
 	if copy(se.steps[:], s.Steps) < len(se.steps) {
 		se.taken = 0
