@@ -18,6 +18,7 @@ import (
 	"tianhai/ingest/device"
 	"tianhai/ingest/history"
 	"tianhai/trace"
+	"tianhai/trace/catalog"
 )
 
 var (
@@ -82,6 +83,7 @@ type problem struct {
 	Detail  string         `json:"detail,omitempty"`
 	Code    string         `json:"code"`
 	Field   string         `json:"field,omitempty"`
+	Name    *farm.Text     `json:"name,omitempty"`    // of the field, where it is an item of an operation
 	Faults  []device.Fault `json:"faults,omitempty"`  // all, where there may be many
 	Request string         `json:"request,omitempty"` // where to look in the log
 }
@@ -95,6 +97,9 @@ func newProblem(err error) problem {
 	}
 	if field, ok := errors.AsType[*trace.FieldError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: field.Field, Detail: field.Reason}
+	}
+	if item, ok := errors.AsType[*catalog.ItemError](err); ok {
+		return itemProblem(item)
 	}
 	if keep, ok := errors.AsType[*ingest.RetentionError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: keep.Field, Detail: keep.Reason}
@@ -112,6 +117,18 @@ func newProblem(err error) problem {
 		}
 	}
 	return problem{Status: http.StatusInternalServerError, Code: "internal"}
+}
+
+// itemProblem names the item in both languages, for whoever stands in a field.
+func itemProblem(item *catalog.ItemError) problem {
+	p := problem{Status: http.StatusBadRequest, Code: "invalid", Field: "items." + item.Key, Detail: item.Error()}
+	if item.Missing {
+		p.Code = "item_missing"
+	}
+	if item.Name.Zh != "" {
+		p.Name = &item.Name
+	}
+	return p
 }
 
 // fail answers a request with an error.

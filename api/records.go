@@ -37,25 +37,33 @@ func (s *server) listOperations(c *gin.Context) error {
 	return nil
 }
 
+// An operationRequest is what a client says of an operation.
+type operationRequest struct {
+	ID       string          `json:"id"`
+	Kind     string          `json:"kind"`
+	At       time.Time       `json:"at"`
+	Position *trace.Position `json:"position"`
+	Items    []trace.Item    `json:"items"`
+	Corrects string          `json:"corrects"`
+}
+
+func (in operationRequest) operation(site farm.Site, person string) trace.Operation {
+	return trace.Operation{
+		ID: in.ID, Tenant: site.Tenant, Site: site.ID, Kind: in.Kind, At: in.At,
+		Person: person, Position: in.Position, Items: in.Items, Corrects: in.Corrects,
+	}
+}
+
 func (s *server) addOperation(c *gin.Context) error {
 	site, err := s.site(c, auth.Write)
 	if err != nil {
 		return err
 	}
-	var in struct {
-		ID       string       `json:"id"`
-		Kind     string       `json:"kind"`
-		At       time.Time    `json:"at"`
-		Items    []trace.Item `json:"items"`
-		Corrects string       `json:"corrects"`
-	}
+	var in operationRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
-	op, added, err := s.Recorder.AddOperation(c.Request.Context(), trace.Operation{
-		ID: in.ID, Tenant: site.Tenant, Site: site.ID, Kind: in.Kind, At: in.At,
-		Person: who(c).Login, Items: in.Items, Corrects: in.Corrects,
-	})
+	op, added, err := s.Recorder.AddOperation(c.Request.Context(), in.operation(site, who(c).Login))
 	if err != nil {
 		return err
 	}

@@ -239,7 +239,6 @@ func (b Boundary) Area() float64 {
 
 // signedArea is positive for a ring that goes counter-clockwise.
 func signedArea(ring []Position) float64 {
-	const radian = math.Pi / 180
 	var sum float64
 	for i := range max(len(ring)-1, 0) {
 		a, b := ring[i], ring[i+1]

@@ -129,3 +129,28 @@ func FuzzBoundary(f *testing.F) {
 		}
 	})
 }
+
+func TestDistance(t *testing.T) {
+	b := boundary(t, square)
+	// A thousandth of a degree is 111.2 m north and, at 21.705° N, 103.3 m east.
+	for name, tt := range map[string]struct {
+		at   farm.Position
+		want float64
+	}{
+		"inside":          {farm.Position{Longitude: 108.507, Latitude: 21.707}, 0},
+		"east of an edge": {farm.Position{Longitude: 108.511, Latitude: 21.705}, 103.3},
+		"north of it":     {farm.Position{Longitude: 108.505, Latitude: 21.711}, 111.2},
+		"off a corner":    {farm.Position{Longitude: 108.511, Latitude: 21.711}, 151.8},
+		"in the hole":     {farm.Position{Longitude: 108.503, Latitude: 21.703}, 103.3},
+		"another country": {farm.Position{Longitude: 0, Latitude: 51.5}, 9.33e6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := b.Distance(tt.at); math.Abs(got-tt.want) > 0.5+tt.want/100 {
+				t.Errorf("%.1f m, want %.1f", got, tt.want)
+			}
+		})
+	}
+	if d := (farm.Boundary{}).Distance(farm.Position{}); !math.IsInf(d, 1) {
+		t.Errorf("no boundary is %v m away", d)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"tianhai/farm"
+	"tianhai/trace/catalog"
 )
 
 // Limits of what a person may write, in bytes.
@@ -38,7 +39,12 @@ func field(name, reason string, args ...any) error {
 // Same reports whether two operations say the same, whenever they were received.
 func (o Operation) Same(other Operation) bool {
 	return o.ID == other.ID && o.Tenant == other.Tenant && o.Site == other.Site && o.Kind == other.Kind &&
-		o.At.Equal(other.At) && o.Person == other.Person && o.Corrects == other.Corrects && slices.Equal(o.Items, other.Items)
+		o.At.Equal(other.At) && o.Person == other.Person && o.Corrects == other.Corrects && slices.Equal(o.Items, other.Items) &&
+		o.Position.same(other.Position)
+}
+
+func (p *Position) same(other *Position) bool {
+	return p == other || p != nil && other != nil && *p == *other
 }
 
 func checkOperation(op Operation, now time.Time) error {
@@ -53,6 +59,12 @@ func checkOperation(op Operation, now time.Time) error {
 	}
 	if op.Corrects == op.ID {
 		return field("corrects", "names the operation itself")
+	}
+	if op.Corrects == "" && op.Kind == catalog.Void {
+		return field("corrects", "does not name the operation that is taken back")
+	}
+	if err := checkPosition(op.Position); err != nil {
+		return err
 	}
 	if len(op.Items) > maxItems {
 		return field("items", "are %d, at most %d are allowed", len(op.Items), maxItems)
@@ -72,8 +84,33 @@ func checkOperation(op Operation, now time.Time) error {
 	return nil
 }
 
-// checkCorrection refuses a correction of nothing, of a stranger's operation,
-// and a second one of the same: whoever errs twice corrects the correction.
+// checkPosition is written so that NaN fails it too.
+func checkPosition(p *Position) error {
+	switch {
+	case p == nil:
+	case !(math.Abs(p.Longitude) <= 180):
+		return field("position.longitude", "is not from -180 to 180 degrees")
+	case !(math.Abs(p.Latitude) <= 90):
+		return field("position.latitude", "is not from -90 to 90 degrees")
+	case !(p.Accuracy >= 0 && p.Accuracy <= 1e6):
+		return field("position.accuracy", "is not from 0 to 1000000 metres")
+	}
+	return nil
+}
+
+// checkItems holds an operation against the catalog. Errors: *FieldError for the
+// kind, *catalog.ItemError.
+func checkItems(op Operation, c *catalog.Catalog) error {
+	kind, ok := c.Operation(op.Kind)
+	if !ok {
+		return field("kind", "is not in the catalog, version %d", c.Version)
+	}
+	return c.Check(kind, op.Items)
+}
+
+// checkCorrection refuses a correction of nothing, of a stranger's operation, of
+// what was taken back, and a second one of the same: whoever errs twice corrects
+// the correction, and who took back by mistake records anew.
 func checkCorrection(op Operation, ops []Operation) error {
 	if op.Corrects == "" {
 		return nil
@@ -83,7 +120,13 @@ func checkCorrection(op Operation, ops []Operation) error {
 		if o.Corrects == op.Corrects {
 			return fmt.Errorf("operation %s is corrected by %s already: %w", op.Corrects, o.ID, farm.ErrConflict)
 		}
-		found = found || o.ID == op.Corrects && o.Tenant == op.Tenant
+		if o.ID != op.Corrects || o.Tenant != op.Tenant {
+			continue
+		}
+		if o.Kind == catalog.Void {
+			return field("corrects", "names what takes another back; record anew instead")
+		}
+		found = true
 	}
 	if !found {
 		return field("corrects", "names no operation of this site")

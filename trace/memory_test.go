@@ -5,13 +5,60 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/catalog"
 )
+
+// books is a catalog in two versions, in the second of which nobody prunes and
+// spraying needs a target.
+type books struct{ now, before *catalog.Catalog }
+
+func newBooks() *books {
+	var b strings.Builder
+	b.WriteString("stages: [{id: all, name: {zh: 全程, en: All}}]\ncommon: [photo]\nitems:\n" +
+		"  - {key: quantity, type: number, units: [kg], min: 0, name: {zh: 数量, en: Quantity}, source: 本场}\n" +
+		"  - {key: target, type: text, name: {zh: 防治对象, en: Target}, source: 本场}\n" +
+		"  - {key: buyer, type: text, private: true, name: {zh: 购买人, en: Buyer}, source: 本场}\n" +
+		"  - {key: grade, type: choice, choices: [{key: first, name: {zh: 一级, en: first}}], name: {zh: 等级, en: Grade}, source: 本场}\n" +
+		"  - {key: reason, type: text, name: {zh: 原因, en: Reason}, source: 本场}\n" +
+		"  - {key: photo, type: photo, many: true, name: {zh: 照片, en: Photo}, source: 本场}\n" +
+		"operations:\n  - {kind: void, stage: all, name: {zh: 作废, en: Voided}, required: [reason], source: 本场}\n")
+	for _, kind := range []string{"prune", "stock", "feed", "inspect", "harvest"} {
+		fmt.Fprintf(&b, "  - {kind: %s, stage: all, name: {zh: 做%s, en: Do %s}, required: [quantity], wanted: [buyer, grade], source: 本场}\n", kind, kind, kind)
+	}
+	b.WriteString("  - {kind: spray, stage: all, medicine: true, name: {zh: 施药, en: Spraying}, required: [quantity], wanted: [target], source: 本场}\n" +
+		"products: [{id: oyster, group: aquatic, name: {zh: 蚝, en: Oysters}, sites: [raft], operations: [harvest]}]\n")
+	before := b.String()
+	now := strings.Replace(before, "[quantity], wanted: [target]", "[quantity, target], wanted: []", 1)
+	now = strings.Replace(now, "kind: prune", "kind: shear", 1)
+	out := &books{}
+	for i, doc := range []string{before, now} {
+		c, err := catalog.Parse([]byte(doc))
+		if err != nil {
+			panic(err)
+		}
+		c.Version = i + 1
+		out.before, out.now = out.now, c
+	}
+	return out
+}
+
+func (b *books) Current() *catalog.Catalog { return b.now }
+
+func (b *books) At(_ context.Context, version int) (*catalog.Catalog, error) {
+	for _, c := range []*catalog.Catalog{b.before, b.now} {
+		if c.Version == version {
+			return c, nil
+		}
+	}
+	return nil, farm.ErrNotFound
+}
 
 // memory meets the interfaces of trace for its own tests. The SQL store has its
 // own contract tests, and the whole is tested end to end in cmd.

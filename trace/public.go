@@ -32,7 +32,8 @@ type PublicRecord struct {
 	Began      time.Time         `json:"began"`
 	Harvest    time.Time         `json:"harvest"`
 	Closed     time.Time         `json:"closed"`
-	Operations []PublicOperation `json:"operations"` // oldest first
+	Operations []PublicOperation `json:"operations"`      // oldest first
+	Words      *Words            `json:"words,omitempty"` // records before there was a catalog have none
 	Evidence   PublicEvidence    `json:"evidence"`
 }
 
@@ -103,15 +104,9 @@ func ParsePublicRecord(body []byte) (PublicRecord, error) {
 	return p, nil
 }
 
-// publicOperations keeps what was done within [from, to), and whatever corrects
-// that or was corrected by it, though the correction may have moved the time.
-func publicOperations(ops []Operation, from, to time.Time) []PublicOperation {
-	correctedBy := map[string]string{}
-	for _, op := range ops {
-		if op.Corrects != "" {
-			correctedBy[op.Corrects] = op.ID
-		}
-	}
+// ofBatch keeps what was done within [from, to), and whatever corrects that or was
+// corrected by it, though the correction may have moved the time.
+func ofBatch(ops []Operation, from, to time.Time) []Operation {
 	keep := map[string]bool{}
 	for _, op := range ops {
 		if !op.At.Before(from) && op.At.Before(to) {
@@ -126,16 +121,7 @@ func publicOperations(ops []Operation, from, to time.Time) []PublicOperation {
 			}
 		}
 	}
-	public := []PublicOperation{}
-	for _, op := range ops {
-		if keep[op.ID] {
-			public = append(public, PublicOperation{
-				ID: op.ID, Kind: op.Kind, At: op.At.UTC(), Recorded: op.Recorded.UTC(),
-				Items: op.Items, Corrects: op.Corrects, CorrectedBy: correctedBy[op.ID],
-			})
-		}
-	}
-	return public
+	return slices.DeleteFunc(slices.Clone(ops), func(op Operation) bool { return !keep[op.ID] })
 }
 
 // publicEvidence keeps what was measured of the place, and leaves out what the

@@ -27,6 +27,7 @@ type Service struct {
 	Store    Store
 	Journal  Journal
 	Evidence Evidence
+	Catalogs Catalogs
 	NewCode  func() (string, error) // a trace code that nobody can guess
 	Now      func() time.Time       // nil means time.Now
 	Random   io.Reader              // for salts and IDs; nil means crypto/rand
@@ -51,7 +52,7 @@ func (s *Service) OpenBatch(ctx context.Context, b Batch) (Batch, error) {
 	if err := checkBatch(b, now); err != nil {
 		return Batch{}, fmt.Errorf("open batch: %w", err)
 	}
-	if err := s.checkSite(ctx, b.Tenant, b.Site); err != nil {
+	if _, err := s.site(ctx, b.Tenant, b.Site); err != nil {
 		return Batch{}, fmt.Errorf("open batch: %w", err)
 	}
 	if _, err := s.Store.Product(ctx, b.Product); err != nil {
@@ -63,17 +64,21 @@ func (s *Service) OpenBatch(ctx context.Context, b Batch) (Batch, error) {
 	return b, nil
 }
 
-// AddOperation stores an operation and its record. It returns the operation as
-// stored and whether it is new: the same one again, by ID, changes nothing.
-// Another under its ID, or a second correction of one operation, is
-// farm.ErrConflict. Other errors: *FieldError, farm.ErrNotFound for the site.
+// AddOperation stores an operation and its record, once it says all that the
+// catalog in force demands. It returns the operation as stored and whether it is
+// new: the same one again, by ID, changes nothing, whatever the catalog says by
+// now. Another under its ID, or a second correction of one operation, is
+// farm.ErrConflict. Other errors: *FieldError, *catalog.ItemError,
+// farm.ErrNotFound for the site. Tenant, Site, Kind, At, Person, Position, Items
+// and Corrects are the caller's.
 func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operation, added bool, err error) {
 	now := s.now()
 	op.At, op.Recorded = wireTime(op.At), now
 	if err := checkOperation(op, now); err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
 	}
-	if err := s.checkSite(ctx, op.Tenant, op.Site); err != nil {
+	site, err := s.site(ctx, op.Tenant, op.Site)
+	if err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
 	}
 	ops, err := s.history(ctx, op)
@@ -89,6 +94,11 @@ func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operat
 	if err := checkCorrection(op, ops); err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
 	}
+	c := s.Catalogs.Current()
+	if err := checkItems(op, c); err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	op.Catalog, op.Far = c.Version, op.Position != nil && outOfReach(site, *op.Position)
 	rec, err := s.operationRecord(op)
 	if err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
@@ -115,8 +125,10 @@ func (s *Service) operationRecord(op Operation) (Record, error) {
 		Version int    `json:"v"`
 		Tenant  string `json:"tenant"`
 		Site    string `json:"site"`
+		Catalog int    `json:"catalog"`
+		Far     bool   `json:"far,omitempty"`
 		PublicOperation
-	}{1, op.Tenant, op.Site, PublicOperation{ID: op.ID, Kind: op.Kind, At: op.At, Recorded: op.Recorded, Items: op.Items, Corrects: op.Corrects}})
+	}{1, op.Tenant, op.Site, op.Catalog, op.Far, PublicOperation{ID: op.ID, Kind: op.Kind, At: op.At, Recorded: op.Recorded, Items: op.Items, Corrects: op.Corrects}})
 	if err != nil {
 		return Record{}, err
 	}
@@ -181,9 +193,13 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 	if err != nil {
 		return PublicRecord{}, fmt.Errorf("operations of site %s: %w", b.Site, err)
 	}
-	done := publicOperations(ops, b.Began, end)
-	if len(done) > MaxOperations {
-		return PublicRecord{}, fmt.Errorf("%d operations are too many, at most %d are allowed", len(done), MaxOperations)
+	ops = ofBatch(ops, b.Began, end)
+	if len(ops) > MaxOperations {
+		return PublicRecord{}, fmt.Errorf("%d operations are too many, at most %d are allowed", len(ops), MaxOperations)
+	}
+	done, words, err := s.publicOperations(ctx, ops)
+	if err != nil {
+		return PublicRecord{}, err
 	}
 	evidence, err := s.evidence(ctx, b)
 	if err != nil {
@@ -196,7 +212,7 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 		Origin:   Origin{Region: site.Region, Prefecture: prefecture.Name, Town: site.Town, Kind: site.Kind, Site: site.Name},
 		Lot:      b.Lot, Quantity: b.Quantity, Unit: b.Unit,
 		Began: b.Began.UTC(), Harvest: b.Harvest.UTC(), Closed: b.Closed,
-		Operations: done, Evidence: evidence,
+		Operations: done, Words: words, Evidence: evidence,
 	}, nil
 }
 
@@ -216,16 +232,16 @@ func (s *Service) evidence(ctx context.Context, b Batch) (PublicEvidence, error)
 	return e, nil
 }
 
-// checkSite refuses a site of another tenant as if there were none.
-func (s *Service) checkSite(ctx context.Context, tenant, site string) error {
-	found, err := s.Store.Site(ctx, site)
-	if err == nil && found.Tenant != tenant {
+// site refuses a site of another tenant as if there were none.
+func (s *Service) site(ctx context.Context, tenant, id string) (farm.Site, error) {
+	site, err := s.Store.Site(ctx, id)
+	if err == nil && site.Tenant != tenant {
 		err = farm.ErrNotFound
 	}
 	if err != nil {
-		return fmt.Errorf("site %s: %w", site, err)
+		return farm.Site{}, fmt.Errorf("site %s: %w", id, err)
 	}
-	return nil
+	return site, nil
 }
 
 // newRecord gives a record its ID and salt.

@@ -14,14 +14,17 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/catalog"
 	"tianhai/trace/label"
 )
 
 var noon = time.Date(2026, 11, 20, 4, 0, 0, 0, time.UTC)
 
 func newService(m *memory, e trace.Evidence) *trace.Service {
+	b := newBooks()
+	b.now = b.before
 	return &trace.Service{
-		Store: m, Journal: m, Evidence: e,
+		Store: m, Journal: m, Evidence: e, Catalogs: b,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 		Now:     func() time.Time { return noon },
 	}
@@ -81,6 +84,7 @@ func TestBatchStory(t *testing.T) {
 	wrong := add(t, s, operation("harvest", noon.Add(-20*time.Hour)))
 	right := operation("harvest", noon.Add(-25*time.Hour))
 	right.Corrects = wrong.ID
+	right.Items = append(right.Items, trace.Item{Key: "grade", Value: "first"}, trace.Item{Key: "buyer", Value: "account-of-wei"})
 	right = add(t, s, right)
 	// Entered under the wrong year; the correction moves it into the growing time.
 	misdated := add(t, s, operation("inspect", noon.AddDate(-1, 0, -5)))
@@ -116,6 +120,10 @@ func TestBatchStory(t *testing.T) {
 	public := func(op trace.Operation, by string) trace.PublicOperation {
 		return trace.PublicOperation{ID: op.ID, Kind: op.Kind, At: op.At, Recorded: noon, Items: op.Items, Corrects: op.Corrects, CorrectedBy: by}
 	}
+	right.Items = right.Items[:2] // the buyer is private
+	word := func(kind string) trace.OperationWord {
+		return trace.OperationWord{Name: farm.Text{Zh: "做" + kind, En: "Do " + kind}, Stage: "all"}
+	}
 	sum := 12.34
 	want := trace.PublicRecord{
 		Version: 1, Code: closed.Code, Batch: b.ID, Product: m.product,
@@ -126,6 +134,14 @@ func TestBatchStory(t *testing.T) {
 		},
 		Lot: "MW-2026-11", Quantity: 320.5, Unit: "kg", Began: b.Began, Harvest: b.Harvest, Closed: noon,
 		Operations: []trace.PublicOperation{public(misdated, dated.ID), public(stock, ""), public(dated, ""), public(right, ""), public(wrong, right.ID)},
+		Words: &trace.Words{
+			Operations: map[string]trace.OperationWord{"inspect": word("inspect"), "stock": word("stock"), "harvest": word("harvest")},
+			Items: map[string]trace.ItemWord{
+				"quantity": {Name: farm.Text{Zh: "数量", En: "Quantity"}, Type: catalog.Number},
+				"grade":    {Name: farm.Text{Zh: "等级", En: "Grade"}, Type: catalog.Choice},
+			},
+			Choices: map[string]farm.Text{"grade.first": {Zh: "一级", En: "first"}},
+		},
 		Evidence: trace.PublicEvidence{From: b.Began, To: b.Harvest, Recorded: true, Series: []trace.Series{
 			{
 				Quantity: "water.salinity", Unit: "1", Devices: []string{"raft-1-water"}, N: 4000, Rejected: 3, Min: 17.25, Mean: 21, Max: 25.5,
@@ -230,6 +246,10 @@ func TestOperationRefused(t *testing.T) {
 		"many items":           {func(o *trace.Operation) { o.Items = make([]trace.Item, 41) }, "items", nil},
 		"corrects itself":      {func(o *trace.Operation) { o.Corrects = o.ID }, "corrects", nil},
 		"corrects nothing":     {func(o *trace.Operation) { o.Corrects = ulid.Make().String() }, "corrects", nil},
+		"void of nothing":      {func(o *trace.Operation) { o.Kind, o.Items = catalog.Void, []trace.Item{{Key: "reason", Value: "x"}} }, "corrects", nil},
+		"unknown kind":         {func(o *trace.Operation) { o.Kind = "dance" }, "kind", nil},
+		"no place":             {func(o *trace.Operation) { o.Position = &trace.Position{Latitude: math.NaN()} }, "position.latitude", nil},
+		"vague":                {func(o *trace.Operation) { o.Position = &trace.Position{Accuracy: -1} }, "position.accuracy", nil},
 		"corrects it twice":    {func(o *trace.Operation) { o.Corrects = fixed.ID }, "", farm.ErrConflict},
 		"unknown site":         {func(o *trace.Operation) { o.Site = "nowhere" }, "", farm.ErrNotFound},
 		"somebody's site":      {func(o *trace.Operation) { o.Site = "pond-9" }, "", farm.ErrNotFound},

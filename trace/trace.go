@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tianhai/farm"
+	"tianhai/trace/catalog"
 )
 
 // ProductKind groups products that share stages.
@@ -27,30 +28,56 @@ const (
 
 // A Product is what a batch is a batch of.
 type Product struct {
-	ID   string      `json:"id"`
-	Kind ProductKind `json:"kind"`
-	Name farm.Text   `json:"name"`
-	GTIN string      `json:"gtin,omitempty"` // only a number the holder was given by GS1
+	ID      string      `json:"id"`
+	Kind    ProductKind `json:"kind"`
+	Species string      `json:"species,omitempty"` // the catalog's product: a crop or a kind of animal
+	Name    farm.Text   `json:"name"`
+	GTIN    string      `json:"gtin,omitempty"` // only a number the holder was given by GS1
 }
 
-// An Operation is one thing done on a site, such as spraying or a harvest.
+// An Operation is one thing done on a site, such as spraying or a harvest. It is
+// never changed: another one corrects it, or takes it back where that one's kind
+// is catalog.Void.
 type Operation struct {
 	ID       string    `json:"id"` // ULID, minted by the client when it saves
 	Tenant   string    `json:"tenant"`
 	Site     string    `json:"site"`
-	Kind     string    `json:"kind"`               // "spray"; the name on screen is i18n key operation.{kind}
+	Kind     string    `json:"kind"`               // "spray": a catalog.Operation's
 	At       time.Time `json:"at"`                 // by the client's clock
 	Recorded time.Time `json:"recorded"`           // by the server's
 	Person   string    `json:"person"`             // account; never public
+	Position *Position `json:"position,omitempty"` // where the client was; never public
+	Far      bool      `json:"far,omitempty"`      // the position is out of the site's reach
 	Items    []Item    `json:"items,omitempty"`    // what, how much
-	Corrects string    `json:"corrects,omitempty"` // the operation this one replaces; both stay
+	Catalog  int       `json:"catalog"`            // the version it was checked against; 0 before there was one
+	Corrects string    `json:"corrects,omitempty"` // the operation this one replaces or takes back; both stay
 }
 
 // An Item is one detail of an operation.
-type Item struct {
-	Key   string `json:"key"`   // "product", "dose"; on screen i18n key item.{key}
-	Value string `json:"value"` // as written
-	Unit  string `json:"unit,omitempty"`
+type Item = catalog.Item
+
+// A Position is where a client was, on WGS 84.
+type Position struct {
+	Longitude float64 `json:"longitude"` // degrees
+	Latitude  float64 `json:"latitude"`
+	Accuracy  float64 `json:"accuracy,omitempty"` // metres; 0 when unknown
+}
+
+// InForce returns the operations that hold: those that no other one corrects or
+// takes back, without those that only take back. It keeps the order, and needs all
+// operations that may correct these.
+func InForce(ops []Operation) []Operation {
+	replaced := map[string]bool{}
+	for _, op := range ops {
+		replaced[op.Corrects] = true
+	}
+	hold := []Operation{}
+	for _, op := range ops {
+		if !replaced[op.ID] && op.Kind != catalog.Void {
+			hold = append(hold, op)
+		}
+	}
+	return hold
 }
 
 // A Batch is an amount of one product with one history.
@@ -119,6 +146,13 @@ type Outbox interface {
 	Sealed(ctx context.Context, id string, index int64, receipt string) error
 	// RecordByCode returns a closed batch's record; farm.ErrNotFound.
 	RecordByCode(ctx context.Context, code string) (Record, error)
+}
+
+// Catalogs knows what has to be said of an operation.
+type Catalogs interface {
+	Current() *catalog.Catalog
+	// At returns a version, farm.ErrNotFound.
+	At(ctx context.Context, version int) (*catalog.Catalog, error)
 }
 
 // Evidence is what the sensors of a site say about a period.

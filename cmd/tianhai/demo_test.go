@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"tianhai/firmware-sim/fleet"
-	"tianhai/i18n"
+	"tianhai/trace/catalog"
 )
 
 func loadStory(t *testing.T) demoStory {
@@ -45,24 +45,25 @@ func TestDemoModelsAreTheSimulators(t *testing.T) {
 	}
 }
 
-// Every word of the demo's operations has a name in every language.
-func TestDemoWordsAreNamed(t *testing.T) {
-	texts, err := i18n.Load()
-	if err != nil {
-		t.Fatal(err)
+// Every operation of the demo is one that its product's catalog knows, and says all
+// that is demanded of it.
+func TestDemoKeepsToTheCatalog(t *testing.T) {
+	c, story := catalog.Default(), loadStory(t)
+	species := map[string]string{}
+	for _, p := range story.Farms.Products {
+		species[p.ID] = p.Species
 	}
-	for _, lang := range texts.Languages() {
-		keys := texts.Keys(lang)
-		for _, b := range loadStory(t).Batches {
-			for _, o := range b.Operations {
-				if !slices.Contains(keys, "operation."+o.Kind) {
-					t.Errorf("%s has no operation.%s", lang, o.Kind)
-				}
-				for _, item := range o.Items {
-					if !slices.Contains(keys, "item."+item.Key) {
-						t.Errorf("%s has no item.%s", lang, item.Key)
-					}
-				}
+	for _, b := range story.Batches {
+		p, ok := c.Product(species[b.Product])
+		if !ok {
+			t.Errorf("%s is of %q, which the catalog does not know", b.Product, species[b.Product])
+		}
+		for _, o := range b.Operations {
+			kind, _ := c.Operation(o.Kind)
+			if !slices.Contains(p.Operations, o.Kind) {
+				t.Errorf("%s: %s is no operation of %s", b.Lot, o.Kind, p.ID)
+			} else if err := c.Check(kind, o.Items); err != nil {
+				t.Errorf("%s: %s: %v", b.Lot, o.Kind, err)
 			}
 		}
 	}

@@ -81,10 +81,11 @@ type farmDevice struct {
 }
 
 type farmProduct struct {
-	ID   string            `yaml:"id"`
-	Kind trace.ProductKind `yaml:"kind"`
-	Name farm.Text         `yaml:"name"`
-	GTIN string            `yaml:"gtin"`
+	ID      string            `yaml:"id"`
+	Kind    trace.ProductKind `yaml:"kind"`
+	Species string            `yaml:"species"` // the catalog's product
+	Name    farm.Text         `yaml:"name"`
+	GTIN    string            `yaml:"gtin"`
 }
 
 type farmAccount struct {
@@ -135,7 +136,7 @@ func (im *importer) run(ctx context.Context, f farms) error {
 	}
 	for _, p := range f.Products {
 		add("product", p.ID, func() error {
-			return im.store.PutProduct(ctx, trace.Product{ID: p.ID, Kind: p.Kind, Name: p.Name, GTIN: p.GTIN})
+			return im.store.PutProduct(ctx, trace.Product{ID: p.ID, Kind: p.Kind, Species: p.Species, Name: p.Name, GTIN: p.GTIN})
 		})
 	}
 	for _, a := range f.Accounts {

@@ -34,6 +34,7 @@ import (
 	"tianhai/monitor/alert"
 	"tianhai/monitor/alert/notify"
 	"tianhai/trace"
+	"tianhai/trace/catalog"
 	"tianhai/trace/label"
 	"tianhai/trace/ledger"
 )
@@ -66,6 +67,7 @@ type server struct {
 	hub      *api.Hub
 	engine   *alert.Engine
 	notices  *alert.Notices
+	catalogs *catalog.Library
 	tracer   *trace.Service
 	sealer   *trace.Sealer
 	sources  *ingest.IntakeMetrics
@@ -260,9 +262,12 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 		return fmt.Errorf("ledger: %w", err)
 	}
 	s.onClose("ledger", s.ledger.Close)
+	if s.catalogs, err = catalog.Open(ctx, s.store, s.log); err != nil {
+		return err
+	}
 	s.sealer = trace.NewSealer(s.store, s.ledger, s.log)
 	s.tracer = &trace.Service{
-		Store: s.store, Journal: s.store, Evidence: s.series, Added: s.sealer.Wake,
+		Store: s.store, Journal: s.store, Evidence: s.series, Catalogs: s.catalogs, Added: s.sealer.Wake,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 	}
 	return nil
@@ -288,7 +293,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.roller.Run, s.runRetention, old.Run, s.mender.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.roller.Run, s.runRetention, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	for _, p := range s.posts.all {

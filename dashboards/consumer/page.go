@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"html/template"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"tianhai/farm"
 	"tianhai/i18n"
 	"tianhai/trace"
+	"tianhai/trace/catalog"
 	"tianhai/trace/label"
 	"tianhai/trace/ledger"
 )
@@ -28,6 +30,7 @@ type base struct {
 	Style   template.CSS
 	Langs   []langLink
 	catalog *i18n.Catalog
+	names   trace.Words // sealed with the record
 }
 
 type langLink struct {
@@ -132,7 +135,8 @@ func newPage(s *server, lang string, rec trace.Record, v view) page {
 		return p
 	}
 	r := v.public
-	p.Kind = r.Product.Kind
+	b.names = words(r)
+	p.base, p.Kind = b, r.Product.Kind
 	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.text("producer.name", r.Producer.Name)
 	p.Origin, p.Index, p.Size = v.proof.Origin, v.proof.Index, v.proof.Size
 	p.Closed = at(r.Closed)
@@ -195,7 +199,11 @@ func (b base) maker(p trace.Producer) []fact {
 
 // unit writes a UCUM code as people do.
 func (b base) unit(ucum string) string {
-	return strings.Trim(b.word("unit", ucum), "{}[]")
+	parts := strings.Split(ucum, "/")
+	for i, part := range parts {
+		parts[i] = strings.Trim(b.word("unit", part), "{}[]")
+	}
+	return strings.Join(parts, "/")
 }
 
 // operations lists what was done, newest first, each with what it replaces.
@@ -243,24 +251,51 @@ func fold(all []operation) (inView, earlier []operation) {
 }
 
 func (b base) operation(o trace.PublicOperation) operation {
-	out := operation{Kind: b.word("operation", o.Kind), At: at(o.At)}
-	switch o.Kind {
-	case "spray", "medicate", "vaccinate":
+	word := b.names.Operations[o.Kind]
+	out := operation{Kind: cmp.Or(word.Name.In(b.Lang), o.Kind), At: at(o.At)}
+	switch {
+	case o.Kind == catalog.Void:
+		out.Class = "void"
+	case word.Medicine:
 		out.Class = "medicine"
-	case "harvest", "slaughter":
+	case word.Stage == "harvest" || o.Kind == "slaughter":
 		out.Class = "harvest"
 	}
 	for _, i := range o.Items {
-		value := i.Value
-		if i.Unit != "" {
-			value += " " + b.unit(i.Unit)
-		}
-		out.Items = append(out.Items, item{b.word("item", i.Key), value})
+		out.Items = append(out.Items, b.item(i))
 	}
 	if o.Recorded.Sub(o.At) > lateAfter {
 		out.Late = b.T("consumer.late", "time", at(o.Recorded).Text)
 	}
 	return out
+}
+
+func (b base) item(i trace.Item) item {
+	value := i.Value
+	if choice, ok := b.names.Choices[i.Key+"."+i.Value]; ok {
+		value = choice.In(b.Lang)
+	}
+	if i.Unit != "" {
+		value += " " + b.unit(i.Unit)
+	}
+	return item{cmp.Or(b.names.Items[i.Key].Name.In(b.Lang), i.Key), value}
+}
+
+// words returns the names that were sealed with a record; for one from before they
+// were, those that the program was shipped with.
+func words(r trace.PublicRecord) trace.Words {
+	if r.Words != nil {
+		return *r.Words
+	}
+	w := trace.Words{Operations: map[string]trace.OperationWord{}, Items: map[string]trace.ItemWord{}}
+	c := catalog.Default()
+	for _, o := range c.Operations {
+		w.Operations[o.Kind] = trace.OperationWord{Name: o.Name, Stage: o.Stage, Medicine: o.Medicine}
+	}
+	for _, k := range c.Items {
+		w.Items[k.Key] = trace.ItemWord{Name: k.Name, Type: k.Type}
+	}
+	return w
 }
 
 // beijing is China Standard Time, which has had no summer time since 1991.

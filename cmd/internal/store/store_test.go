@@ -61,6 +61,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"jobs":               testJobs,
 		"job limits":         testJobLimits,
 		"mends":              testMends,
+		"catalogs":           testCatalogs,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

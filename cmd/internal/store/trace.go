@@ -33,14 +33,17 @@ type operationRow struct {
 	At       instant
 	Recorded instant
 	Person   string
+	Position *trace.Position
+	Far      bool
 	Items    []trace.Item
+	Catalog  int
 	Corrects string `bun:",nullzero"`
 }
 
 func (r operationRow) operation() trace.Operation {
 	return trace.Operation{
 		ID: r.ID, Tenant: r.Tenant, Site: r.Site, Kind: r.Kind, At: r.At.Time, Recorded: r.Recorded.Time,
-		Person: r.Person, Items: r.Items, Corrects: r.Corrects,
+		Person: r.Person, Position: r.Position, Far: r.Far, Items: r.Items, Catalog: r.Catalog, Corrects: r.Corrects,
 	}
 }
 
@@ -88,7 +91,7 @@ type BatchFilter struct {
 // about batches of it stays as it was.
 func (s *Store) PutProduct(ctx context.Context, p trace.Product) error {
 	_, err := s.write.NewInsert().Model(&productRow{Product: p}).On("CONFLICT (id) DO UPDATE").
-		Set("kind = EXCLUDED.kind, name = EXCLUDED.name, gtin = EXCLUDED.gtin").Exec(ctx)
+		Set("kind = EXCLUDED.kind, species = EXCLUDED.species, name = EXCLUDED.name, gtin = EXCLUDED.gtin").Exec(ctx)
 	return fail("put product", err)
 }
 
@@ -117,7 +120,7 @@ func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.
 	}
 	row := operationRow{
 		ID: op.ID, Tenant: op.Tenant, Site: op.Site, Kind: op.Kind, At: instant{op.At}, Recorded: instant{op.Recorded},
-		Person: op.Person, Items: op.Items, Corrects: op.Corrects,
+		Person: op.Person, Position: op.Position, Far: op.Far, Items: op.Items, Catalog: op.Catalog, Corrects: op.Corrects,
 	}
 	return fail("add operation", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		res, err := tx.NewInsert().Model(&row).On("CONFLICT (id) DO NOTHING").Exec(ctx)

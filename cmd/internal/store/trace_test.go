@@ -16,6 +16,7 @@ import (
 	"tianhai/ingest/mapping"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
+	"tianhai/trace/catalog"
 )
 
 func newOperation(id string, at time.Time) (trace.Operation, trace.Record) {
@@ -66,6 +67,7 @@ func testOperations(t *testing.T, s *store.Store) {
 		"time":   func(o *trace.Operation) { o.At = o.At.Add(time.Second) },
 		"person": func(o *trace.Operation) { o.Person = "li" },
 		"kind":   func(o *trace.Operation) { o.Kind = "harvest" },
+		"place":  func(o *trace.Operation) { o.Position = &trace.Position{Latitude: 22} },
 	} {
 		other := op
 		change(&other)
@@ -74,6 +76,7 @@ func testOperations(t *testing.T, s *store.Store) {
 
 	fix, fixRec := newOperation("o2", noon.Add(-time.Hour))
 	fix.Corrects, fix.Items = "o1", nil
+	fix.Catalog, fix.Far, fix.Position = 3, true, &trace.Position{Longitude: 108.55, Latitude: 21.73, Accuracy: 12}
 	check(t, s.AddOperation(ctx, fix, fixRec))
 	check(t, s.AddOperation(ctx, fix, fixRec))
 	early, earlyRec := newOperation("o0", yesterday)
@@ -193,8 +196,11 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 	check(t, s.ChangeState(ctx, device.Event{Device: "buoy-1", At: noon, Kind: "suspended"}))
 	check(t, s.ChangeRetention(ctx, ingest.RetentionChange{At: noon, Effective: noon, Account: "li"}))
 	check(t, s.AddMapping(ctx, mapping.Version{Name: "weather", Version: 1, Account: "root", Created: noon}))
+	check(t, s.AddCatalog(ctx, catalog.Version{Version: 1, Doc: "x", Account: "root", Created: noon}, nil))
 
 	for _, query := range []string{
+		`UPDATE catalogs SET doc = 'x'`,
+		`DELETE FROM catalogs`,
 		`UPDATE mappings SET doc = 'x' WHERE name = 'weather'`,
 		`DELETE FROM mappings WHERE name = 'weather'`,
 		`UPDATE records SET body = salt WHERE id = 'r-o2'`,
@@ -224,7 +230,7 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 		`DELETE FROM retentions`,
 		`UPDATE calibrations SET slope = 2 WHERE device = 'buoy-1'`,
 		`DELETE FROM calibrations WHERE device = 'buoy-1'`,
-		`INSERT OR REPLACE INTO operations SELECT id, tenant, site, 'x', at, recorded, person, items, corrects FROM operations WHERE id = 'o1'`,
+		`INSERT OR REPLACE INTO operations SELECT id, tenant, site, 'x', at, recorded, person, items, corrects, catalog, position, far FROM operations WHERE id = 'o1'`,
 		`TRUNCATE records, operations, batches, installations CASCADE`,
 	} {
 		if err := s.Exec(ctx, query); err == nil {
