@@ -65,6 +65,8 @@ func (d *directory) Calibrations(context.Context, string) ([]device.Calibration,
 }
 
 func (d *directory) SetOnline(_ context.Context, id string, online bool, at time.Time) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	found, ok := d.devices[id]
 	if d.err == nil && !ok {
 		return fmt.Errorf("set presence: %w", farm.ErrNotFound)

@@ -2,6 +2,7 @@ package device_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,12 +13,12 @@ import (
 
 // silence is one over a registry with the buoy, which reports every so often, in
 // virtual time.
-func silence(t *testing.T, interval time.Duration, connected *bool) (s *device.Silence, online func() bool) {
+func silence(t *testing.T, interval time.Duration, connected *atomic.Bool) (s *device.Silence, online func() bool) {
 	t.Helper()
 	w := setup(t, 0)
 	w.dir.models[0].Interval = interval
 	registry := device.NewRegistry(device.RegistryOptions{Directory: w.dir, Presence: w.told})
-	s = &device.Silence{Registry: registry, Connected: func(string) bool { return *connected }}
+	s = &device.Silence{Registry: registry, Connected: func(string) bool { return connected.Load() }}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -29,7 +30,11 @@ func silence(t *testing.T, interval time.Duration, connected *bool) (s *device.S
 	})
 	return s, func() bool {
 		synctest.Wait()
-		return w.dir.devices["buoy"].Online
+		d, err := w.dir.Device(t.Context(), "buoy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Online
 	}
 }
 
@@ -48,7 +53,7 @@ func TestSilence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				connected := false
+				var connected atomic.Bool
 				s, online := silence(t, tt.interval, &connected)
 				reading(t, s, "buoy", time.Now())
 				time.Sleep(11 * time.Second)
@@ -77,7 +82,8 @@ func TestSilence(t *testing.T) {
 // something newer comes.
 func TestSilenceAndSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		connected := true
+		var connected atomic.Bool
+		connected.Store(true)
 		s, online := silence(t, time.Minute, &connected)
 		say := func(is bool) {
 			t.Helper()
@@ -92,7 +98,7 @@ func TestSilenceAndSessions(t *testing.T) {
 		}
 		reading(t, s, "buoy", time.Now())
 		time.Sleep(time.Second)
-		connected = false
+		connected.Store(false)
 		say(false)
 		time.Sleep(time.Minute)
 		if online() {
@@ -116,7 +122,7 @@ func TestSilenceAndSessions(t *testing.T) {
 // registered nowhere harms nobody.
 func TestSilenceOldNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		connected := false
+		var connected atomic.Bool
 		s, online := silence(t, time.Minute, &connected)
 		reading(t, s, "buoy", time.Now().Add(-time.Hour))
 		reading(t, s, "ghost", time.Now())
