@@ -28,6 +28,8 @@ var layout = map[string]string{
 	"monitor/alert/notify": "farm i18n monitor/alert",
 	"trace":                "farm trace/catalog",
 	"trace/catalog":        "farm",
+	"trace/input":          "farm",
+	"trace/gate":           "farm trace/input",
 	"trace/ledger":         "",
 	"trace/label":          "",
 	"api":                  "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/label api/auth",
