@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // tilePath is a tile's address in c2sp.org/tlog-tiles: level or "entries", the
@@ -20,7 +21,8 @@ var tilePath = regexp.MustCompile(`^tile/(entries|[0-5])/((?:x\d{3}/){0,4}\d{3})
 const tileWidth = 256
 
 // Handler serves the public log as c2sp.org/tlog-tiles: checkpoint, tile/… and
-// tile/entries/…, and besides, under key, the verifier key. It answers GET and
+// tile/entries/…, and besides, under key, the verifier key, and under cosigned
+// the newest checkpoint that a quorum of witnesses cosigned. It answers GET and
 // HEAD under paths that begin with "/"; a mount point is stripped before. Any
 // web page may read it. It serves only tiles that a published checkpoint covers,
 // because only those never change again.
@@ -42,7 +44,21 @@ func (l *Ledger) Handler() http.Handler {
 		case "checkpoint":
 			h.Set("Content-Type", "text/plain; charset=utf-8")
 			h.Set("Cache-Control", "no-cache")
+			if text := l.cosignedNewest(); text != "" {
+				http.ServeContent(w, r, "", time.Time{}, strings.NewReader(text))
+				return
+			}
 			l.serveFile(w, r, path)
+		case "cosigned":
+			h.Set("Content-Type", "text/plain; charset=utf-8")
+			h.Set("Cache-Control", "no-cache")
+			text, size := l.cosigner.best()
+			if size < 0 {
+				h.Del("Cache-Control")
+				http.NotFound(w, r)
+				return
+			}
+			http.ServeContent(w, r, "", time.Time{}, strings.NewReader(text))
 		default:
 			size, err := l.published()
 			if err != nil || !covered(path, size) {
@@ -56,14 +72,27 @@ func (l *Ledger) Handler() http.Handler {
 	})
 }
 
+// cosignedNewest returns the published checkpoint with its cosignatures, or "" as
+// long as it has none.
+func (l *Ledger) cosignedNewest() string {
+	raw, err := os.ReadFile(filepath.Join(l.tiles, "checkpoint"))
+	if err != nil {
+		return ""
+	}
+	if text, _ := l.cosigner.best(); len(raw) > 0 && strings.HasPrefix(text, string(raw)) {
+		return text
+	}
+	return ""
+}
+
 // published returns the size of the published tree.
 func (l *Ledger) published() (int64, error) {
 	raw, err := os.ReadFile(filepath.Join(l.tiles, "checkpoint"))
 	if err != nil {
 		return 0, err
 	}
-	cp, err := openCheckpoint(l.vkey, string(raw))
-	return cp.size, err
+	cp, err := OpenCheckpoint(l.vkey, string(raw))
+	return cp.Size, err
 }
 
 // covered reports whether path is a tile, all of which lies within a tree of

@@ -39,7 +39,7 @@ type signer struct {
 // openKey reads the private key in dir, or makes one where there is no log yet.
 func openKey(dir, origin string) (s signer, fresh bool, err error) {
 	path := filepath.Join(dir, "key")
-	info, err := os.Stat(path)
+	_, err = os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		s, err = createKey(dir, path, origin)
 		return s, true, err
@@ -47,21 +47,34 @@ func openKey(dir, origin string) (s signer, fresh bool, err error) {
 	if err != nil {
 		return signer{}, false, err
 	}
-	if perm := info.Mode().Perm(); perm&0o077 != 0 {
-		return signer{}, false, fmt.Errorf("%s can be read by others (mode %04o): chmod 600", path, perm)
-	}
-	raw, err := os.ReadFile(path)
+	s, _, err = readKey(path)
 	if err != nil {
 		return signer{}, false, err
-	}
-	s, err = parseKey(strings.TrimSpace(string(raw)))
-	if err != nil {
-		return signer{}, false, fmt.Errorf("%s: %w", path, err)
 	}
 	if origin != "" && origin != s.Name() {
 		return signer{}, false, fmt.Errorf("%s is the key of the log %q, not of %q; a log keeps its name", path, s.Name(), origin)
 	}
 	return s, false, nil
+}
+
+// readKey reads a private key that nobody else can read.
+func readKey(path string) (s signer, skey string, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return signer{}, "", err
+	}
+	if perm := info.Mode().Perm(); perm&0o077 != 0 {
+		return signer{}, "", fmt.Errorf("%s can be read by others (mode %04o): chmod 600", path, perm)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return signer{}, "", err
+	}
+	skey = strings.TrimSpace(string(raw))
+	if s, err = parseKey(skey); err != nil {
+		return signer{}, "", fmt.Errorf("%s: %w", path, err)
+	}
+	return s, skey, nil
 }
 
 func createKey(dir, path, origin string) (signer, error) {

@@ -12,21 +12,30 @@
 //
 // All state lies in one directory:
 //
-//	key      the private key, mode 0600; whoever has it can sign another history
-//	lock     held by the one process that may write
-//	tiles/   the public log; may be served by any web server or CDN
+//	key       the private key, mode 0600; whoever has it can sign another history
+//	lock      held by the one process that may write
+//	tiles/    the public log; may be served by any web server or CDN
+//	signed    the newest checkpoint that was signed, before it was published
+//	cosigned  the newest checkpoint that a quorum of witnesses cosigned
+//
+// Before every signature the log proves to itself that the new tree continues
+// the one signed last, which it also knows from the [Keeper] and from its
+// witnesses. A directory that was restored from an older copy is therefore held,
+// not continued: see [ErrHeld].
 //
 // The driver is Tessera's for POSIX file systems: it wants atomic renames and
 // locks, so a local disk, not NFS.
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,31 +75,46 @@ type Options struct {
 	// CheckpointInterval is the least time between two checkpoints, so about
 	// the longest that a receipt takes. 0 means 1 s; the least is 100 ms.
 	CheckpointInterval time.Duration
-	// Logger hears of a new log. Nil means silence. (Tessera itself writes to
-	// klog, which is the process's.)
+	// Witnesses are asked to cosign every checkpoint, and Quorum of them make it
+	// a cosigned one. Leaves and receipts never wait for them.
+	Witnesses []WitnessAddress
+	Quorum    int
+	// Keeper remembers what was signed, outside of Dir; nil where nobody does.
+	Keeper Keeper
+	// Logger hears of a new log, of a held one and of witnesses. Nil means
+	// silence. (Tessera itself writes to klog, which is the process's.)
 	Logger *slog.Logger
 }
 
 // A Ledger is an open log. Its methods may be called at the same time.
 type Ledger struct {
+	dir      string
 	tiles    string
+	number   int
 	vkey     string
+	interval time.Duration
+	logger   *slog.Logger
+	running  context.Context // until Close
+	cosigner *cosigner       // nil without witnesses
+	asking   sync.WaitGroup  // the cosigner's goroutine
 	add      tessera.AddFn
-	reader   tessera.LogReader
 	shutdown func(context.Context) error
 	stop     context.CancelFunc
 	unlock   func() error
 
-	mu     sync.RWMutex // guards closed, and inFlight against Wait
+	mu     sync.RWMutex // guards closed and held, and inFlight against Wait
 	closed bool
+	held   error
 	// inFlight counts appends whose leaf Tessera has but has not yet placed.
 	inFlight sync.WaitGroup
 }
 
 // Open opens the log in opts.Dir, making log and key at the first start. It
 // fails with ErrInUse while another Ledger has it open, and where the key, the
-// published checkpoint and opts.Origin do not belong together. ctx gives up the
-// opening only; the log runs until Close.
+// published checkpoint and opts.Origin do not belong together. A directory that
+// does not continue what the log has signed opens as a log that is held: it
+// serves what it has and takes nothing. ctx gives up the opening only; the log
+// runs until Close.
 func Open(ctx context.Context, opts Options) (_ *Ledger, err error) {
 	if err := os.MkdirAll(opts.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
@@ -99,53 +123,116 @@ func Open(ctx context.Context, opts Options) (_ *Ledger, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", opts.Dir, err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, unlock())
-		}
-	}()
-	l := &Ledger{tiles: filepath.Join(opts.Dir, "tiles"), unlock: unlock}
-	signer, fresh, err := openKey(opts.Dir, opts.Origin)
-	if err != nil {
-		return nil, fmt.Errorf("open ledger key: %w", err)
+	l := &Ledger{
+		dir: opts.Dir, tiles: filepath.Join(opts.Dir, "tiles"), number: 1, unlock: unlock, logger: opts.Logger,
+		interval: cmp.Or(opts.CheckpointInterval, defaultInterval),
 	}
-	l.vkey = signer.vkey
-	if err := l.checkCheckpoint(); err != nil {
-		return nil, fmt.Errorf("open ledger %s: %w", opts.Dir, err)
+	if l.logger == nil {
+		l.logger = slog.New(slog.DiscardHandler)
 	}
-	if err := l.start(ctx, signer, opts.CheckpointInterval); err != nil {
-		return nil, fmt.Errorf("open ledger %s: %w", opts.Dir, err)
-	}
-	if fresh && opts.Logger != nil {
-		opts.Logger.InfoContext(ctx, "new transparency log", "dir", opts.Dir, "verifier_key", l.vkey)
+	l.running, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := l.open(ctx, opts); err != nil {
+		l.stop()
+		return nil, errors.Join(fmt.Errorf("open ledger %s: %w", opts.Dir, err), unlock())
 	}
 	return l, nil
 }
 
-func (l *Ledger) start(ctx context.Context, signer note.Signer, interval time.Duration) error {
-	if interval == 0 {
-		interval = defaultInterval
+func (l *Ledger) open(ctx context.Context, opts Options) error {
+	known, remembered, err := Known{}, false, error(nil)
+	if opts.Keeper != nil {
+		if known, remembered, err = opts.Keeper.Known(ctx); err != nil {
+			return fmt.Errorf("ask what the log has signed: %w", err)
+		}
 	}
+	if remembered && !l.has(known) {
+		l.vkey = known.VerifierKey
+		l.hold(ctx, behind("the directory does not hold the log of the key %s, which the records are in", known.VerifierKey))
+		return nil
+	}
+	signer, fresh, err := openKey(l.dir, opts.Origin)
+	if err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	l.vkey = signer.vkey
+	var texts []string
+	if remembered {
+		texts = append(texts, known.Checkpoint)
+	}
+	last, err := l.recall(texts)
+	if err != nil {
+		return err
+	}
+	if len(opts.Witnesses) > 0 {
+		if l.cosigner, err = newCosigner(l, opts.Witnesses, opts.Quorum); err != nil {
+			return fmt.Errorf("witnesses: %w", err)
+		}
+		l.cosigner.remembered(ctx)
+	}
+	if err := l.continues(ctx, last); err != nil {
+		return err
+	}
+	if l.Held() != nil {
+		return nil
+	}
+	if err := l.start(ctx, &guard{Signer: signer, ledger: l, keeper: opts.Keeper, last: last}); err != nil {
+		return err
+	}
+	if l.cosigner != nil {
+		l.asking.Go(func() { l.cosigner.run(l.running) })
+	}
+	if fresh {
+		l.logger.InfoContext(ctx, "new transparency log", "dir", l.dir, "verifier_key", l.vkey)
+	}
+	return nil
+}
+
+// has reports whether the directory holds the key of the log that is known.
+func (l *Ledger) has(known Known) bool {
+	s, _, err := readKey(filepath.Join(l.dir, "key"))
+	return err != nil && !errors.Is(err, os.ErrNotExist) || s.vkey == known.VerifierKey
+}
+
+// continues holds the log where the tree on disk does not continue a checkpoint.
+func (l *Ledger) continues(ctx context.Context, last Checkpoint) error {
+	tree, err := treeState(l.tiles)
+	if err != nil {
+		return err
+	}
+	if err := extends(ctx, l.tiles, tree, last); errors.Is(err, ErrHeld) {
+		l.hold(ctx, err)
+	} else if err != nil {
+		return fmt.Errorf("compare with what was signed: %w", err)
+	}
+	return nil
+}
+
+func (l *Ledger) start(ctx context.Context, signer note.Signer) error {
 	driver, err := posix.New(ctx, posix.Config{Path: l.tiles})
 	if err != nil {
 		return err
 	}
 	// A checkpoint says no time, so signing the same tree again says nothing new:
-	// no republishing.
+	// no republishing. Tessera's own witnessing would publish nothing while a
+	// witness is away; the cosigner does that aside.
 	opts := tessera.NewAppendOptions().
 		WithCheckpointSigner(signer).
-		WithCheckpointInterval(interval).
+		WithCheckpointInterval(l.interval).
 		WithCheckpointRepublishInterval(0).
 		WithBatching(tessera.DefaultBatchMaxSize, batchAge).
 		WithShutdownTimeout(shutdownLimit)
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	appender, shutdown, reader, err := tessera.NewAppender(running, driver, opts)
+	appender, shutdown, _, err := tessera.NewAppender(l.running, driver, opts)
 	if err != nil {
-		stop()
 		return err
 	}
-	l.add, l.reader, l.shutdown, l.stop = appender.Add, reader, shutdown, stop
+	l.add, l.shutdown = appender.Add, shutdown
 	return nil
+}
+
+// origin is the log's name.
+func (l *Ledger) origin() string {
+	name, _, _ := strings.Cut(l.vkey, "+")
+	return name
 }
 
 // VerifierKey returns the public key in the signed-note form
@@ -167,9 +254,10 @@ func (l *Ledger) Append(ctx context.Context, leaf []byte) (int64, error) {
 		err   error
 	}
 	l.mu.RLock()
-	if l.closed {
+	if l.closed || l.held != nil {
+		err := cmp.Or(l.held, ErrClosed)
 		l.mu.RUnlock()
-		return 0, fmt.Errorf("append leaf: %w", ErrClosed)
+		return 0, fmt.Errorf("append leaf: %w", err)
 	}
 	l.inFlight.Add(1)
 	l.mu.RUnlock()
@@ -200,22 +288,35 @@ func (l *Ledger) Receipt(ctx context.Context, index int64) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("receipt of leaf %d: %w", index, err)
 	}
-	i, n := uint64(index), uint64(size)
-	bundle, err := client.GetEntryBundle(ctx, l.reader.ReadEntryBundle, i/256, n)
-	if err != nil {
-		return "", fmt.Errorf("receipt of leaf %d: read entries: %w", index, err)
-	}
-	builder, err := client.NewProofBuilder(ctx, n, l.reader.ReadTile)
+	receipt, err := l.prove(ctx, index, checkpoint, size)
 	if err != nil {
 		return "", fmt.Errorf("receipt of leaf %d: %w", index, err)
+	}
+	return receipt, nil
+}
+
+// prove writes the receipt of a leaf under a checkpoint, from what is on disk.
+func (l *Ledger) prove(ctx context.Context, index int64, checkpoint string, size int64) (string, error) {
+	i, n := uint64(index), uint64(size)
+	files := client.FileFetcher{Root: l.tiles}
+	bundle, err := client.GetEntryBundle(ctx, files.ReadEntryBundle, i/256, n)
+	if err != nil {
+		return "", fmt.Errorf("read entries: %w", err)
+	}
+	if i%256 >= uint64(len(bundle.Entries)) {
+		return "", errors.New("the log on disk is damaged: the entry is missing")
+	}
+	builder, err := client.NewProofBuilder(ctx, n, files.ReadTile)
+	if err != nil {
+		return "", err
 	}
 	path, err := builder.InclusionProof(ctx, i)
 	if err != nil {
-		return "", fmt.Errorf("receipt of leaf %d: %w", index, err)
+		return "", err
 	}
 	receipt := format(bundle.Entries[i%256], index, path, checkpoint)
 	if _, err := Verify(l.vkey, receipt); err != nil {
-		return "", fmt.Errorf("receipt of leaf %d: the log on disk is damaged: %w", index, err)
+		return "", fmt.Errorf("the log on disk is damaged: %w", err)
 	}
 	return receipt, nil
 }
@@ -229,23 +330,26 @@ func (l *Ledger) await(ctx context.Context, index int64) (text string, size int6
 	defer tick.Stop()
 	for {
 		l.mu.RLock()
-		closed := l.closed
+		closed, held := l.closed, l.held
 		l.mu.RUnlock()
 		if closed {
 			return "", 0, ErrClosed
 		}
-		raw, err := l.reader.ReadCheckpoint(ctx)
+		raw, err := os.ReadFile(filepath.Join(l.tiles, "checkpoint"))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return "", 0, fmt.Errorf("read checkpoint: %w", err)
 		}
 		if err == nil {
-			cp, err := openCheckpoint(l.vkey, string(raw))
+			cp, err := OpenCheckpoint(l.vkey, string(raw))
 			if err != nil {
 				return "", 0, fmt.Errorf("read checkpoint: %w", err)
 			}
-			if cp.size > index {
-				return string(raw), cp.size, nil
+			if cp.Size > index {
+				return string(raw), cp.Size, nil
 			}
+		}
+		if held != nil { // nothing further will be published
+			return "", 0, held
 		}
 		select {
 		case <-ctx.Done():
@@ -267,6 +371,10 @@ func (l *Ledger) Close(ctx context.Context) error {
 	}
 	l.closed = true
 	l.mu.Unlock()
+	if l.shutdown == nil { // held from the start
+		l.stop()
+		return l.unlock()
+	}
 	ctx, cancel := context.WithTimeout(ctx, shutdownLimit)
 	defer cancel()
 	placed := make(chan struct{})
@@ -281,24 +389,13 @@ func (l *Ledger) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
+	if l.Held() != nil {
+		err = nil // it could not publish, which was said
+	}
 	l.stop()
+	l.asking.Wait()
 	if err != nil {
 		err = fmt.Errorf("close ledger: %w", err)
 	}
 	return errors.Join(err, l.unlock())
-}
-
-// checkCheckpoint refuses a log that another key signed.
-func (l *Ledger) checkCheckpoint() error {
-	raw, err := os.ReadFile(filepath.Join(l.tiles, "checkpoint"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := openCheckpoint(l.vkey, string(raw)); err != nil {
-		return fmt.Errorf("published checkpoint: %w", err)
-	}
-	return nil
 }

@@ -41,17 +41,43 @@ func Verify(vkey, receipt string) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
-	cp, err := openCheckpoint(vkey, r.checkpoint)
+	cp, err := OpenCheckpoint(vkey, r.checkpoint)
 	if err != nil {
 		return Proof{}, fmt.Errorf("receipt line %d: checkpoint: %w", r.checkpointLine, err)
 	}
-	if r.index >= cp.size {
-		return Proof{}, fmt.Errorf("receipt line 3: index %d is outside of the tree of %d leaves", r.index, cp.size)
+	if r.index >= cp.Size {
+		return Proof{}, fmt.Errorf("receipt line 3: index %d is outside of the tree of %d leaves", r.index, cp.Size)
 	}
-	if err := tlog.CheckRecord(r.path, cp.size, cp.root, r.index, tlog.RecordHash(r.leaf)); err != nil {
+	if err := tlog.CheckRecord(r.path, cp.Size, cp.Root, r.index, tlog.RecordHash(r.leaf)); err != nil {
 		return Proof{}, fmt.Errorf("receipt lines 2 to %d: leaf and hashes do not lead to the signed root", r.checkpointLine-2)
 	}
-	return Proof{Origin: cp.origin, Index: r.index, Size: cp.size, Leaf: r.leaf, Root: cp.root}, nil
+	return Proof{Origin: cp.Origin, Index: r.index, Size: cp.Size, Leaf: r.leaf, Root: cp.Root}, nil
+}
+
+// VerifyCosigned is Verify, and also asks that the checkpoint be cosigned as the
+// policy says. It returns the names of the witnesses that did.
+func VerifyCosigned(vkey string, policy Policy, receipt string) (Proof, []string, error) {
+	p, err := Verify(vkey, receipt)
+	if err != nil {
+		return Proof{}, nil, err
+	}
+	_, checkpoint, _ := strings.Cut(receipt, "\n\n")
+	names, err := policy.Met(checkpoint)
+	if err != nil {
+		return Proof{}, names, fmt.Errorf("receipt: checkpoint: %w", err)
+	}
+	return p, names, nil
+}
+
+// Origin returns the name of the log that a receipt says it is from, unverified:
+// it tells which key to verify it with.
+func Origin(receipt string) (string, error) {
+	r, err := parse(receipt)
+	if err != nil {
+		return "", err
+	}
+	origin, _, _ := strings.Cut(r.checkpoint, "\n")
+	return origin, nil
 }
 
 // parts are the lines of a receipt, nothing of them verified.
@@ -144,44 +170,52 @@ func parseHash(line string) (tlog.Hash, error) {
 	return tlog.Hash(raw), nil
 }
 
-// A checkpoint is the signed state of a log (c2sp.org/tlog-checkpoint).
-type checkpoint struct {
-	origin string
-	size   int64
-	root   tlog.Hash
+// A Checkpoint is the signed state of a log (c2sp.org/tlog-checkpoint).
+type Checkpoint struct {
+	Origin string
+	Size   int64    // leaves
+	Root   [32]byte // RFC 6962 Merkle tree hash
 }
 
-// openCheckpoint reads a checkpoint that the owner of vkey signed.
-func openCheckpoint(vkey, text string) (checkpoint, error) {
+// OpenCheckpoint reads a checkpoint that the owner of vkey signed. Signatures of
+// others are passed over.
+func OpenCheckpoint(vkey, text string) (Checkpoint, error) {
 	verifier, err := note.NewVerifier(vkey)
 	if err != nil {
-		return checkpoint{}, fmt.Errorf("verifier key: %w", err)
+		return Checkpoint{}, fmt.Errorf("verifier key: %w", err)
 	}
 	n, err := note.Open([]byte(text), note.VerifierList(verifier))
 	var bad *note.InvalidSignatureError
 	var unsigned *note.UnverifiedNoteError
 	switch {
 	case errors.As(err, &bad):
-		return checkpoint{}, fmt.Errorf("the signature of %s is false", bad.Name)
+		return Checkpoint{}, fmt.Errorf("the signature of %s is false", bad.Name)
 	case errors.As(err, &unsigned):
-		return checkpoint{}, fmt.Errorf("not signed by %s with the given key", verifier.Name())
+		return Checkpoint{}, fmt.Errorf("not signed by %s with the given key", verifier.Name())
 	case err != nil:
-		return checkpoint{}, err
+		return Checkpoint{}, err
 	}
-	lines := strings.Split(strings.TrimSuffix(n.Text, "\n"), "\n")
+	return parseCheckpoint(n.Text, verifier.Name())
+}
+
+// parseCheckpoint reads the text of a note that has been, or will be, signed.
+func parseCheckpoint(text, origin string) (cp Checkpoint, err error) {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	if len(lines) != 3 {
-		return checkpoint{}, fmt.Errorf("%d lines instead of origin, size and root", len(lines))
+		return Checkpoint{}, fmt.Errorf("%d lines instead of origin, size and root", len(lines))
 	}
-	if lines[0] != verifier.Name() {
-		return checkpoint{}, fmt.Errorf("origin %.64q is not the key's log %q", lines[0], verifier.Name())
+	if lines[0] != origin {
+		return Checkpoint{}, fmt.Errorf("origin %.64q is not the key's log %q", lines[0], origin)
 	}
-	cp := checkpoint{origin: lines[0]}
-	if cp.size, err = parseNumber(lines[1]); err != nil {
-		return checkpoint{}, fmt.Errorf("size: %w", err)
+	cp.Origin = lines[0]
+	if cp.Size, err = parseNumber(lines[1]); err != nil {
+		return Checkpoint{}, fmt.Errorf("size: %w", err)
 	}
-	if cp.root, err = parseHash(lines[2]); err != nil {
-		return checkpoint{}, fmt.Errorf("root: %w", err)
+	root, err := parseHash(lines[2])
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("root: %w", err)
 	}
+	cp.Root = root
 	return cp, nil
 }
 
