@@ -177,7 +177,7 @@ func (m *memory) Unsealed(_ context.Context, limit int) ([]trace.Record, error) 
 	return out, nil
 }
 
-func (m *memory) Sealed(_ context.Context, id string, index int64, receipt string) error {
+func (m *memory) Sealed(_ context.Context, id string, seal trace.Seal) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.sealFails > 0 {
@@ -186,7 +186,31 @@ func (m *memory) Sealed(_ context.Context, id string, index int64, receipt strin
 	}
 	for i := range m.records {
 		if m.records[i].ID == id {
-			m.records[i].Index, m.records[i].Receipt = index, receipt
+			m.records[i].Log, m.records[i].Index, m.records[i].Receipt = seal.Log, seal.Index, seal.Receipt
+			return nil
+		}
+	}
+	return farm.ErrNotFound
+}
+
+func (m *memory) Uncosigned(_ context.Context, log int, below int64, limit int) ([]trace.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []trace.Record
+	for _, r := range m.records {
+		if r.Receipt != "" && r.Log == log && r.Index < below && !r.Cosigned && len(out) < limit {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) Cosigned(_ context.Context, id, receipt string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.records {
+		if m.records[i].ID == id {
+			m.records[i].Receipt, m.records[i].Cosigned = receipt, true
 			return nil
 		}
 	}

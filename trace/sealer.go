@@ -16,6 +16,7 @@ const (
 	sealAtOnce  = 64  // of them waiting for the log at a time
 	sealEvery   = 30 * time.Second
 	sealPatient = 30 * time.Second // for one receipt
+	followEvery = 2 * time.Second  // looks at what the witnesses have cosigned
 	minBackoff  = time.Second
 	maxBackoff  = time.Minute
 )
@@ -55,6 +56,13 @@ func (s *Sealer) Wake() {
 // every half minute; after a failure, which it logs, it waits from a second up
 // to a minute.
 func (s *Sealer) Run(ctx context.Context) error {
+	var g errgroup.Group
+	g.Go(func() error { return s.run(ctx) })
+	g.Go(func() error { return s.follow(ctx) })
+	return g.Wait()
+}
+
+func (s *Sealer) run(ctx context.Context) error {
 	backoff := minBackoff
 	for {
 		n, err := s.round(ctx)
@@ -107,7 +115,7 @@ func (s *Sealer) seal(ctx context.Context, r Record) error {
 	if err != nil {
 		return err
 	}
-	if err := s.outbox.Sealed(ctx, r.ID, index, receipt); err != nil {
+	if err := s.outbox.Sealed(ctx, r.ID, Seal{Log: s.log.Number(), Index: index, Receipt: receipt}); err != nil {
 		return fmt.Errorf("store receipt: %w", err)
 	}
 	s.mu.Lock()
@@ -132,6 +140,51 @@ func (s *Sealer) place(ctx context.Context, r Record) (int64, error) {
 	s.placed[r.ID] = index
 	s.mu.Unlock()
 	return index, nil
+}
+
+// follow exchanges receipts as the witnesses go on.
+func (s *Sealer) follow(ctx context.Context) error {
+	var done int64
+	backoff := followEvery
+	for sleep(ctx, backoff, nil) {
+		size := s.log.CosignedSize()
+		if size <= done {
+			backoff = followEvery
+			continue
+		}
+		n, err := s.exchange(ctx, size)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			backoff = min(2*backoff, maxBackoff)
+			s.logger.WarnContext(ctx, "cosigned receipts wait to be stored", "error", err, "retry_in", backoff)
+		case n < sealBatch:
+			done, backoff = size, followEvery
+		default:
+			backoff = time.Millisecond // there are more
+		}
+	}
+	return nil
+}
+
+// exchange stores cosigned receipts, at most sealBatch, and returns how many
+// records there were.
+func (s *Sealer) exchange(ctx context.Context, size int64) (int, error) {
+	records, err := s.outbox.Uncosigned(ctx, s.log.Number(), size, sealBatch)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range records {
+		receipt, err := s.log.CosignedReceipt(ctx, r.Index)
+		if err != nil {
+			return 0, fmt.Errorf("record %s: %w", r.ID, err)
+		}
+		if err := s.outbox.Cosigned(ctx, r.ID, receipt); err != nil {
+			return 0, fmt.Errorf("record %s: %w", r.ID, err)
+		}
+	}
+	return len(records), nil
 }
 
 // sleep waits for d or for wake; it returns false when ctx is done.

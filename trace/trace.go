@@ -114,6 +114,25 @@ type Record struct {
 	At      time.Time
 	Index   int64  // leaf index in the log; -1 until sealed
 	Receipt string // c2sp.org/tlog-proof@v1; empty until sealed
+
+	Log      int  // number of the log, from 1; a change of the log's key makes the next
+	Cosigned bool // whether a quorum of witnesses stands behind the receipt
+}
+
+// A Seal is a record's place in a log.
+type Seal struct {
+	Log     int // number, from 1
+	Index   int64
+	Receipt string
+}
+
+// A LogState is what a log has signed last.
+type LogState struct {
+	Number      int // from 1
+	VerifierKey string
+	Size        int64 // leaves
+	Checkpoint  string
+	At          time.Time // when it was stored
 }
 
 // Store keeps trace data in the records database.
@@ -143,9 +162,12 @@ type Outbox interface {
 	// Unsealed returns records without a receipt, oldest first.
 	Unsealed(ctx context.Context, limit int) ([]Record, error)
 	// Sealed stores a record's place in the log and its receipt.
-	Sealed(ctx context.Context, id string, index int64, receipt string) error
-	// RecordByCode returns a closed batch's record; farm.ErrNotFound.
-	RecordByCode(ctx context.Context, code string) (Record, error)
+	Sealed(ctx context.Context, id string, seal Seal) error
+	// Uncosigned returns records of a log at an index below a size whose receipt
+	// no quorum of witnesses stands behind, in the order of the log.
+	Uncosigned(ctx context.Context, log int, below int64, limit int) ([]Record, error)
+	// Cosigned exchanges a record's receipt for the one that a quorum stands behind.
+	Cosigned(ctx context.Context, id, receipt string) error
 }
 
 // Catalogs knows what has to be said of an operation.
@@ -167,4 +189,11 @@ type Log interface {
 	// Receipt returns a c2sp.org/tlog-proof@v1 for the leaf at index, waiting
 	// until a checkpoint that covers it is published.
 	Receipt(ctx context.Context, index int64) (string, error)
+	// Number is the log's, from 1.
+	Number() int
+	// CosignedSize is the size of the newest tree that a quorum of witnesses has
+	// cosigned; -1 where none is asked for or none has.
+	CosignedSize() int64
+	// CosignedReceipt returns a receipt for a leaf in that tree.
+	CosignedReceipt(ctx context.Context, index int64) (string, error)
 }

@@ -434,20 +434,26 @@ func (l *Ledger) Policy() Policy {
 	return l.cosigner.policy
 }
 
-// Cosigned returns a receipt under the newest checkpoint that a quorum of
-// witnesses cosigned, or false where that does not cover the leaf yet or no
-// quorum is asked for. It does not wait.
-func (l *Ledger) Cosigned(ctx context.Context, index int64) (string, bool, error) {
+// CosignedSize returns the size of the newest tree that a quorum of witnesses has
+// cosigned; -1 where none is asked for, or none has yet.
+func (l *Ledger) CosignedSize() int64 {
 	if l.cosigner == nil || l.cosigner.policy.Quorum == 0 {
-		return "", false, nil
+		return -1
 	}
+	_, size := l.cosigner.best()
+	return size
+}
+
+// CosignedReceipt returns a receipt under the newest checkpoint that a quorum of
+// witnesses cosigned, for a leaf below CosignedSize.
+func (l *Ledger) CosignedReceipt(ctx context.Context, index int64) (string, error) {
 	text, size := l.cosigner.best()
 	if index < 0 || index >= size {
-		return "", false, nil
+		return "", fmt.Errorf("cosigned receipt of leaf %d: no quorum has cosigned more than %d leaves", index, max(size, 0))
 	}
 	receipt, err := l.prove(ctx, index, text, size)
 	if err != nil {
-		return "", false, fmt.Errorf("cosigned receipt of leaf %d: %w", index, err)
+		return "", fmt.Errorf("cosigned receipt of leaf %d: %w", index, err)
 	}
-	return receipt, true, nil
+	return receipt, nil
 }

@@ -23,6 +23,7 @@ var ErrHeld = errors.New("the log is held")
 type Known struct {
 	Number      int    // of the log, from 1; a rotation makes the next one
 	VerifierKey string // of the log
+	Size        int64  // leaves of Checkpoint
 	Checkpoint  string // the newest that was signed
 }
 
@@ -149,7 +150,7 @@ func (g *guard) Sign(text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("remember checkpoint: %w", err)
 	}
 	if g.keeper != nil {
-		if err := g.keeper.Keep(ctx, Known{l.number, l.vkey, string(signed)}); err != nil {
+		if err := g.keeper.Keep(ctx, Known{l.number, l.vkey, cp.Size, string(signed)}); err != nil {
 			return nil, fmt.Errorf("remember checkpoint elsewhere: %w", err)
 		}
 	}

@@ -239,6 +239,9 @@ func (l *Ledger) origin() string {
 // "origin+hash+base64" (c2sp.org/signed-note).
 func (l *Ledger) VerifierKey() string { return l.vkey }
 
+// Number returns the log's, from 1; a rotation of the key makes the next one.
+func (l *Ledger) Number() int { return l.number }
+
 // Append adds a leaf of 1 to MaxLeaf bytes and returns its index once the log
 // has it on disk. After an error, the leaf may or may not be in the log; to
 // append it again is harmless, it then stands there twice.

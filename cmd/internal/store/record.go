@@ -23,12 +23,16 @@ type recordRow struct {
 	At      instant
 	Leaf    int64
 	Receipt string
+
+	Log      int
+	Cosigned bool
 }
 
 func (r recordRow) record() trace.Record {
 	return trace.Record{
 		ID: r.ID, Tenant: r.Tenant, Kind: r.Kind, Subject: r.Subject, Code: r.Code,
 		Body: r.Body, Salt: r.Salt, At: r.At.Time, Index: r.Leaf, Receipt: r.Receipt,
+		Log: r.Log, Cosigned: r.Cosigned,
 	}
 }
 
@@ -36,7 +40,7 @@ func (r recordRow) record() trace.Record {
 func addRecord(ctx context.Context, tx bun.Tx, rec trace.Record) error {
 	row := recordRow{
 		ID: rec.ID, Tenant: rec.Tenant, Kind: rec.Kind, Subject: rec.Subject, Code: rec.Code,
-		Body: rec.Body, Salt: rec.Salt, At: instant{rec.At}, Leaf: -1,
+		Body: rec.Body, Salt: rec.Salt, At: instant{rec.At}, Leaf: -1, Log: 1,
 	}
 	_, err := tx.NewInsert().Model(&row).Exec(ctx)
 	return err
@@ -55,15 +59,15 @@ func (s *Store) UnsealedCount(ctx context.Context) (int, error) {
 	return int(n), fail("count unsealed records", err)
 }
 
-// Sealed stores a record's place in the log and its receipt, once. The same
-// again is nothing new; another place or receipt is farm.ErrConflict, and an
-// unknown record farm.ErrNotFound.
-func (s *Store) Sealed(ctx context.Context, id string, index int64, receipt string) error {
-	if index < 0 || receipt == "" {
-		return errors.New("seal record: no index or no receipt")
+// Sealed stores a record's place in a log and its receipt, once. The same again
+// is nothing new; another place or receipt is farm.ErrConflict, and an unknown
+// record farm.ErrNotFound.
+func (s *Store) Sealed(ctx context.Context, id string, seal trace.Seal) error {
+	if seal.Log < 1 || seal.Index < 0 || seal.Receipt == "" {
+		return errors.New("seal record: no log, no index or no receipt")
 	}
 	return fail("seal record", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		res, err := tx.NewUpdate().Model((*recordRow)(nil)).Set("leaf = ?, receipt = ?", index, receipt).
+		res, err := tx.NewUpdate().Model((*recordRow)(nil)).Set("log = ?, leaf = ?, receipt = ?", seal.Log, seal.Index, seal.Receipt).
 			Where("r.id = ? AND r.leaf < 0", id).Exec(ctx)
 		if err := changed(res, err, farm.ErrNotFound); !errors.Is(err, farm.ErrNotFound) {
 			return err
@@ -72,11 +76,41 @@ func (s *Store) Sealed(ctx context.Context, id string, index int64, receipt stri
 		if err := tx.NewSelect().Model(&row).Where("r.id = ?", id).Scan(ctx); err != nil {
 			return err
 		}
-		if row.Leaf != index || row.Receipt != receipt {
+		if row.Log != seal.Log || row.Leaf != seal.Index || row.Receipt != seal.Receipt {
 			return farm.ErrConflict
 		}
 		return nil
 	}))
+}
+
+// Uncosigned returns records that stand in a log at an index below a size and
+// whose receipt bears no quorum of cosignatures, in the order of the log, at most
+// limit. Their bodies are not read.
+func (s *Store) Uncosigned(ctx context.Context, log int, below int64, limit int) ([]trace.Record, error) {
+	var rows []recordRow
+	err := s.read.NewSelect().Model(&rows).ExcludeColumn("body", "receipt").
+		Where("r.log = ? AND r.leaf >= 0 AND r.leaf < ? AND NOT r.cosigned", log, below).Order("r.leaf").Limit(int64(max(limit, 1))).Scan(ctx)
+	return each(rows, recordRow.record), fail("read uncosigned records", err)
+}
+
+// Cosigned exchanges the receipt of a sealed record for the one that a quorum of
+// witnesses stands behind. A record that has one is left as it is; one that is
+// not sealed is farm.ErrNotFound.
+func (s *Store) Cosigned(ctx context.Context, id, receipt string) error {
+	if receipt == "" {
+		return errors.New("cosign record: no receipt")
+	}
+	res, err := s.write.NewUpdate().Model((*recordRow)(nil)).
+		Set("receipt = ?, cosigned = TRUE", receipt).
+		Where("r.id = ? AND r.leaf >= 0 AND NOT r.cosigned", id).Exec(ctx)
+	if err := changed(res, err, farm.ErrNotFound); !errors.Is(err, farm.ErrNotFound) {
+		return fail("cosign record", err)
+	}
+	known, err := s.read.NewSelect().Model((*recordRow)(nil)).Where("r.id = ? AND r.cosigned", id).Exists(ctx)
+	if err == nil && !known {
+		err = farm.ErrNotFound
+	}
+	return fail("cosign record", err)
 }
 
 // RecordByCode returns a closed batch's record; farm.ErrNotFound.

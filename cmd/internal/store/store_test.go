@@ -52,6 +52,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"operations":         testOperations,
 		"batches":            testBatches,
 		"sealing":            testSealing,
+		"cosigning":          testCosigning,
+		"logs":               testLogs,
 		"append only":        testAppendOnly,
 		"retention":          testRetention,
 		"tenants apart":      testTenantsApart,

@@ -26,7 +26,7 @@ func newOperation(id string, at time.Time) (trace.Operation, trace.Record) {
 	}
 	rec := trace.Record{
 		ID: "r-" + id, Tenant: "tea", Kind: trace.OperationRecord, Subject: id,
-		Body: []byte("{\"id\":\"" + id + "\"}\x00\xff"), Salt: []byte("0123456789abcdef"), At: noon, Index: -1,
+		Body: []byte("{\"id\":\"" + id + "\"}\x00\xff"), Salt: []byte("0123456789abcdef"), At: noon, Index: -1, Log: 1,
 	}
 	return op, rec
 }
@@ -42,7 +42,7 @@ func closed(b trace.Batch, code string) (trace.Batch, trace.Record) {
 	b.Code, b.Closed = code, noon.Add(time.Hour)
 	return b, trace.Record{
 		ID: "r-" + b.ID, Tenant: b.Tenant, Kind: trace.BatchRecord, Subject: b.ID, Code: code,
-		Body: []byte(`{"batch":1}`), Salt: []byte("fedcba9876543210"), At: noon.Add(time.Hour), Index: -1,
+		Body: []byte(`{"batch":1}`), Salt: []byte("fedcba9876543210"), At: noon.Add(time.Hour), Index: -1, Log: 1,
 	}
 }
 
@@ -165,18 +165,83 @@ func testSealing(t *testing.T, s *store.Store) {
 	equal(t, "limited", recs[:2])(s.Unsealed(ctx, 2))
 	equal(t, "count", 3)(s.UnsealedCount(ctx))
 
-	check(t, s.Sealed(ctx, "r-o1", 7, "receipt 7"))
-	check(t, s.Sealed(ctx, "r-o1", 7, "receipt 7"))
-	wantErr(t, "another place", s.Sealed(ctx, "r-o1", 8, "receipt 7"), farm.ErrConflict)
-	wantErr(t, "another receipt", s.Sealed(ctx, "r-o1", 7, "receipt 8"), farm.ErrConflict)
-	wantErr(t, "unknown record", s.Sealed(ctx, "r-o9", 7, "receipt"), farm.ErrNotFound)
-	if s.Sealed(ctx, "r-o2", -1, "receipt") == nil || s.Sealed(ctx, "r-o2", 1, "") == nil {
+	check(t, s.Sealed(ctx, "r-o1", trace.Seal{Log: 2, Index: 7, Receipt: "receipt 7"}))
+	check(t, s.Sealed(ctx, "r-o1", trace.Seal{Log: 2, Index: 7, Receipt: "receipt 7"}))
+	wantErr(t, "another place", s.Sealed(ctx, "r-o1", trace.Seal{Log: 2, Index: 8, Receipt: "receipt 7"}), farm.ErrConflict)
+	wantErr(t, "another receipt", s.Sealed(ctx, "r-o1", trace.Seal{Log: 2, Index: 7, Receipt: "receipt 8"}), farm.ErrConflict)
+	wantErr(t, "another log", s.Sealed(ctx, "r-o1", trace.Seal{Log: 1, Index: 7, Receipt: "receipt 7"}), farm.ErrConflict)
+	wantErr(t, "a place that is taken", s.Sealed(ctx, "r-o2", trace.Seal{Log: 2, Index: 7, Receipt: "receipt 7"}), farm.ErrConflict)
+	wantErr(t, "unknown record", s.Sealed(ctx, "r-o9", trace.Seal{Log: 1, Index: 7, Receipt: "receipt"}), farm.ErrNotFound)
+	if s.Sealed(ctx, "r-o2", trace.Seal{Log: 1, Index: -1, Receipt: "receipt"}) == nil || s.Sealed(ctx, "r-o2", trace.Seal{Log: 1, Index: 1}) == nil || s.Sealed(ctx, "r-o2", trace.Seal{Index: 1, Receipt: "receipt"}) == nil {
 		t.Error("sealed without a place or a receipt")
 	}
-	recs[1].Index, recs[1].Receipt = 7, "receipt 7"
+	recs[1].Log, recs[1].Index, recs[1].Receipt = 2, 7, "receipt 7"
 	equal(t, "sealed", recs[1:2])(s.RecordsOf(ctx, "o1"))
 	equal(t, "left", []trace.Record{recs[0], recs[2]})(s.Unsealed(ctx, 10))
 	equal(t, "count", 2)(s.UnsealedCount(ctx))
+}
+
+func testCosigning(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	for i, id := range []string{"o1", "o2", "o3", "o4"} {
+		op, rec := newOperation(id, noon)
+		check(t, s.AddOperation(ctx, op, rec))
+		if id != "o4" {
+			check(t, s.Sealed(ctx, "r-"+id, trace.Seal{Log: 1 + i/2, Index: int64(10 - i), Receipt: "own"}))
+		}
+	}
+	ids := func(log int, below int64) []string {
+		t.Helper()
+		recs, err := s.Uncosigned(ctx, log, below, 10)
+		check(t, err)
+		out := []string{}
+		for _, r := range recs {
+			out = append(out, fmt.Sprintf("%s %d", r.ID, r.Index))
+		}
+		return out
+	}
+	equal(t, "in the order of the log", []string{"r-o2 9", "r-o1 10"})(ids(1, 11), nil)
+	equal(t, "covered only", []string{"r-o2 9"})(ids(1, 10), nil)
+	equal(t, "of the other log", []string{"r-o3 8"})(ids(2, 100), nil)
+	wantErr(t, "not sealed", s.Cosigned(ctx, "r-o4", "theirs"), farm.ErrNotFound)
+	wantErr(t, "unknown", s.Cosigned(ctx, "r-o9", "theirs"), farm.ErrNotFound)
+	check(t, s.Cosigned(ctx, "r-o1", "theirs"))
+	check(t, s.Cosigned(ctx, "r-o1", "of others"))
+	equal(t, "left", []string{"r-o2 9"})(ids(1, 11), nil)
+	got, err := s.RecordsOf(ctx, "o1")
+	check(t, err)
+	if len(got) != 1 || got[0].Receipt != "theirs" || !got[0].Cosigned || got[0].Index != 10 {
+		t.Errorf("cosigned: %+v", got)
+	}
+}
+
+func testLogs(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	equal(t, "none", []trace.LogState{})(s.Logs(ctx))
+	a := trace.LogState{Number: 1, VerifierKey: "key", Size: 5, Checkpoint: "five", At: noon}
+	check(t, s.KeepLog(ctx, a))
+	check(t, s.KeepLog(ctx, a))
+	less, other, stranger := a, a, a
+	less.Size, other.Checkpoint, stranger.VerifierKey, stranger.Size = 4, "another five", "another key", 9
+	wantErr(t, "going back", s.KeepLog(ctx, less), farm.ErrConflict)
+	wantErr(t, "another tree of that size", s.KeepLog(ctx, other), farm.ErrConflict)
+	wantErr(t, "another key", s.KeepLog(ctx, stranger), farm.ErrConflict)
+	a.Size, a.Checkpoint = 6, "six"
+	check(t, s.KeepLog(ctx, a))
+	b := trace.LogState{Number: 2, VerifierKey: "next", Checkpoint: "nothing", At: noon}
+	check(t, s.KeepLog(ctx, b))
+	equal(t, "logs", []trace.LogState{a, b})(s.Logs(ctx))
+	for _, query := range []string{
+		`UPDATE logs SET size = 1 WHERE number = 1`,
+		`UPDATE logs SET checkpoint = 'x' WHERE number = 1`,
+		`UPDATE logs SET verifier_key = 'x' WHERE number = 1`,
+		`DELETE FROM logs`,
+	} {
+		if err := s.Exec(ctx, query); err == nil {
+			t.Errorf("the database did %s", query)
+		}
+	}
 }
 
 // Promise 4, against the database itself.
@@ -191,7 +256,7 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 	done, doneRec := closed(newBatch("b1"), "CODE1")
 	check(t, s.CloseBatch(ctx, done, doneRec))
 	check(t, s.AddBatch(ctx, newBatch("b2")))
-	check(t, s.Sealed(ctx, "r-o1", 0, "receipt"))
+	check(t, s.Sealed(ctx, "r-o1", trace.Seal{Log: 1, Receipt: "receipt"}))
 	check(t, s.AddCalibration(ctx, device.Calibration{Device: "buoy-1", Channel: "t", Slope: 1, From: noon, Recorded: noon}))
 	check(t, s.ChangeState(ctx, device.Event{Device: "buoy-1", At: noon, Kind: "suspended"}))
 	check(t, s.ChangeRetention(ctx, ingest.RetentionChange{At: noon, Effective: noon, Account: "li"}))
@@ -214,6 +279,10 @@ func testAppendOnly(t *testing.T, s *store.Store) {
 		`UPDATE records SET at = 0, leaf = 1, receipt = 'x' WHERE id = 'r-o2'`,
 		`UPDATE records SET leaf = 1, receipt = 'x' WHERE id = 'r-o1'`,
 		`UPDATE records SET leaf = -1, receipt = '' WHERE id = 'r-o1'`,
+		`UPDATE records SET receipt = 'x' WHERE id = 'r-o1'`,
+		`UPDATE records SET leaf = 1, cosigned = TRUE WHERE id = 'r-o1'`,
+		`UPDATE records SET log = 2, cosigned = TRUE WHERE id = 'r-o1'`,
+		`UPDATE records SET body = salt, cosigned = TRUE WHERE id = 'r-o1'`,
 		`UPDATE records SET receipt = 'x' WHERE id = 'r-o2'`,
 		`DELETE FROM records WHERE id = 'r-o2'`,
 		`UPDATE operations SET items = '[]' WHERE id = 'o1'`,
