@@ -5,6 +5,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -83,6 +86,69 @@ func TestSeal(t *testing.T) {
 	verified(t, l, records)
 }
 
+// A record has its receipt while the witness is away, and the same place with the
+// witness's signature once it is back.
+func TestSealCosigned(t *testing.T) {
+	dir := t.TempDir()
+	first, err := ledger.Open(t.Context(), ledger.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w, err := ledger.OpenWitness(ledger.WitnessOptions{Dir: t.TempDir(), Logs: []string{first.VerifierKey()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var away atomic.Bool
+	away.Store(true)
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if away.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		w.Handler().ServeHTTP(rw, r)
+	}))
+	defer srv.Close()
+	l, err := ledger.Open(t.Context(), ledger.Options{
+		Dir: dir, CheckpointInterval: 100 * time.Millisecond, Quorum: 1,
+		Witnesses: []ledger.WitnessAddress{{VerifierKey: w.VerifierKey(), URL: srv.URL}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := l.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}()
+
+	m := newMemory()
+	s := newService(m, &evidence{})
+	for i := range 300 { // more than one exchange takes
+		add(t, s, operation("feed", noon.Add(-time.Duration(i+1)*time.Hour)))
+	}
+	defer run(t, trace.NewSealer(m, l, slog.New(slog.DiscardHandler)))()
+	waitFor(t, "the receipts", func() bool { _, ok := m.all(); return ok })
+	before, _ := m.all()
+	verified(t, l, before)
+	if before[0].Cosigned {
+		t.Fatal("cosigned by nobody")
+	}
+	away.Store(false)
+	waitFor(t, "the cosigned receipts", func() bool {
+		records, _ := m.all()
+		return !slices.ContainsFunc(records, func(r trace.Record) bool { return !r.Cosigned })
+	})
+	after, _ := m.all()
+	verified(t, l, after)
+	for i, r := range after {
+		if _, _, err := ledger.VerifyCosigned(l.VerifierKey(), l.Policy(), r.Receipt); err != nil || r.Index != before[i].Index {
+			t.Fatalf("record %s: %v", r.ID, err)
+		}
+	}
+}
+
 // appendCounter counts leaves, and kills the Sealer after each where told to.
 type appendCounter struct {
 	*ledger.Ledger
@@ -143,6 +209,8 @@ func (b *brokenLog) Append(ctx context.Context, leaf []byte) (int64, error) {
 	}
 	return b.Log.Append(ctx, leaf)
 }
+
+func (b *brokenLog) CosignedSize() int64 { return -1 }
 
 func TestSealWhenLogIsBroken(t *testing.T) {
 	m, l := newMemory(), openLedger(t)

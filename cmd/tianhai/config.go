@@ -88,7 +88,14 @@ type databaseConfig struct {
 }
 
 type ledgerConfig struct {
-	Origin string `yaml:"origin"` // the log's name in checkpoints; fixed once the log exists; default "tianhai.local/log"
+	Origin    string          `yaml:"origin"`    // the log's name in checkpoints; fixed once the log exists; default "tianhai.local/log"
+	Witnesses []witnessConfig `yaml:"witnesses"` // asked to cosign every checkpoint
+	Quorum    int             `yaml:"quorum"`    // how many of them make a receipt a cosigned one; none by default
+}
+
+type witnessConfig struct {
+	VerifierKey string `yaml:"vkey"` // as tianhai witness prints it
+	URL         string `yaml:"url"`  // what add-checkpoint is below
 }
 
 type qualityConfig struct {
@@ -342,6 +349,9 @@ func (c *config) check() error {
 		}
 	}
 	if err := c.checkBrokers(); err != nil {
+		return err
+	}
+	if err := c.checkLedger(); err != nil {
 		return err
 	}
 	if c.MQTT.TLSAddr != "" && (c.MQTT.CertFile == "" || c.MQTT.KeyFile == "") {

@@ -257,7 +257,9 @@ func (s *server) loadRules() ([]alert.Rule, error) {
 }
 
 func (s *server) openTrace(ctx context.Context) (err error) {
-	s.ledger, err = ledger.Open(ctx, ledger.Options{Dir: s.cfg.path("ledger"), Origin: s.cfg.Ledger.Origin, Logger: s.log})
+	opt := ledgerOptions(s.cfg, s.store)
+	opt.Logger = s.log
+	s.ledger, err = ledger.Open(ctx, opt)
 	if err != nil {
 		return fmt.Errorf("ledger: %w", err)
 	}

@@ -49,7 +49,7 @@ func (s *server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	scan, err := consumer.New(consumer.Options{
-		Records: s.store, VerifierKey: s.ledger.VerifierKey(), PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log,
+		Records: s.store, Key: s.logKey, Policy: s.ledger.Policy(), PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log,
 		VerifyScript: func() string { path, _ := faces.Asset("verify/main.ts"); return path },
 	})
 	if err != nil {

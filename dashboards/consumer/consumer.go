@@ -47,8 +47,12 @@ type Records interface {
 
 // Options are what New needs; all but VerifyScript must be set.
 type Options struct {
-	Records     Records
-	VerifierKey string // of the log, in signed-note form
+	Records Records
+	// Key returns the verifier key of the log of that name, in signed-note form,
+	// or "" where there never was one. A log whose key was changed has more.
+	Key func(origin string) string
+	// Policy says whose cosignatures the page speaks of.
+	Policy ledger.Policy
 	// PublicURL is where people reach this server, such as
 	// "https://trace.example.cn"; QR codes point at PublicURL + "/t/" + code.
 	PublicURL string
@@ -109,10 +113,10 @@ const (
 )
 
 // prove checks the record against its receipt as any stranger would.
-func (s *server) prove(ctx context.Context, rec trace.Record) (state, ledger.Proof, trace.PublicRecord) {
-	fail := func(err error) (state, ledger.Proof, trace.PublicRecord) {
+func (s *server) prove(ctx context.Context, rec trace.Record) view {
+	fail := func(err error) view {
 		s.Logger.ErrorContext(ctx, "a sealed record does not match its receipt", "code", rec.Code, "record", rec.ID, "error", err)
-		return broken, ledger.Proof{}, trace.PublicRecord{}
+		return view{state: broken}
 	}
 	public, err := trace.ParsePublicRecord(rec.Body)
 	if err != nil {
@@ -122,16 +126,24 @@ func (s *server) prove(ctx context.Context, rec trace.Record) (state, ledger.Pro
 		return fail(errors.New("the sealed body is of another code"))
 	}
 	if rec.Receipt == "" {
-		return pending, ledger.Proof{}, public
+		return view{state: pending, public: public}
 	}
-	proof, err := ledger.Verify(s.VerifierKey, rec.Receipt)
+	origin, err := ledger.Origin(rec.Receipt)
 	if err != nil {
 		return fail(err)
 	}
+	v := view{state: sealed, public: public, key: s.Key(origin)}
+	if v.proof, err = ledger.Verify(v.key, rec.Receipt); err != nil {
+		return fail(err)
+	}
+	proof := v.proof
 	if !bytes.Equal(proof.Leaf, rec.Leaf()) {
 		return fail(errors.New("the receipt is for other bytes"))
 	}
-	return sealed, proof, public
+	if _, v.witnesses, err = ledger.VerifyCosigned(v.key, s.Policy, rec.Receipt); err != nil {
+		v.witnesses = nil // not yet: the log's own signature holds
+	}
+	return v
 }
 
 // find returns the record that the address asks for, and answers the request
@@ -169,17 +181,17 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	st, proof, public := s.prove(r.Context(), rec)
+	v := s.prove(r.Context(), rec)
 	if wantsJSON(r) {
-		s.json(w, r, rec, st)
+		s.json(w, r, rec, v.state)
 		return
 	}
 	cache := "no-cache"
-	if st != sealed {
+	if v.state != sealed {
 		cache = "no-store"
 	}
 	lang := s.language(w, r)
-	s.html(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: newPage(s, lang, rec, view{st, proof, public})})
+	s.html(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: newPage(s, lang, rec, v)})
 }
 
 // json answers the sealed bytes themselves.

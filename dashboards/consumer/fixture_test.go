@@ -143,7 +143,7 @@ func newShop(t testing.TB, script string) *shop {
 	}
 	s := &shop{shelf: &shelf{records: map[string]trace.Record{}}, log: log}
 	s.handler, err = consumer.New(consumer.Options{
-		Records: s.shelf, VerifierKey: log.VerifierKey(), PublicURL: "https://trace.example.cn/", Catalog: catalog,
+		Records: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
 		VerifyScript: func() string { return script }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -69,9 +69,11 @@ func (s *server) base(lang, titleKey string) base {
 
 // view is a record and how it stands.
 type view struct {
-	state  state
-	proof  ledger.Proof
-	public trace.PublicRecord
+	state     state
+	proof     ledger.Proof
+	public    trace.PublicRecord
+	key       string   // of the log that the record is in
+	witnesses []string // that cosigned, where a quorum has
 }
 
 // page is the consumer page of one batch. Sealed paths name where in the sealed
@@ -95,6 +97,10 @@ type page struct {
 	Index, Size   int64
 	Closed        moment
 	Key           string
+	Asked         bool     // witnesses are asked for
+	Witnesses     []string // that cosigned; none as long as they are too few
+	WitnessKeys   []string
+	Quorum        int
 	Script        string
 }
 
@@ -130,7 +136,7 @@ type item struct{ Name, Value string }
 // newPage lays out a record.
 func newPage(s *server, lang string, rec trace.Record, v view) page {
 	b := s.base(lang, "consumer.title")
-	p := page{base: b, State: v.state, Code: rec.Code, Grouped: label.Group(rec.Code), Key: s.VerifierKey, Script: s.VerifyScript()}
+	p := page{base: b, State: v.state, Code: rec.Code, Grouped: label.Group(rec.Code), Key: v.key, Script: s.VerifyScript()}
 	if v.state == broken {
 		return p
 	}
@@ -139,6 +145,7 @@ func newPage(s *server, lang string, rec trace.Record, v view) page {
 	p.base, p.Kind = b, r.Product.Kind
 	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.text("producer.name", r.Producer.Name)
 	p.Origin, p.Index, p.Size = v.proof.Origin, v.proof.Index, v.proof.Size
+	p.Asked, p.Witnesses, p.WitnessKeys, p.Quorum = s.Policy.Quorum > 0, v.witnesses, s.Policy.Witnesses, s.Policy.Quorum
 	p.Closed = at(r.Closed)
 	p.Facts, p.Maker = b.facts(r), b.maker(r.Producer)
 	p.Operations, p.More = b.operations(r.Operations)

@@ -3,6 +3,8 @@ package consumer_test
 import (
 	"bytes"
 	"flag"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +42,10 @@ func TestVectors(t *testing.T) {
 	if !bytes.Equal(rec.Leaf(), proof.Leaf) {
 		t.Error("record and receipt do not belong together")
 	}
+	policy := ledger.Policy{Witnesses: strings.Fields(string(read("witnesses.txt"))), Quorum: 2}
+	if _, _, err := ledger.VerifyCosigned(strings.TrimSpace(string(read("key.txt"))), policy, string(read("receipt.tlog-proof"))); err != nil {
+		t.Error(err)
+	}
 }
 
 func writeVectors(t *testing.T, dir string) {
@@ -70,6 +76,13 @@ func writeVectors(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var witnesses string
+	_, checkpoint, _ := strings.Cut(receipt, "\n\n")
+	for _, name := range []string{"witness.test/a", "witness.test/b"} {
+		vkey, line := cosign(t, name, s.log.VerifierKey(), checkpoint)
+		witnesses += vkey + "\n"
+		receipt += line
+	}
 	opening, err := rec.Opening()
 	if err != nil {
 		t.Fatal(err)
@@ -77,9 +90,24 @@ func writeVectors(t *testing.T, dir string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, raw := range map[string]string{"key.txt": s.log.VerifierKey() + "\n", "receipt.tlog-proof": receipt, "record.json": string(opening)} {
+	for name, raw := range map[string]string{"key.txt": s.log.VerifierKey() + "\n", "receipt.tlog-proof": receipt, "witnesses.txt": witnesses, "record.json": string(opening)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(raw), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// cosign has a witness of that name cosign a checkpoint.
+func cosign(t *testing.T, name, logKey, checkpoint string) (vkey, line string) {
+	t.Helper()
+	w, err := ledger.OpenWitness(ledger.WitnessOptions{Dir: t.TempDir(), Name: name, Logs: []string{logKey}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	w.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/add-checkpoint", strings.NewReader("old 0\n\n"+checkpoint)))
+	if err := w.Close(); err != nil || answer.Code != http.StatusOK {
+		t.Fatalf("cosign: %d %s, %v", answer.Code, answer.Body, err)
+	}
+	return w.VerifierKey(), answer.Body.String()
 }

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -91,6 +93,18 @@ func (s *Store) Uncosigned(ctx context.Context, log int, below int64, limit int)
 	err := s.read.NewSelect().Model(&rows).ExcludeColumn("body", "receipt").
 		Where("r.log = ? AND r.leaf >= 0 AND r.leaf < ? AND NOT r.cosigned", log, below).Order("r.leaf").Limit(int64(max(limit, 1))).Scan(ctx)
 	return each(rows, recordRow.record), fail("read uncosigned records", err)
+}
+
+// UncosignedCount returns how many sealed records of a log have a receipt that no
+// quorum stands behind, and since when the oldest of them has waited.
+func (s *Store) UncosignedCount(ctx context.Context, log int) (n int, since time.Time, err error) {
+	var oldest sql.NullInt64
+	err = s.read.NewSelect().Model((*recordRow)(nil)).ColumnExpr("COUNT(*), MIN(at)").
+		Where("r.log = ? AND r.leaf >= 0 AND NOT r.cosigned", log).Scan(ctx, &n, &oldest)
+	if oldest.Valid {
+		since = time.UnixMicro(oldest.Int64).UTC()
+	}
+	return n, since, fail("count uncosigned records", err)
 }
 
 // Cosigned exchanges the receipt of a sealed record for the one that a quorum of

@@ -11,7 +11,7 @@ export interface Crypto {
 }
 
 /** The steps, in the order in which they are taken. */
-export const steps = ['record', 'tree', 'signature'] as const
+export const steps = ['record', 'tree', 'signature', 'witnesses'] as const
 export type Step = (typeof steps)[number]
 
 /** A step that did not hold. The message is for developers. */
@@ -29,6 +29,8 @@ export interface Input {
   receipt: string // what /t/{code}/receipt answers
   key: string // the log's public key, "origin+hash+base64"
   code: string // the code of the page
+  witnesses?: string[] // public keys of witnesses, "name+hash+base64"
+  quorum?: number // how many of them must have cosigned; none when not given
 }
 
 const utf8 = new TextEncoder()
@@ -142,22 +144,33 @@ async function rootOf(crypto: Crypto, r: Receipt): Promise<Bytes | null> {
   return last === 0 ? node : null
 }
 
-async function signed(crypto: Crypto, r: Receipt, vkey: string): Promise<boolean> {
+const ed25519Key = 1
+const cosignatureKey = 4 // c2sp.org/tlog-cosignature
+
+/** Whether the owner of a key, of the type asked for, signed the checkpoint. */
+async function signed(crypto: Crypto, r: Receipt, vkey: string, type: number): Promise<boolean> {
   const [, name = '', id, key = ''] = /^([^+\s]+)\+([0-9a-f]{8})\+(.+)$/.exec(vkey) ?? []
-  if (name !== r.origin) throw new Error('the key is of another log')
   const typed = base64(key)
   const own = (await crypto.sha256(join(utf8.encode(name + '\n'), typed))).slice(0, 4)
-  if (typed[0] !== 1 || typed.length !== 33 || hex(own) !== id) throw new Error('no Ed25519 verifier key')
+  if (typed[0] !== type || typed.length !== 33 || hex(own) !== id) throw new Error('no Ed25519 verifier key')
   let found = false
   for (const line of r.signatures) {
     const m = /^— (\S+) (\S+)$/.exec(line)
     if (!m) throw new Error('a line that is no signature')
     const sig = base64(m[2] as string)
     if (m[1] !== name || !equal(sig.slice(0, 4), own)) continue // a witness, or a newer key
-    if (!(await crypto.ed25519(typed.slice(1), sig.slice(4), utf8.encode(r.text)))) return false
+    const [signature, message] = type === cosignatureKey ? timed(sig.slice(4), r.text) : [sig.slice(4), utf8.encode(r.text)]
+    if (!(await crypto.ed25519(typed.slice(1), signature, message))) return false
     found = true
   }
   return found
+}
+
+/** The signature of a cosignature and what it signs: time and checkpoint. */
+function timed(sig: Bytes, text: string): [Bytes, Bytes] {
+  if (sig.length !== 8 + 64) throw new Error('no cosignature/v1')
+  const at = new DataView(sig.buffer, sig.byteOffset).getBigUint64(0)
+  return [sig.slice(8), utf8.encode(`cosignature/v1\ntime ${at}\n${text}`)]
 }
 
 /**
@@ -184,8 +197,17 @@ export async function check(crypto: Crypto, input: Input, held: (step: Step) => 
     if (!root || !equal(root, r.root)) throw new Error('leaf and hashes do not lead to the root')
   })
   await step('signature', async () => {
-    if (!(await signed(crypto, r, input.key))) throw new Error('not signed by the key')
+    if (!input.key.startsWith(r.origin + '+')) throw new Error('the key is of another log')
+    if (!(await signed(crypto, r, input.key, ed25519Key))) throw new Error('not signed by the key')
   })
+  const quorum = input.quorum ?? 0
+  if (quorum > 0) {
+    await step('witnesses', async () => {
+      let n = 0
+      for (const witness of new Set(input.witnesses)) if (await signed(crypto, r, witness, cosignatureKey)) n++
+      if (n < quorum) throw new Error(`${n} of ${quorum} cosignatures`)
+    })
+  }
   const { body } = JSON.parse(input.opening) as { body: string }
   return { index: r.index, size: r.size, body: JSON.parse(body) }
 }

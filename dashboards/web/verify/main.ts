@@ -21,7 +21,7 @@ export function shown(root: ParentNode, body: unknown): boolean {
 }
 
 export async function run(box: HTMLElement): Promise<void> {
-  const { code = '', key = '', record = '', receipt = '' } = box.dataset
+  const { code = '', key = '', record = '', receipt = '', witnesses = '', quorum = '0' } = box.dataset
   const status = box.querySelector('[role=status]') as HTMLElement
   const list = box.querySelector('ol') as HTMLElement
   const mark = (step: string, holds: boolean) => {
@@ -41,7 +41,7 @@ export async function run(box: HTMLElement): Promise<void> {
   try {
     crypto = await pick()
     const [opening, proof] = await Promise.all([text(record), text(receipt)])
-    input = { opening, receipt: proof, key, code }
+    input = { opening, receipt: proof, key, code, witnesses: witnesses.split(' '), quorum: Number(quorum) }
   } catch {
     end('error')
     if (button) button.hidden = false // to try again

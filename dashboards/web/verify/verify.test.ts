@@ -12,6 +12,10 @@ const file = (name: string) => readFileSync(`${import.meta.dirname}/testdata/${n
 const opening = file('record.json')
 const good: Input = { opening, receipt: file('receipt.tlog-proof'), key: file('key.txt').trim(), code: JSON.parse(opening).code }
 
+const witnesses = file('witnesses.txt').trim().split('\n')
+good.witnesses = witnesses
+good.quorum = 2
+
 const subtle = webcrypto.subtle as unknown as SubtleCrypto
 const withoutEd25519 = {
   digest: subtle.digest.bind(subtle),
@@ -53,6 +57,9 @@ const gap = lines.indexOf('')
 const signature = lines.findIndex((l) => l.startsWith('— '))
 const [, signer, sig] = /^— (\S+) (\S+)$/.exec(lines[signature] as string) as unknown as [string, string, string]
 
+const spoiltAt = (at: number) => (lines[signature + 1] as string).replace(/ (\S+)$/, (_, s: string) => ` ${flip(s, at)}`)
+const fake = `${witnesses[0]}`.replace('witness.test/a', 'witness.test/x')
+
 const spoilt: Record<string, [Step, Input]> = {
   'another body': ['record', { ...good, opening: replaced(opening, 'MW-2026', 'MW-2025') }],
   'another salt': ['record', { ...good, opening: replaced(opening, /"salt":"../, '"salt":"00') }],
@@ -75,6 +82,12 @@ const spoilt: Record<string, [Step, Input]> = {
   'a false signature': ['signature', withLine(signature, `— ${signer} ${flip(sig, 20)}`)],
   'another signer': ['signature', withLine(signature, `— other.example ${sig}`)],
   'another log’s key': ['signature', { ...good, key: `other.example${good.key.slice(good.key.indexOf('+'))}` }],
+  'a witness that did not sign': ['witnesses', { ...good, witnesses: [...witnesses, fake], quorum: 3 }],
+  'too few witnesses': ['witnesses', { ...good, witnesses: witnesses.slice(0, 1) }],
+  'a witness counted twice': ['witnesses', { ...good, witnesses: [witnesses[0] as string, witnesses[0] as string] }],
+  'a false cosignature': ['witnesses', withLine(signature + 1, spoiltAt(40))],
+  'a cosignature of another time': ['witnesses', withLine(signature + 1, spoiltAt(8))],
+  'the log as its own witness': ['witnesses', { ...good, witnesses: [good.key], quorum: 1 }],
   'half a key': ['signature', { ...good, key: good.key.slice(0, -10) }],
   'a key of another hash': ['signature', { ...good, key: replaced(good.key, /\+......../, '+00000000') }],
 }
@@ -83,7 +96,7 @@ describe.each(Object.entries(ways))('check by %s', (_name, way) => {
   it('holds for what Go sealed', async () => {
     const held: Step[] = []
     const { index, size, body } = await check(await way(), good, (s) => held.push(s))
-    expect(held).toEqual(['record', 'tree', 'signature'])
+    expect(held).toEqual(['record', 'tree', 'signature', 'witnesses'])
     expect([index, size]).toEqual([5, 7])
     expect((body as { lot: string }).lot).toBe('MW-2026-11-19')
   })
