@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -188,6 +189,13 @@ func (im *importer) model(ctx context.Context, m farmModel) error {
 	model := device.Model{ID: m.ID, Name: m.Name, Format: m.Format, Interval: time.Duration(m.Interval), Channels: m.Channels, Commands: m.Commands}
 	if err := errors.Join(farm.CheckID(m.ID), checkName(m.Name), model.Validate()); err != nil {
 		return err
+	}
+	existing, err := im.store.Models(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(existing, func(m device.Model) bool { return m.ID == model.ID }) {
+		return farm.ErrConflict // somebody may have changed it since the last import
 	}
 	return im.store.PutModel(ctx, device.ModelChange{At: im.now, Account: operator(), Model: model})
 }
