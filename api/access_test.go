@@ -38,6 +38,11 @@ var access = map[string]struct {
 	"GET /sites/:id/operations":  {"/sites/raft-1/operations", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 	"POST /sites/:id/operations": {"/sites/raft-1/operations", `{"id":"01JZ00000000000000000000P2","kind":"feed","at":"2026-07-01T03:00:00Z"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
 
+	"POST /operations":      {"/operations", `{"operations":[{"site":"raft-1","id":"01JZ00000000000000000000P3","kind":"feed","at":"2026-07-01T03:00:00Z"}]}`, [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"GET /catalog":          {"/catalog", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"PUT /catalog":          {"/catalog", `{"doc":"x"}`, [8]int{401, 403, 403, 403, 403, 403, 403, 400}},
+	"GET /catalog/document": {"/catalog/document", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
+
 	"GET /models":             {"/models", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
 	"PUT /models/:id":         {"/models/pond", `{"name":{"zh":"塘"},"format":"json"}`, [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
 	"GET /models/:id/changes": {"/models/pond/changes", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},

@@ -241,6 +241,7 @@ type Config struct {
 	Alerts     Alerts
 	Records    Records
 	Recorder   Recorder
+	Catalogs   Catalogs
 	Quarantine Quarantine
 	Journal    Journal
 	History    History

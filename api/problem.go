@@ -150,12 +150,20 @@ func (s *server) fail(c *gin.Context, err error) {
 	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait(err).Seconds()))))
 	}
-	lang := s.Catalog.Match(c.Query("lang"), c.GetHeader("Accept-Language"))
-	p.Type = "about:blank"
-	p.Title = s.Catalog.T(lang, "problem."+p.Code)
-	c.Header("Content-Language", lang)
+	p = s.words(c, p)
+	c.Header("Content-Language", s.lang(c))
 	c.Header("Content-Type", "application/problem+json")
 	c.JSON(p.Status, p)
+}
+
+func (s *server) lang(c *gin.Context) string {
+	return s.Catalog.Match(c.Query("lang"), c.GetHeader("Accept-Language"))
+}
+
+// words gives a problem its title.
+func (s *server) words(c *gin.Context, p problem) problem {
+	p.Type, p.Title = "about:blank", s.Catalog.T(s.lang(c), "problem."+p.Code)
+	return p
 }
 
 // wait returns how long an error asks the client to wait.

@@ -37,6 +37,11 @@ func (s *server) routes() []route {
 		{get, "/sites/:id/operations", s.listOperations, false},
 		{post, "/sites/:id/operations", s.addOperation, false},
 
+		{post, "/operations", s.addOperations, false},
+		{get, "/catalog", s.getCatalog, false},
+		{put, "/catalog", s.saveCatalog, false},
+		{get, "/catalog/document", s.getDocument, false},
+
 		{get, "/models", s.listModels, false},
 		{put, "/models/:id", s.putModel, false},
 		{get, "/models/:id/changes", s.listModelChanges, false},

@@ -65,6 +65,7 @@ type world struct {
 	asked    api.SeriesQuery
 	woken    int
 	fail     error  // what every method returns when set
+	mute     error  // what AddOperation returns when set
 	remote   string // of the last login
 	panics   bool
 	leaky    bool // lists hold everything, whatever is asked for
@@ -386,6 +387,9 @@ func (w *world) AddOperation(_ context.Context, op trace.Operation) (trace.Opera
 	if err := w.enter(); err != nil {
 		return trace.Operation{}, false, err
 	}
+	if w.mute != nil {
+		return trace.Operation{}, false, w.mute
+	}
 	if op.Kind == "" {
 		return trace.Operation{}, false, &trace.FieldError{Field: "kind", Reason: "is not a lower-case word"}
 	}
@@ -457,6 +461,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 	return api.Config{
 		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w,
 		Aliases:     w,
+		Catalogs:    library(t),
 		Mappings:    &mapping.Desk{Store: w, Now: func() time.Time { return noon }},
 		KnowsFormat: func(format string) bool { return format == "json" },
 		Hub:         hub, Catalog: catalog, Now: func() time.Time { return noon },

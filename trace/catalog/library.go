@@ -32,6 +32,8 @@ type Store interface {
 	AddCatalog(ctx context.Context, v Version, products []Product) error
 	// CatalogVersion returns a version, the newest for 0; farm.ErrNotFound.
 	CatalogVersion(ctx context.Context, version int) (Version, error)
+	// CatalogVersions returns all, newest first, without their documents.
+	CatalogVersions(ctx context.Context) ([]Version, error)
 }
 
 // A Library has the catalog in force and every one before it. It reads the store
@@ -93,6 +95,16 @@ func (l *Library) At(ctx context.Context, version int) (*Catalog, error) {
 		return nil, fmt.Errorf("catalog version %d: %w", version, err)
 	}
 	return l.keep(v)
+}
+
+// Document returns a version as it was saved, the newest for 0; farm.ErrNotFound.
+func (l *Library) Document(ctx context.Context, version int) (Version, error) {
+	return l.store.CatalogVersion(ctx, version)
+}
+
+// Versions returns who saved which version when, newest first, without documents.
+func (l *Library) Versions(ctx context.Context) ([]Version, error) {
+	return l.store.CatalogVersions(ctx)
 }
 
 func (l *Library) keep(v Version) (*Catalog, error) {

@@ -41,6 +41,12 @@ func (s *shelf) CatalogVersion(_ context.Context, n int) (catalog.Version, error
 	return s.all[n-1], nil
 }
 
+func (s *shelf) CatalogVersions(context.Context) ([]catalog.Version, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all, nil
+}
+
 func open(t *testing.T, s *shelf) *catalog.Library {
 	t.Helper()
 	l, err := catalog.Open(t.Context(), s, nil)

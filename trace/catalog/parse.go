@@ -26,30 +26,40 @@ const (
 	MaxText       = 200 // bytes of a name or source
 )
 
+// A DocError says what is wrong with a document.
+type DocError struct{ faults []error }
+
+// Error returns one fault a line.
+func (e *DocError) Error() string { return errors.Join(e.faults...).Error() }
+
+func docError(format string, args ...any) error {
+	return &DocError{[]error{fmt.Errorf(format, args...)}}
+}
+
 // Parse reads a catalog: a mapping with the keys of Catalog. Whatever a person may
 // have meant otherwise is an error: an unknown or repeated key, a name that lacks
 // a language, an operation with an item that does not exist, a stage that nobody
 // uses. Each fault names line and key and says what would be right; the first 20
-// are reported at once.
+// are reported at once, in a *DocError.
 func Parse(doc []byte) (*Catalog, error) {
 	if len(doc) > MaxDoc {
-		return nil, fmt.Errorf("catalog: %d bytes, at most %d are allowed", len(doc), MaxDoc)
+		return nil, docError("catalog: %d bytes, at most %d are allowed", len(doc), MaxDoc)
 	}
 	file, err := parser.ParseBytes(doc, 0)
 	if err != nil {
-		return nil, fmt.Errorf("catalog: %w", yamlFault(err))
+		return nil, docError("catalog: %w", yamlFault(err))
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return nil, errors.New("catalog: want one YAML document with stages, items, common, operations and products")
+		return nil, docError("catalog: want one YAML document with stages, items, common, operations and products")
 	}
 	var c Catalog
 	if err := yaml.NodeToValue(file.Docs[0].Body, &c, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("catalog: %w", yamlFault(err))
+		return nil, docError("catalog: %w", yamlFault(err))
 	}
 	r := reader{Catalog: &c, file: file}
 	r.read()
 	if len(r.faults) > 0 {
-		return nil, errors.Join(r.faults...)
+		return nil, &DocError{r.faults}
 	}
 	return &c, nil
 }
