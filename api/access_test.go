@@ -93,6 +93,7 @@ var access = map[string]struct {
 	"GET /mappings/:id":        {"/mappings/absent", "", [8]int{401, 403, 403, 403, 403, 403, 403, 404}},
 	"DELETE /mappings/:id":     {"/mappings/absent", "", [8]int{401, 403, 403, 403, 403, 403, 403, 404}},
 
+	"GET /audits":             {"/audits", "", [8]int{401, 403, 403, 200, 200, 403, 403, 200}},
 	"GET /retentions":         {"/retentions", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
 	"GET /retentions/preview": {"/retentions/preview", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
 	"PUT /retentions":         {"/retentions", `{"tenant":"oyster","keep_raw_days":90}`, [8]int{401, 403, 403, 403, 403, 403, 403, 200}},

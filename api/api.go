@@ -248,6 +248,7 @@ type Config struct {
 	Jobs       Jobs
 	Mappings   Mappings
 	Retentions Retentions
+	Audits     Audits
 	Aliases    Aliases
 	Hub        *Hub
 	Catalog    *i18n.Catalog

@@ -77,6 +77,8 @@ func (s *server) routes() []route {
 		{post, "/batches", s.openBatch, false},
 		{post, "/batches/:id/close", s.closeBatch, false},
 
+		{get, "/audits", s.listAudits, false},
+
 		{get, "/retentions", s.listRetentions, false},
 		{put, "/retentions", s.setRetention, false},
 		{del, "/retentions", s.clearRetention, false},

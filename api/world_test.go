@@ -287,6 +287,10 @@ func (w *world) Series(_ context.Context, q api.SeriesQuery) (farm.Summary, erro
 	return w.summary, w.enter()
 }
 
+func (w *world) Audits(context.Context, int) ([]trace.Audit, error) {
+	return []trace.Audit{{Log: 1, Began: noon, Leaves: 3, FaultCount: 1, Faults: []trace.Fault{{Kind: trace.FaultMissing, Leaf: 2, Code: "X", Detail: "gone"}}}}, nil
+}
+
 func (w *world) Retentions(context.Context) (ingest.Retentions, error) {
 	defer w.mu.Unlock()
 	return slices.Clone(w.keeps), w.enter()
@@ -459,7 +463,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w,
+		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
 		Aliases:     w,
 		Catalogs:    library(t),
 		Mappings:    &mapping.Desk{Store: w, Now: func() time.Time { return noon }},

@@ -102,6 +102,13 @@ const (
 	BatchRecord     = "batch"
 )
 
+// The leaves that a log has about itself: where its key was changed, the last
+// names the next log and the first the one before.
+const (
+	LogEnd   = "log-end"
+	LogBegin = "log-begin"
+)
+
 // A Record is one statement, fixed for ever.
 type Record struct {
 	ID      string // ULID

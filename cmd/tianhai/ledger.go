@@ -77,6 +77,9 @@ func (s *server) lookAtLedger(ctx context.Context) condition {
 	if err := s.ledger.Held(); err != nil {
 		return condition{State: stateDown, Detail: err.Error()}
 	}
+	if n := s.audits.faults.Load(); n > 0 {
+		return condition{State: stateFaulty, Detail: fmt.Sprintf("%d faults in the last audit", n)}
+	}
 	if s.ledger.Policy().Quorum == 0 {
 		return condition{State: stateOK}
 	}

@@ -22,6 +22,7 @@ const (
 	stateFull    = "full"
 	stateDown    = "down"
 	stateLagging = "lagging"
+	stateFaulty  = "faulty"
 	statePending = "pending witness"
 )
 
@@ -78,6 +79,7 @@ var means = map[string]string{
 	"alerts down":            "Alarms and live values are held up.",
 	"alerts lagging":         "Alarms and live values come late.",
 	"ledger down":            "Records are kept and wait to be sealed: they have no receipt yet. Everything else goes on.",
+	"ledger faulty":          "The last audit found the log and the records at odds. Look at once: tianhai audit says where, and so does GET /api/v1/audits.",
 	"ledger pending witness": "Records are sealed by the log's own signature; the cosignatures follow by themselves when enough witnesses answer.",
 	"quarantine full":        "A frame that cannot be read holds up the storing of those after it. Room is needed in quarantine.",
 }

@@ -70,6 +70,7 @@ type server struct {
 	catalogs *catalog.Library
 	tracer   *trace.Service
 	sealer   *trace.Sealer
+	audits   audits
 	sources  *ingest.IntakeMetrics
 	intake   *ingest.Intake
 	keeper   *ingest.Keeper
@@ -264,6 +265,9 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 		return fmt.Errorf("ledger: %w", err)
 	}
 	s.onClose("ledger", s.ledger.Close)
+	if err := s.loadAudits(ctx); err != nil {
+		return err
+	}
 	if s.catalogs, err = catalog.Open(ctx, s.store, s.log); err != nil {
 		return err
 	}
@@ -295,7 +299,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.roller.Run, s.runRetention, old.Run, s.mender.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.roller.Run, s.runRetention, s.runAudits, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	for _, p := range s.posts.all {

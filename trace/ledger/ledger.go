@@ -187,6 +187,19 @@ func (l *Ledger) open(ctx context.Context, opts Options) error {
 	return nil
 }
 
+// OpenReadOnly opens a log to read and to scan it, beside whoever writes it. It
+// takes no leaves; Close is not needed.
+func OpenReadOnly(dir string) (*Ledger, error) {
+	s, _, err := readKey(filepath.Join(dir, "key"))
+	if err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", dir, err)
+	}
+	return &Ledger{
+		dir: dir, tiles: filepath.Join(dir, "tiles"), number: 1, vkey: s.vkey, logger: slog.New(slog.DiscardHandler),
+		held: fmt.Errorf("%w: it was opened to be read", ErrHeld), interval: defaultInterval,
+	}, nil
+}
+
 // has reports whether the directory holds the key of the log that is known.
 func (l *Ledger) has(known Known) bool {
 	s, _, err := readKey(filepath.Join(l.dir, "key"))

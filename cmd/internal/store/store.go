@@ -54,6 +54,7 @@ var (
 	_ trace.Store         = (*Store)(nil)
 	_ trace.Journal       = (*Store)(nil)
 	_ trace.Outbox        = (*Store)(nil)
+	_ trace.AuditStore    = (*Store)(nil)
 	_ auth.Store          = (*Store)(nil)
 	_ history.Store       = (*Store)(nil)
 	_ history.Fleet       = (*Store)(nil)

@@ -54,6 +54,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"sealing":            testSealing,
 		"cosigning":          testCosigning,
 		"logs":               testLogs,
+		"audits":             testAudits,
 		"append only":        testAppendOnly,
 		"retention":          testRetention,
 		"tenants apart":      testTenantsApart,

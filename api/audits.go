@@ -1,0 +1,34 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"tianhai/api/auth"
+	"tianhai/trace"
+)
+
+// shownAudits is how many are listed: about two months of nights.
+const shownAudits = 60
+
+// Audits knows what the audits of the log found.
+type Audits interface {
+	// Audits returns the newest first, one that runs among them.
+	Audits(ctx context.Context, limit int) ([]trace.Audit, error)
+}
+
+// listAudits is for administrators and for every bureau: what it names stands in
+// the public log anyway.
+func (s *server) listAudits(c *gin.Context) error {
+	if role := who(c).Role; role != auth.Administrator && role != auth.Bureau {
+		return errForbidden
+	}
+	all, err := s.Audits.Audits(c.Request.Context(), shownAudits)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"audits": list(all)})
+	return nil
+}
