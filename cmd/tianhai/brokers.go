@@ -17,6 +17,7 @@ import (
 	"tianhai/ingest"
 	"tianhai/ingest/broker"
 	"tianhai/ingest/device"
+	"tianhai/ingest/edge"
 	"tianhai/ingest/mapping"
 	"tianhai/ingest/mqtt"
 )
@@ -25,6 +26,7 @@ import (
 // with one outside.
 type post struct {
 	name    string
+	edges   bool           // whether edge nodes are listened to
 	broker  *broker.Broker // one of these two
 	session *mqtt.Session
 }
@@ -86,6 +88,21 @@ func (p *posts) Send(ctx context.Context, c ingest.Command) error {
 		return errors.Join(failed...)
 	}
 	return nil
+}
+
+// Publish passes a message to the broker that an edge node was last heard on, or to
+// all that nodes are listened to on.
+func (p *posts) Publish(ctx context.Context, node, topic string, payload []byte) error {
+	if at, known := p.at(node); known && at.session != nil {
+		return at.session.Publish(ctx, topic, payload)
+	}
+	err := errors.New("no broker")
+	for _, at := range p.all {
+		if at.edges {
+			err = at.session.Publish(ctx, topic, payload)
+		}
+	}
+	return err
 }
 
 // heardAt notes who is heard at a post.
@@ -171,7 +188,7 @@ func (s *server) openSession(c *brokerConfig) error {
 	if err != nil {
 		return fmt.Errorf("ca_file: %w", err)
 	}
-	here := &post{name: c.Name}
+	here := &post{name: c.Name, edges: len(c.Sparkplug.Groups) > 0}
 	here.session, err = mqtt.New(mqtt.Options{
 		URL: c.URL, Username: c.Username, Password: string(c.Password), TLS: secure,
 		ClientID: c.ClientID, Group: c.SharedGroup, Topics: c.subscriptions(), Host: c.Sparkplug.HostID,
@@ -209,6 +226,11 @@ func (b *brokerConfig) subscriptions() []mqtt.Topic {
 			device, ok := pattern.Device(topic)
 			return device, format, ok
 		}})
+	}
+	for _, group := range b.Sparkplug.Groups {
+		for _, filter := range edge.Filters(group) {
+			topics = append(topics, mqtt.Topic{Filter: filter, Locate: edge.Locate, Alone: true})
+		}
 	}
 	return topics
 }

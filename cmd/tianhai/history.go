@@ -47,7 +47,7 @@ func (s *server) openHistory(context.Context) (err error) {
 		return err
 	}
 	program := revision()
-	s.desk.Decode = s.library.ByFormat
+	s.desk.Decode, s.desk.Chain = s.library.ByFormat, s.edges.store.Again()
 	s.mender = &history.Mender{
 		Desk: s.desk, Store: s.store, Devices: s.journal.QuarantinedDevices, Changed: s.registry.ForgetAll,
 		Version: func() string { return program + " " + s.library.Versions() }, Logger: s.log,

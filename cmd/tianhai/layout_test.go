@@ -20,6 +20,7 @@ var layout = map[string]string{
 	"ingest/device":        "farm ingest",
 	"ingest/journal":       "farm ingest",
 	"ingest/decode":        "farm ingest",
+	"ingest/edge":          "farm ingest ingest/decode",
 	"ingest/mapping":       "farm ingest ingest/decode ingest/device",
 	"ingest/qc":            "farm ingest",
 	"ingest/influx":        "farm ingest",

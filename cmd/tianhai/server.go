@@ -59,6 +59,7 @@ type server struct {
 	registry *device.Registry
 	library  *mapping.Library
 	door     *ingest.Door
+	edges    *edges
 	manager  *device.Manager
 	queue    *device.Queue
 	seen     *device.Sightings
@@ -101,7 +102,7 @@ func openServer(ctx context.Context, cfg config) (*server, error) {
 	s := &server{cfg: cfg, log: cfg.logger(), metrics: prometheus.NewRegistry()}
 	klog.SetSlogLogger(s.log) // Tessera's; it has no logger of its own
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, open := range []func(context.Context) error{s.lock, s.openRecords, s.openSeries, s.openJournal, s.openMonitor, s.openHistory, s.openTrace, s.listenWeb, s.openBrokers} {
+	for _, open := range []func(context.Context) error{s.lock, s.openRecords, s.openSeries, s.openJournal, s.openMonitor, s.openEdges, s.openHistory, s.openTrace, s.listenWeb, s.openBrokers} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.close(ctx))
 		}
@@ -175,7 +176,7 @@ func (s *server) openJournal(ctx context.Context) (err error) {
 
 // interpreter makes one for one reader of the journal; what quality tests
 // remember of a device is each reader's own, and kept over restarts.
-func (s *server) interpreter(ctx context.Context, reader string) (*ingest.Interpreter, *qc.Saver, error) {
+func (s *server) interpreter(ctx context.Context, reader string, chain ingest.Chain) (*ingest.Interpreter, *qc.Saver, error) {
 	tests, err := loadTests(s.cfg)
 	if err != nil {
 		return nil, nil, err
@@ -189,7 +190,7 @@ func (s *server) interpreter(ctx context.Context, reader string) (*ingest.Interp
 		s.log.WarnContext(ctx, "quality tests that look back begin anew", "error", err)
 	}
 	s.onClose("quality tests", func(context.Context) error { return checker.SaveFile(saver.File, time.Now()) })
-	return &ingest.Interpreter{Profiles: s.registry, Decode: s.library.ByFormat, Quality: checker}, saver, nil
+	return &ingest.Interpreter{Profiles: s.registry, Decode: s.library.ByFormat, Quality: checker, Chain: chain}, saver, nil
 }
 
 func loadTests(cfg config) (qc.Config, error) {
@@ -281,11 +282,11 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 
 // run works until ctx is done or a part fails.
 func (s *server) run(ctx context.Context) error {
-	store, storeSaver, err := s.interpreter(ctx, ingest.StoreReader)
+	store, storeSaver, err := s.interpreter(ctx, ingest.StoreReader, s.edges.store)
 	if err != nil {
 		return err
 	}
-	live, liveSaver, err := s.interpreter(ctx, ingest.WatchReader)
+	live, liveSaver, err := s.interpreter(ctx, ingest.WatchReader, s.edges.watch)
 	if err != nil {
 		return err
 	}
@@ -302,6 +303,7 @@ func (s *server) run(ctx context.Context) error {
 		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.roller.Run, s.runRetention, s.runAudits, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
+	works = append(works, s.edges.asker.Run, s.edges.roll.Run, s.edges.mended.Run)
 	for _, p := range s.posts.all {
 		if p.session != nil {
 			works = append(works, p.session.Run)

@@ -13,8 +13,9 @@ import (
 
 // Limits of Sparkplug.
 const (
-	maxEdgeNodes = 4096
-	maxMetrics   = 4096 // of a message, and aliases of an edge node
+	maxEdgeNodes   = 4096
+	maxNodeDevices = 1024 // of an edge node
+	maxMetrics     = 4096 // of a message
 )
 
 // A RebirthError reports that what an edge node says cannot be understood, or not
@@ -32,30 +33,45 @@ func (e *RebirthError) Error() string {
 func (e *RebirthError) Unwrap() error { return e.Err }
 
 // Sparkplug reads Sparkplug B messages. It remembers the births of every edge
-// node, whose aliases and datatypes the data messages refer to, and their
-// sequence numbers; so it must be given all messages of a node, once and in order.
-// It may be used concurrently.
+// node, whose aliases and datatypes the data messages refer to, and their sequence
+// numbers; so Read must be given all messages of a node in order. It may be used
+// concurrently.
 //
 // Source: Eclipse Sparkplug 3.0 §5 and §6.
 type Sparkplug struct {
-	mu    sync.Mutex
-	nodes map[string]*edgeNode // by group/node; guarded by mu
+	mu      sync.Mutex
+	nodes   map[string]*edgeNode // by group/node; guarded by mu, as is what follows
+	changed map[string]bool      // nodes, since Changes: whether more than their counters
+	count   uint64               // of calls to Decode
 }
 
 // NewSparkplug returns a Sparkplug that has seen no birth.
-func NewSparkplug() *Sparkplug { return &Sparkplug{nodes: map[string]*edgeNode{}} }
-
-// An edgeNode is what the births of a node said.
-type edgeNode struct {
-	seq     uint64
-	bdSeq   uint64
-	metrics map[string]birth // by device and name
-	aliases map[uint64]alias
+func NewSparkplug() *Sparkplug {
+	return &Sparkplug{nodes: map[string]*edgeNode{}, changed: map[string]bool{}}
 }
 
-type birth struct{ datatype uint64 }
+// A SparkplugMessage is a message on a topic spBv1.0/{group}/{type}/{node} or
+// …/{device} of type NBIRTH, NDATA, NDEATH, DBIRTH, DDATA or DDEATH.
+type SparkplugMessage struct {
+	Topic string
+	Place uint64 // among the messages of its node: it grows from one to the next
+	// Received tells apart messages whose places were counted anew.
+	Received time.Time
+	Payload  []byte
+}
 
-type alias struct{ device, name string }
+// A SparkplugReading is what a message says.
+type SparkplugReading struct {
+	Values []ingest.Value
+	// Fresh reports that the message was read for the first time. Only then has it
+	// said what follows.
+	Fresh bool
+	// Online and Offline are who came and who went, as group/node/device, or
+	// group/node for the node itself.
+	Online, Offline []string
+	// Mended reports a birth before which messages could not be read.
+	Mended bool
+}
 
 // A sparkplugTopic is a topic taken apart (§4.1).
 type sparkplugTopic struct{ group, verb, node, device string }
@@ -84,122 +100,152 @@ func parseSparkplugTopic(s string) (t sparkplugTopic, err error) {
 	return t, nil
 }
 
-// Decode reads a message on a topic spBv1.0/{group}/{type}/{node}[/{device}] of
-// type NBIRTH, NDATA, NDEATH, DBIRTH, DDATA or DDEATH. The channels are the names
-// of metrics; "bdSeq" and "Node Control/…" are none, and metrics that are neither
-// number, boolean nor text are passed over. A metric without a time has that of
-// its message. One that is null, or of bad or stale quality, is missing; one that
-// is transient is an extra. Deaths have no values.
+// Decode is Read for messages that come one after the other.
+func (s *Sparkplug) Decode(topic string, payload []byte) ([]ingest.Value, error) {
+	s.mu.Lock()
+	s.count++
+	place := s.count
+	s.mu.Unlock()
+	r, err := s.Read(SparkplugMessage{Topic: topic, Place: place, Payload: payload})
+	return r.Values, err
+}
+
+// Read reads a message. The channels are the names of metrics; "bdSeq" and "Node
+// Control/…" are none, and metrics that are neither number, boolean nor text are
+// passed over. A metric without a time has that of its message. One that is null,
+// or of bad or stale quality, is missing; one that is transient is an extra. Deaths
+// have no values.
 //
 // A *RebirthError means that the node must be asked for its births: there was
 // none, a number of the sequence is lacking, or an alias is unknown. Nothing of
 // the node is read then until its birth. A message that is refused otherwise
 // still counts in the sequence.
-func (s *Sparkplug) Decode(topic string, payload []byte) ([]ingest.Value, error) {
-	t, err := parseSparkplugTopic(topic)
+//
+// A message whose place is not after the last is a repeat: it is read by the
+// births before it, and changes nothing. One that was received after the last, at a
+// place before it, is of another journal: nothing is known of the node then.
+func (s *Sparkplug) Read(m SparkplugMessage) (r SparkplugReading, err error) {
+	t, p, err := parseMessage(m)
 	if err != nil {
-		return nil, &ingest.DecodeError{Format: "sparkplug", Offset: -1, Err: err}
+		return r, err
 	}
-	m, err := parseSparkplug(payload)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.node(t)
 	if err != nil {
+		return r, err
+	}
+	at := m.Received.UnixMicro()
+	if m.Place <= n.Last && at > n.At {
+		*n = edgeNode{Births: map[string][]birth{}}
+	}
+	if r.Fresh = m.Place > n.Last; r.Fresh {
+		if n.Last == 0 {
+			n.Since = at
+		}
+		n.Last, n.At = m.Place, max(n.At, at)
+		s.changed[t.key()] = s.changed[t.key()] || t.verb[1:] != "DATA"
+		if err = n.advance(t, p, m.Place, &r); err != nil {
+			s.changed[t.key()] = true
+			return r, err
+		}
+	}
+	if t.verb[1:] == "DEATH" {
+		return r, nil
+	}
+	names, ok := n.known(t, m.Place)
+	if !ok {
+		return r, t.rebirth(errors.New("no birth was seen"))
+	}
+	r.Values, err = p.values(t, names)
+	if lost := (*RebirthError)(nil); errors.As(err, &lost) && r.Fresh {
+		n.breach(m.Place, false)
+		s.changed[t.key()] = true
+	}
+	return r, err
+}
+
+// Again reads an old message, which Read may have refused, and changes nothing.
+// Where births were lacking it goes by the next ones: the names that it needs must
+// be the same in the births before the gap, if there were any, and the node must
+// not have died in between.
+func (s *Sparkplug) Again(m SparkplugMessage) ([]ingest.Value, error) {
+	t, p, err := parseMessage(m)
+	if err != nil || t.verb[1:] == "DEATH" {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := t.group + "/" + t.node
-	switch n := s.nodes[key]; {
-	case t.verb == "NDEATH":
-		if n != nil && n.bdSeq == m.bdSeq() {
-			delete(s.nodes, key)
-		}
-		return nil, nil
-	case t.verb == "NBIRTH":
-		if n == nil && len(s.nodes) == maxEdgeNodes {
-			return nil, &ingest.DecodeError{Format: "sparkplug", Offset: -1, Err: fmt.Errorf("more than %d edge nodes", maxEdgeNodes)}
-		}
-		return s.nodeBirth(t, m)
-	case n == nil:
-		return nil, &RebirthError{t.group, t.node, errors.New("no birth was seen")}
-	case !m.hasSeq || m.seq != (n.seq+1)%256:
-		delete(s.nodes, key)
-		return nil, &RebirthError{t.group, t.node, fmt.Errorf("sequence number %d after %d", m.seq, n.seq)}
-	default:
-		return s.next(n, t, m)
-	}
-}
-
-func (s *Sparkplug) nodeBirth(t sparkplugTopic, m *sparkplugMessage) ([]ingest.Value, error) {
-	n := &edgeNode{seq: m.seq, bdSeq: m.bdSeq(), metrics: map[string]birth{}, aliases: map[uint64]alias{}}
-	if !m.hasSeq || m.seq > 255 {
-		return nil, m.fault("seq", errors.New("a birth needs a sequence number of 0 to 255"))
-	}
-	if err := n.bear(t, m); err != nil {
-		return nil, err
-	}
-	values, err := n.values(t, m)
-	if err == nil {
-		s.nodes[t.group+"/"+t.node] = n
-	}
-	return values, err
-}
-
-// next reads the message that is next in the sequence.
-func (s *Sparkplug) next(n *edgeNode, t sparkplugTopic, m *sparkplugMessage) ([]ingest.Value, error) {
-	n.seq = m.seq
-	if t.verb == "DDEATH" {
-		return nil, nil
-	}
-	if t.verb == "DBIRTH" {
-		if err := n.bear(t, m); err != nil {
+	if t.verb[1:] == "BIRTH" {
+		own, err := newBirth(p, m.Place)
+		if err != nil {
 			return nil, err
 		}
+		return p.values(t, []birth{own})
 	}
-	values, err := n.values(t, m)
-	if lost := (*RebirthError)(nil); errors.As(err, &lost) {
-		delete(s.nodes, t.group+"/"+t.node)
+	n := s.nodes[t.key()]
+	if n == nil || m.Received.UnixMicro() < n.Since {
+		return nil, t.rebirth(errors.New("no birth is known"))
 	}
-	return values, err
+	names, ok := n.known(t, m.Place)
+	if !ok {
+		if names, ok = n.around(t, m.Place); !ok {
+			return nil, t.rebirth(errors.New("no birth is known that it could be read by"))
+		}
+	}
+	return p.values(t, names)
 }
 
-// bear takes over the names, aliases and datatypes of a birth.
-func (n *edgeNode) bear(t sparkplugTopic, m *sparkplugMessage) error {
-	for i := range m.metrics {
-		x := &m.metrics[i]
-		if x.name == "" {
-			return x.fault(errors.New("a metric of a birth needs a name"))
-		}
-		if x.datatype == 0 {
-			return x.fault(errors.New("a metric of a birth needs a datatype"))
-		}
-		own := alias{t.device, x.name}
-		if other, taken := n.aliases[x.alias]; x.hasAlias && taken && other != own {
-			return x.fault(fmt.Errorf("alias %d is that of %q too", x.alias, other.name))
-		}
-		if len(n.metrics) >= maxMetrics {
-			return x.fault(fmt.Errorf("more than %d metrics", maxMetrics))
-		}
-		n.metrics[t.device+"/"+x.name] = birth{x.datatype}
-		if x.hasAlias {
-			n.aliases[x.alias] = own
-		}
+func parseMessage(m SparkplugMessage) (sparkplugTopic, *sparkplugMessage, error) {
+	t, err := parseSparkplugTopic(m.Topic)
+	if err != nil {
+		return t, nil, &ingest.DecodeError{Format: "sparkplug", Offset: -1, Err: err}
 	}
-	return nil
+	p, err := parseSparkplug(m.Payload)
+	return t, p, err
 }
 
-// values returns the readings of a message.
-func (n *edgeNode) values(t sparkplugTopic, m *sparkplugMessage) ([]ingest.Value, error) {
+// node returns the node of a message, which may be new.
+func (s *Sparkplug) node(t sparkplugTopic) (*edgeNode, error) {
+	n := s.nodes[t.key()]
+	if n != nil {
+		return n, nil
+	}
+	if len(s.nodes) == maxEdgeNodes {
+		return nil, &ingest.DecodeError{Format: "sparkplug", Offset: -1, Err: fmt.Errorf("more than %d edge nodes", maxEdgeNodes)}
+	}
+	n = &edgeNode{Births: map[string][]birth{}}
+	s.nodes[t.key()] = n
+	return n, nil
+}
+
+// SparkplugOwner takes a topic apart: which node published, as group/node, and
+// whose metrics they are: its own or, as group/node/device, those of a device. It
+// reports false for topics that bring no readings.
+func SparkplugOwner(topic string) (node, owner string, ok bool) {
+	t, err := parseSparkplugTopic(topic)
+	return t.key(), t.owner(), err == nil
+}
+
+func (t sparkplugTopic) key() string { return t.group + "/" + t.node }
+
+func (t sparkplugTopic) owner() string {
+	if t.device == "" {
+		return t.key()
+	}
+	return t.key() + "/" + t.device
+}
+
+func (t sparkplugTopic) rebirth(err error) error { return &RebirthError{t.group, t.node, err} }
+
+// values returns the readings of a message. The births must agree on whatever is
+// asked of them.
+func (m *sparkplugMessage) values(t sparkplugTopic, births []birth) ([]ingest.Value, error) {
 	values := make([]ingest.Value, 0, len(m.metrics))
 	for i := range m.metrics {
 		x := &m.metrics[i]
-		if x.name == "" {
-			a, known := n.aliases[x.alias]
-			if !x.hasAlias || !known || a.device != t.device {
-				return nil, &RebirthError{t.group, t.node, fmt.Errorf("alias %d is in no birth", x.alias)}
-			}
-			x.name = a.name
-		}
-		if x.datatype == 0 {
-			x.datatype = n.metrics[t.device+"/"+x.name].datatype
+		if err := x.resolve(t, births); err != nil {
+			return nil, err
 		}
 		if x.name == "bdSeq" || strings.HasPrefix(x.name, "Node Control/") || strings.HasPrefix(x.name, "Device Control/") {
 			continue
@@ -213,6 +259,32 @@ func (n *edgeNode) values(t sparkplugTopic, m *sparkplugMessage) ([]ingest.Value
 		}
 	}
 	return values, nil
+}
+
+// resolve gives a metric the name and the datatype that the births say it has.
+func (x *sparkplugMetric) resolve(t sparkplugTopic, births []birth) error {
+	name, datatype := x.name, x.datatype
+	for i, b := range births {
+		if x.name == "" {
+			said, known := b.Aliases[x.alias]
+			if !x.hasAlias || !known {
+				return t.rebirth(fmt.Errorf("alias %d is in no birth", x.alias))
+			}
+			if i > 0 && said != name {
+				return t.rebirth(fmt.Errorf("alias %d is %q in one birth and %q in another", x.alias, name, said))
+			}
+			name = said
+		}
+		if x.datatype == 0 {
+			said := b.Metrics[name]
+			if i > 0 && said != datatype {
+				return t.rebirth(fmt.Errorf("%q has datatype %d in one birth and %d in another", name, datatype, said))
+			}
+			datatype = said
+		}
+	}
+	x.name, x.datatype = name, datatype
+	return nil
 }
 
 // value returns the reading of a metric; false if it is of a kind that is none.

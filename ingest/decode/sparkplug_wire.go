@@ -3,6 +3,7 @@ package decode
 import (
 	"errors"
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -238,4 +239,17 @@ func protoFields(b []byte, base int, f func(protowire.Number, protoValue) error)
 		}
 	}
 	return nil
+}
+
+// RebirthCommand returns the payload of the NCMD message that asks an edge node for
+// its births (§6.4.22).
+func RebirthCommand(at time.Time) []byte {
+	const name, isTime, datatype = 1, 3, 4
+	var metric, payload []byte
+	metric = protowire.AppendString(protowire.AppendTag(metric, name, protowire.BytesType), "Node Control/Rebirth")
+	metric = protowire.AppendVarint(protowire.AppendTag(metric, isTime, protowire.VarintType), uint64(at.UnixMilli()))
+	metric = protowire.AppendVarint(protowire.AppendTag(metric, datatype, protowire.VarintType), spBoolean)
+	metric = protowire.AppendVarint(protowire.AppendTag(metric, spBooleanField, protowire.VarintType), 1)
+	payload = protowire.AppendVarint(protowire.AppendTag(payload, 1, protowire.VarintType), uint64(at.UnixMilli()))
+	return protowire.AppendBytes(protowire.AppendTag(payload, 2, protowire.BytesType), metric)
 }

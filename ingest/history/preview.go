@@ -146,7 +146,7 @@ func (d *Desk) interpreter(j *Job) (*ingest.Interpreter, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &ingest.Interpreter{Profiles: d.Profiles, Decode: d.Decode, Quality: quality}
+	in := &ingest.Interpreter{Profiles: d.Profiles, Decode: d.Decode, Quality: quality, Chain: d.Chain}
 	if j.Backfill != nil && j.Backfill.Measured {
 		in.Profiles = measured{d.Profiles}
 	}
