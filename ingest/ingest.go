@@ -75,6 +75,9 @@ type Value struct {
 	// Extra marks what came along with the readings, such as the strength of the
 	// radio signal: it is left out where the model has no channel for it.
 	Extra bool
+	// Old says that the device kept the value until now: it is no news, however
+	// short a time ago that was.
+	Old bool
 }
 
 // A Flag is the outcome of a quality test.
@@ -112,7 +115,9 @@ type Observation struct {
 	ServerTime bool
 	// Revises reports that something else may be stored for this moment already:
 	// then a good flag must be written too, over one that was not.
-	Revises  bool
+	Revises bool
+	// Old reports that the device kept some of it until now: history, and no news.
+	Old      bool
 	Readings []Reading
 }
 

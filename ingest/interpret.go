@@ -302,6 +302,7 @@ func (a *account) add(v *Value) {
 		return
 	}
 	s.Site = o.Place.Site
+	o.Old = o.Old || v.Old
 	for i := range o.Readings {
 		if o.Readings[i].Quantity.ID == ch.Quantity.ID {
 			a.blame(FaultRepeat, "channel %q: a second value of %s for %s", v.Channel, ch.Quantity.ID, s.Time.Format(time.RFC3339Nano))

@@ -47,6 +47,9 @@ func full(values []ingest.Value) string {
 		if v.Extra {
 			b.WriteString(" extra")
 		}
+		if v.Old {
+			b.WriteString(" old")
+		}
 		b.WriteString("\n")
 	}
 	return b.String()

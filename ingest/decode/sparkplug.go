@@ -303,7 +303,7 @@ func (x *sparkplugMetric) value(messageTime uint64) (v ingest.Value, ok bool, er
 	if at > 0 {
 		v.Time = time.UnixMilli(int64(at)).UTC()
 	}
-	v.Extra = x.transient
+	v.Extra, v.Old = x.transient, x.historical
 	if v.Missing = x.null || x.quality != spGood; v.Missing {
 		return v, x.datatype <= spText && x.datatype != spDateTime, nil
 	}

@@ -40,7 +40,7 @@ func TestSparkplug(t *testing.T) {
 		{"NDATA/raft", ndata1, "rebirth: no birth"},
 		{"NBIRTH/raft", nbirth, born},
 		{"NDATA/raft", ndata1, "Water/DO 2026-08-01T08:08:58.223Z 3.9\n"},
-		{"NDATA/raft", historical, "Water/DO 2026-08-01T07:08:57.223Z 6.5\n"},
+		{"NDATA/raft", historical, "Water/DO 2026-08-01T07:08:57.223Z 6.5 old\n"},
 		{"NDATA/raft", isNull, "Water/Temp 2026-08-01T08:09:00.223Z missing\n"},
 		{"NDATA/raft", negative, "Adj 2026-08-01T08:09:01.223Z -5\n"},
 		{"NDATA/raft", isNull, "rebirth: sequence number 3 after 4"},

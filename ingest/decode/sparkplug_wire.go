@@ -50,18 +50,19 @@ type sparkplugMessage struct {
 
 // A sparkplugMetric is one metric of a payload.
 type sparkplugMetric struct {
-	at        int // first byte in the payload
-	name      string
-	alias     uint64
-	hasAlias  bool
-	time      uint64
-	datatype  uint64
-	null      bool
-	transient bool             // of interest now, and not to be stored
-	quality   int32            // good unless a property says otherwise
-	has       protowire.Number // the field of the value, 0 if there is none
-	bits      uint64
-	text      string
+	at         int // first byte in the payload
+	name       string
+	alias      uint64
+	hasAlias   bool
+	time       uint64
+	datatype   uint64
+	null       bool
+	historical bool             // kept by the node until now
+	transient  bool             // of interest now, and not to be stored
+	quality    int32            // good unless a property says otherwise
+	has        protowire.Number // the field of the value, 0 if there is none
+	bits       uint64
+	text       string
 }
 
 func (x *sparkplugMetric) fault(err error) error {
@@ -129,6 +130,8 @@ func (x *sparkplugMetric) parse(message protoValue) error {
 			x.time = v.bits
 		case 4:
 			x.datatype = v.bits
+		case 5:
+			x.historical = v.bits != 0
 		case 6:
 			x.transient = v.bits != 0
 		case 7:
@@ -182,7 +185,7 @@ func metricWire(num protowire.Number) (protowire.Type, bool) {
 	switch num {
 	case 1, 9, spStringField:
 		return protowire.BytesType, true
-	case 2, 3, 4, 6, 7, spIntField, spLongField, spBooleanField:
+	case 2, 3, 4, 5, 6, 7, spIntField, spLongField, spBooleanField:
 		return protowire.VarintType, true
 	case spFloatField:
 		return protowire.Fixed32Type, true

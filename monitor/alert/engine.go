@@ -142,7 +142,7 @@ func (e *Engine) observe(ctx context.Context, o *ingest.Observation) error {
 	if o.Received.Before(at) {
 		at = o.Received
 	}
-	history := o.Received.Sub(at) > HistoryAge
+	history := o.Old || o.Received.Sub(at) > HistoryAge
 	for i := range o.Readings {
 		r := &o.Readings[i]
 		if !r.Flag.Usable() {

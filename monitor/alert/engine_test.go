@@ -84,6 +84,24 @@ func TestThreshold(t *testing.T) {
 	want(t, "a second episode has its own notices", []string{"low a firing", "low a resolved", "low a firing"}, m.told())
 }
 
+// What a device says that it kept is history, however new: it neither raises an
+// alarm nor ends one.
+func TestKeptReadings(t *testing.T) {
+	m := newMemory()
+	e := engine(t, oxygenRule, m)
+	kept := func(minute, value float64) ingest.Observation {
+		o := oxygen("a", minute, value)
+		o.Old = true
+		return o
+	}
+	observe(t, e, kept(0, 3), kept(2, 3), kept(4, 3))
+	want(t, "low, but kept", nil, m.changes())
+	observe(t, e, oxygen("a", 5, 3), oxygen("a", 8, 3))
+	want(t, "low now", []string{"low a firing"}, m.told())
+	observe(t, e, kept(9, 8), kept(12, 8))
+	want(t, "well, but kept", []string{"low a firing"}, m.told())
+}
+
 // A value that swings about the limit never holds for long enough to wake anybody.
 func TestFlapping(t *testing.T) {
 	m := newMemory()
