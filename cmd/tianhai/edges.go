@@ -63,5 +63,5 @@ func (s *server) setEdge(ctx context.Context, name string, online bool) error {
 	if err != nil {
 		return err
 	}
-	return s.registry.SetOnline(ctx, p.Device, online, time.Now())
+	return s.silence.SetOnline(ctx, p.Device, online, time.Now())
 }

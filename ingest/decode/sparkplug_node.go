@@ -69,7 +69,7 @@ func (n *edgeNode) advance(t sparkplugTopic, p *sparkplugMessage, place uint64, 
 		return n.nodeBirth(t, p, place, r)
 	case t.verb == "NDEATH":
 		if len(n.Births[""]) > 0 && n.BdSeq == p.bdSeq() { // not an earlier session's
-			for device := range n.Births {
+			for _, device := range slices.Sorted(maps.Keys(n.Births)) {
 				t.device = device
 				r.Offline = append(r.Offline, t.owner())
 			}

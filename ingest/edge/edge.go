@@ -60,7 +60,8 @@ const recent = time.Minute
 type Options struct {
 	File    string // of what is remembered
 	Rebirth func(group, node string)
-	// Presence is told who came and who went, as group/node or group/node/device.
+	// Presence is told whose birth and whose death came, as group/node or
+	// group/node/device.
 	Presence func(name string, online bool)
 	Mended   func(name string) // what it has in quarantine may be readable now
 	Now      func() time.Time  // nil: time.Now
@@ -72,9 +73,8 @@ type Chain struct {
 	opt       Options
 	sparkplug *decode.Sparkplug
 
-	mu     sync.Mutex // guards what follows
-	log    *log
-	online map[string]bool // as was told
+	mu  sync.Mutex // guards log
+	log *log
 }
 
 // Open returns a chain that knows what the one before did.
@@ -82,7 +82,7 @@ func Open(opt Options) (*Chain, error) {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	c := &Chain{opt: opt, sparkplug: decode.NewSparkplug(), online: map[string]bool{}}
+	c := &Chain{opt: opt, sparkplug: decode.NewSparkplug()}
 	var err error
 	c.log, err = openLog(opt.File, c.sparkplug)
 	return c, err
@@ -111,9 +111,6 @@ func (c *Chain) Read(_ context.Context, f *ingest.Frame) ([]ingest.Value, error)
 	if lost := (*decode.RebirthError)(nil); errors.As(err, &lost) && c.opt.Rebirth != nil && c.opt.Now().Sub(f.Received) < recent {
 		c.opt.Rebirth(lost.Group, lost.Node)
 	}
-	if err == nil && len(r.Values) > 0 && len(r.Offline) == 0 && len(r.Online) == 0 {
-		r.Online = []string{owner} // which nobody knows after a start
-	}
 	c.tell(r.Online, true)
 	c.tell(r.Offline, false)
 	if r.Mended && c.opt.Mended != nil {
@@ -122,18 +119,11 @@ func (c *Chain) Read(_ context.Context, f *ingest.Frame) ([]ingest.Value, error)
 	return r.Values, err
 }
 
-// tell tells what is new of who is there.
 func (c *Chain) tell(names []string, online bool) {
 	if c.opt.Presence == nil {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, name := range names {
-		if was, known := c.online[name]; known && was == online {
-			continue
-		}
-		c.online[name] = online
 		c.opt.Presence(name, online)
 	}
 }

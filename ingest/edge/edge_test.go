@@ -148,15 +148,15 @@ func TestChain(t *testing.T) {
 	if got := b.says(b.chain.Again(), lost); !strings.Contains(got, "no birth is known") {
 		t.Errorf("before the rebirth it is read again: %s", got)
 	}
-	b.want(b.frame(base+"NBIRTH/raft", payload(0, temp)), "farm/raft t=20", "mended farm/raft")
-	b.want(b.frame(base+"DBIRTH/raft/probe", payload(1, do)), "farm/raft/probe do=7", "mended farm/raft/probe")
+	b.want(b.frame(base+"NBIRTH/raft", payload(0, temp)), "farm/raft t=20", "farm/raft true", "mended farm/raft")
+	b.want(b.frame(base+"DBIRTH/raft/probe", payload(1, do)), "farm/raft/probe do=7", "farm/raft/probe true", "mended farm/raft/probe")
 	for f, want := range map[*ingest.Frame]string{&lost: "farm/raft/probe do=5", &late: "farm/raft t=21"} {
 		if got := b.says(b.chain.Again(), *f); got != want {
 			t.Errorf("read again: %s, want %s", got, want)
 		}
 	}
 	b.want(b.frame(base+"DDEATH/raft/probe", payload(2)), "farm/raft/probe", "farm/raft/probe false")
-	b.want(b.frame(base+"NDEATH/raft", payload(-1)), "farm/raft", "farm/raft false")
+	b.want(b.frame(base+"NDEATH/raft", payload(-1)), "farm/raft", "farm/raft false", "farm/raft/probe false")
 	b.want(b.frame(base+"NDATA/raft", payload(3, metric{"", 1, 1})), "no birth was seen", "rebirth farm/raft")
 	old := b.frame(base+"NDATA/raft", payload(3, metric{"", 1, 1}))
 	old.Received = old.Received.Add(-time.Hour)
@@ -172,7 +172,7 @@ func TestAgainRefuses(t *testing.T) {
 	other := b.frame(base+"NDATA/raft", payload(10, metric{"", 2, 2}))
 	b.want(same, "sequence number 9", "rebirth farm/raft")
 	b.want(other, "no birth was seen", "rebirth farm/raft")
-	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"t", 1, 20}, metric{"ph", 2, 8})), "farm/raft t=20 ph=8", "mended farm/raft")
+	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"t", 1, 20}, metric{"ph", 2, 8})), "farm/raft t=20 ph=8", "farm/raft true", "mended farm/raft")
 	if got := b.says(b.chain.Again(), same); got != "farm/raft t=1" {
 		t.Errorf("what both births call alike: %s", got)
 	}
@@ -274,7 +274,7 @@ func TestNewJournal(t *testing.T) {
 	b.want(old, "sequence number 7", "rebirth farm/raft")
 	b.seq = 0
 	b.want(b.frame(base+"NDATA/raft", payload(8, metric{"", 1, 1})), "no birth was seen", "rebirth farm/raft")
-	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"do", 1, 20})), "farm/raft do=20", "mended farm/raft")
+	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"do", 1, 20})), "farm/raft do=20", "farm/raft true", "mended farm/raft")
 	if got := b.says(b.chain.Again(), old); !strings.Contains(got, "no birth is known") {
 		t.Errorf("a frame of the old journal: %s", got)
 	}
