@@ -288,7 +288,7 @@ func (s *Session) Publish(ctx context.Context, topic string, payload []byte) err
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	tok := l.Client.Publish(topic, 1, false, payload)
+	tok := l.Publish(topic, 1, false, payload)
 	var err error
 	select {
 	case <-l.done:
