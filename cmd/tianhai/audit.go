@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -20,11 +19,31 @@ const auditAfter = 30 * time.Minute
 // errAudit reports that an audit found faults; they were printed.
 var errAudit = errors.New("the log and the records do not agree")
 
-// audit compares the log with the records, going on where the last one was broken
-// off unless it is to begin afresh.
-func audit(ctx context.Context, db *store.Store, l *ledger.Ledger, log *slog.Logger, fresh bool) (trace.Audit, error) {
+// auditAll audits every log there ever was, the current one last.
+func auditAll(ctx context.Context, db *store.Store, l *ledger.Ledger, log *slog.Logger, fresh bool) ([]trace.Audit, error) {
+	var all []trace.Audit
+	logs := l.Logs()
+	for i, one := range logs {
+		left := i+1 < len(logs) && one.Left(ctx, logs[i+1])
+		a, err := audit(ctx, db, one, auditOptions{log: log, fresh: fresh, left: left})
+		if err != nil {
+			return all, fmt.Errorf("audit log %d: %w", one.Number(), err)
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+type auditOptions struct {
+	log   *slog.Logger
+	fresh bool // do not go on with one that was broken off
+	left  bool // the log's newest part is lost
+}
+
+// audit compares a log with its records.
+func audit(ctx context.Context, db *store.Store, l *ledger.Ledger, o auditOptions) (trace.Audit, error) {
 	open, state, err := trace.Audit{}, "", error(nil)
-	if !fresh {
+	if !o.fresh {
 		if open, state, err = db.OpenAudit(ctx, l.Number()); err != nil {
 			return trace.Audit{}, err
 		}
@@ -37,7 +56,7 @@ func audit(ctx context.Context, db *store.Store, l *ledger.Ledger, log *slog.Log
 		return a, db.SaveAudit(ctx, a, "")
 	}
 	auditor := &trace.Auditor{
-		Store: db, Log: l.Number(), Scan: scan, Logger: log,
+		Store: db, Log: l.Number(), Scan: scan, Logger: o.log, Left: o.left,
 		Verify: func(receipt string) (int64, []byte, error) {
 			p, err := ledger.Verify(l.VerifierKey(), receipt)
 			return p.Index, p.Leaf, err
@@ -55,18 +74,19 @@ type audits struct {
 func (s *server) loadAudits(ctx context.Context) error {
 	s.audits.faults.Store(-1)
 	all, err := s.store.Audits(ctx, 10)
-	for _, a := range all {
-		if !a.Ended.IsZero() {
-			s.audits.note(a)
-			break
-		}
+	if len(all) > 0 && !all[0].Ended.IsZero() {
+		s.audits.note(all[:1])
 	}
 	return err
 }
 
-func (a *audits) note(last trace.Audit) {
-	a.faults.Store(last.FaultCount)
-	a.ended.Store(last.Ended.Unix())
+func (a *audits) note(last []trace.Audit) {
+	var faults int64
+	for _, one := range last {
+		faults += one.FaultCount
+		a.ended.Store(one.Ended.Unix())
+	}
+	a.faults.Store(faults)
 }
 
 // runAudits audits every night, and at the start where one was broken off.
@@ -87,17 +107,21 @@ func (s *server) runAudits(ctx context.Context) error {
 }
 
 func (s *server) auditOnce(ctx context.Context) {
-	a, err := audit(ctx, s.store, s.ledger, s.log, false)
-	switch {
-	case ctx.Err() != nil: // the next start goes on
-	case err != nil:
+	all, err := auditAll(ctx, s.store, s.ledger, s.log, false)
+	if ctx.Err() != nil { // the next start goes on
+		return
+	}
+	if err != nil {
 		s.log.ErrorContext(ctx, "the audit of the log could not be ended; the next night goes on", "error", err)
-	case a.FaultCount > 0:
-		s.log.ErrorContext(ctx, "audit: the log and the records do not agree", "faults", a.FaultCount, "leaves", a.Leaves, "records", a.Records)
-		s.audits.note(a)
-	default:
-		s.log.InfoContext(ctx, "audit: every record has its leaf and every leaf its record", "leaves", a.Leaves, "records", a.Records, "repeats", a.Repeats)
-		s.audits.note(a)
+		return
+	}
+	s.audits.note(all)
+	for _, a := range all {
+		if a.FaultCount > 0 {
+			s.log.ErrorContext(ctx, "audit: the log and the records do not agree", "log", a.Log, "faults", a.FaultCount, "leaves", a.Leaves, "records", a.Records)
+			continue
+		}
+		s.log.InfoContext(ctx, "audit: every record has its leaf and every leaf its record", "log", a.Log, "leaves", a.Leaves, "records", a.Records, "repeats", a.Repeats)
 	}
 }
 
@@ -136,17 +160,22 @@ func (c *auditCommand) run(ctx context.Context, cfg config, db *store.Store) err
 	if err != nil {
 		return err
 	}
-	a, err := audit(ctx, db, l, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError + 1})), c.Fresh)
+	silent := slog.New(slog.DiscardHandler) // the faults are printed below
+	all, err := auditAll(ctx, db, l, silent, c.Fresh)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("log %d: %d leaves, %d records at their leaf, %d leaves that stand there again (harmless), %d whose record waits for its receipt\n",
-		a.Log, a.Leaves, a.Records, a.Repeats, a.Waiting)
-	for _, f := range a.Faults {
-		fmt.Printf("FAULT %s, leaf %d, record %s %s: %s\n", f.Kind, f.Leaf, f.Record, f.Code, f.Detail)
+	var faults int64
+	for _, a := range all {
+		fmt.Printf("log %d: %d leaves, %d records at their leaf, %d leaves that stand there again (harmless), %d whose record waits for its receipt\n",
+			a.Log, a.Leaves, a.Records, a.Repeats, a.Waiting)
+		for _, f := range a.Faults {
+			fmt.Printf("FAULT %s, leaf %d, record %s %s: %s\n", f.Kind, f.Leaf, f.Record, f.Code, f.Detail)
+		}
+		faults += a.FaultCount
 	}
-	if a.FaultCount > 0 {
-		return fmt.Errorf("%d faults: %w", a.FaultCount, errAudit)
+	if faults > 0 {
+		return fmt.Errorf("%d faults: %w", faults, errAudit)
 	}
 	fmt.Println("Every record has its leaf and every leaf its record; the tiles lead to the root that was signed.")
 	return nil

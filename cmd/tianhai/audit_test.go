@@ -93,7 +93,7 @@ func auditOf(t *testing.T, dir string) trace.Audit {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := audit(t.Context(), db, l, slog.New(slog.DiscardHandler), true)
+	a, err := audit(t.Context(), db, l, auditOptions{log: slog.New(slog.DiscardHandler), fresh: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestAuditGoesOn(t *testing.T) {
 	if open.Leaves == 0 || open.Leaves > auditedRecords || !bytes.Contains([]byte(state), []byte("levels")) {
 		t.Fatalf("broken off: %+v, %.80s", open, state)
 	}
-	a, err := audit(t.Context(), db, l, slog.New(slog.DiscardHandler), false)
+	a, err := audit(t.Context(), db, l, auditOptions{log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

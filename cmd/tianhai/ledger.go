@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -66,10 +67,45 @@ func (c *config) checkLedger() error {
 
 // logKey returns the key of the log of that name, or "".
 func (s *server) logKey(origin string) string {
-	if key := s.ledger.VerifierKey(); strings.HasPrefix(key, origin+"+") {
+	if key := s.ledger.KeyOf(origin); key != "" {
 		return key
 	}
+	for _, l := range s.logs { // whose directory was lost: the database knows the key
+		if strings.HasPrefix(l.VerifierKey, origin+"+") {
+			return l.VerifierKey
+		}
+	}
 	return ""
+}
+
+type ledgerCommand struct {
+	Rotate rotateCommand `cmd:"" help:"Give the log a new key: end it and begin the next. Stop the server first."`
+}
+
+type rotateCommand struct {
+	configFlags
+	Restored bool `help:"The ledger's directory is an older copy and the newest one is lost: leave that log as it is and go on with a new one."`
+}
+
+// Run rotates the log's key.
+func (c *rotateCommand) Run(ctx context.Context) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	db, err := openStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	key, err := ledger.Rotate(ctx, ledgerOptions(cfg, db), c.Restored)
+	if errors.Is(err, ledger.ErrInUse) {
+		err = fmt.Errorf("%w: stop the server first", err)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	fmt.Printf("log %d begins: %s\nPublish its key beside the old one, and give it to the witnesses. Receipts of the old log stay good with the old key.\n", key.Number, key.VerifierKey)
+	return nil
 }
 
 // lookAtLedger says how the log is: held, or waiting for witnesses.

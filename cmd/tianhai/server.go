@@ -72,6 +72,7 @@ type server struct {
 	tracer   *trace.Service
 	sealer   *trace.Sealer
 	audits   audits
+	logs     []trace.LogState // as the records know them
 	sources  *ingest.IntakeMetrics
 	intake   *ingest.Intake
 	keeper   *ingest.Keeper
@@ -267,6 +268,9 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	}
 	s.onClose("ledger", s.ledger.Close)
 	if err := s.loadAudits(ctx); err != nil {
+		return err
+	}
+	if s.logs, err = s.store.Logs(ctx); err != nil {
 		return err
 	}
 	if s.catalogs, err = catalog.Open(ctx, s.store, s.log); err != nil {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -22,7 +23,8 @@ const tileWidth = 256
 
 // Handler serves the public log as c2sp.org/tlog-tiles: checkpoint, tile/… and
 // tile/entries/…, and besides, under key, the verifier key, and under cosigned
-// the newest checkpoint that a quorum of witnesses cosigned. It answers GET and
+// the newest checkpoint that a quorum of witnesses cosigned. Every log of the
+// directory has the same below its number, and keys lists them. It answers GET and
 // HEAD under paths that begin with "/"; a mount point is stripped before. Any
 // web page may read it. It serves only tiles that a published checkpoint covers,
 // because only those never change again.
@@ -36,7 +38,15 @@ func (l *Ledger) Handler() http.Handler {
 			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 			return
 		}
+		if m := logPath.FindStringSubmatch(r.URL.Path); m != nil {
+			l.servePast(w, r, m[1], m[2])
+			return
+		}
 		switch path := strings.TrimPrefix(r.URL.Path, "/"); path {
+		case "keys":
+			h.Set("Content-Type", "application/json")
+			h.Set("Cache-Control", "no-cache")
+			_ = json.NewEncoder(w).Encode(map[string]any{"keys": l.Keys(r.Context())}) // as below
 		case "key":
 			h.Set("Content-Type", "text/plain; charset=utf-8")
 			h.Set("Cache-Control", "public, max-age=3600")
@@ -70,6 +80,22 @@ func (l *Ledger) Handler() http.Handler {
 			l.serveFile(w, r, path)
 		}
 	})
+}
+
+// logPath is the address of one log among several, and what is asked of it.
+var logPath = regexp.MustCompile(`^/([1-9]\d{0,3})(/.*)$`)
+
+// servePast serves a log by its number.
+func (l *Ledger) servePast(w http.ResponseWriter, r *http.Request, number, path string) {
+	for _, log := range l.Logs() {
+		if number == strconv.Itoa(log.number) && !logPath.MatchString(path) {
+			r = r.Clone(r.Context())
+			r.URL.Path = path
+			log.Handler().ServeHTTP(w, r)
+			return
+		}
+	}
+	http.NotFound(w, r)
 }
 
 // cosignedNewest returns the published checkpoint with its cosignatures, or "" as

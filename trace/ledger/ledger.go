@@ -17,6 +17,9 @@
 //	tiles/    the public log; may be served by any web server or CDN
 //	signed    the newest checkpoint that was signed, before it was published
 //	cosigned  the newest checkpoint that a quorum of witnesses cosigned
+//	current   after a rotation of the key, the number of the log that takes leaves
+//	2/, 3/ …  the logs that rotations began, each with what is above; a log that
+//	          was ended keeps its public key in vkey, and its private one is erased
 //
 // Before every signature the log proves to itself that the new tree continues
 // the one signed last, which it also knows from the [Keeper] and from its
@@ -95,6 +98,7 @@ type Ledger struct {
 	interval time.Duration
 	logger   *slog.Logger
 	running  context.Context // until Close
+	past     []*Ledger       // the logs before, to be read
 	cosigner *cosigner       // nil without witnesses
 	asking   sync.WaitGroup  // the cosigner's goroutine
 	add      tessera.AddFn
@@ -115,7 +119,19 @@ type Ledger struct {
 // does not continue what the log has signed opens as a log that is held: it
 // serves what it has and takes nothing. ctx gives up the opening only; the log
 // runs until Close.
-func Open(ctx context.Context, opts Options) (_ *Ledger, err error) {
+func Open(ctx context.Context, opts Options) (*Ledger, error) {
+	number, err := currentLog(opts.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	if err := erasePast(opts.Dir, number); err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	return openNumber(ctx, opts, number)
+}
+
+// openNumber opens one of the logs of a directory to take leaves.
+func openNumber(ctx context.Context, opts Options, number int) (_ *Ledger, err error) {
 	if err := os.MkdirAll(opts.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
@@ -124,7 +140,7 @@ func Open(ctx context.Context, opts Options) (_ *Ledger, err error) {
 		return nil, fmt.Errorf("open ledger %s: %w", opts.Dir, err)
 	}
 	l := &Ledger{
-		dir: opts.Dir, tiles: filepath.Join(opts.Dir, "tiles"), number: 1, unlock: unlock, logger: opts.Logger,
+		dir: logDir(opts.Dir, number), tiles: filepath.Join(logDir(opts.Dir, number), "tiles"), number: number, unlock: unlock, logger: opts.Logger,
 		interval: cmp.Or(opts.CheckpointInterval, defaultInterval),
 	}
 	if l.logger == nil {
@@ -145,12 +161,18 @@ func (l *Ledger) open(ctx context.Context, opts Options) error {
 			return fmt.Errorf("ask what the log has signed: %w", err)
 		}
 	}
-	if remembered && !l.has(known) {
+	if l.past, err = openPast(opts.Dir, l.number); err != nil {
+		return err
+	}
+	if known.Number < l.number {
+		remembered = false // of a log that was ended; the rotation is newer than what is known
+	}
+	if remembered && (known.Number > l.number || !l.has(known)) {
 		l.vkey = known.VerifierKey
 		l.hold(ctx, behind("the directory does not hold the log of the key %s, which the records are in", known.VerifierKey))
 		return nil
 	}
-	signer, fresh, err := openKey(l.dir, opts.Origin)
+	signer, fresh, err := openKey(l.dir, originOf(opts.Origin, l.number))
 	if err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
@@ -190,14 +212,26 @@ func (l *Ledger) open(ctx context.Context, opts Options) error {
 // OpenReadOnly opens a log to read and to scan it, beside whoever writes it. It
 // takes no leaves; Close is not needed.
 func OpenReadOnly(dir string) (*Ledger, error) {
-	s, _, err := readKey(filepath.Join(dir, "key"))
+	number, err := currentLog(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", dir, err)
 	}
+	vkey, err := publicKey(logDir(dir, number))
+	if err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", dir, err)
+	}
+	l := readOnly(logDir(dir, number), number, vkey)
+	if l.past, err = openPast(dir, number); err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", dir, err)
+	}
+	return l, nil
+}
+
+func readOnly(dir string, number int, vkey string) *Ledger {
 	return &Ledger{
-		dir: dir, tiles: filepath.Join(dir, "tiles"), number: 1, vkey: s.vkey, logger: slog.New(slog.DiscardHandler),
+		dir: dir, tiles: filepath.Join(dir, "tiles"), number: number, vkey: vkey, logger: slog.New(slog.DiscardHandler),
 		held: fmt.Errorf("%w: it was opened to be read", ErrHeld), interval: defaultInterval,
-	}, nil
+	}
 }
 
 // has reports whether the directory holds the key of the log that is known.
