@@ -10,8 +10,12 @@ import (
 	"tianhai/farm"
 )
 
-// PublicVersion is the version of the PublicRecord that is written now.
-const PublicVersion = 1
+// PublicVersion is the newest version of a PublicRecord. Version 2 withholds the
+// personal data of natural persons; records without any are of version 1.
+const PublicVersion = 2
+
+// openVersion is that of a record with nothing withheld.
+const openVersion = 1
 
 // MaxOperations is the most operations that one public record holds.
 const MaxOperations = 5000
@@ -35,6 +39,9 @@ type PublicRecord struct {
 	Operations []PublicOperation `json:"operations"`      // oldest first
 	Words      *Words            `json:"words,omitempty"` // records before there was a catalog have none
 	Evidence   PublicEvidence    `json:"evidence"`
+	// Personal holds, by path, the commitment to a text that is not in the record
+	// because it can be erased; see Personal.
+	Personal map[string]string `json:"personal,omitempty"`
 }
 
 // A Producer is who answers for the batch.

@@ -56,10 +56,19 @@ type opening struct {
 	Subject string `json:"subject,omitempty"`
 	Salt    string `json:"salt"` // hex
 	Body    string `json:"body"`
+
+	Personal []personalJSON `json:"personal,omitempty"` // since version 2
+}
+
+type personalJSON struct {
+	Path string `json:"path"`
+	Salt string `json:"salt"` // hex
+	Text string `json:"text"`
 }
 
 // Opening returns the JSON text from which anyone can recompute Leaf: kind,
-// code or subject, salt, and the sealed bytes. It is public for a batch.
+// code or subject, salt, and the sealed bytes, and the personal data that the
+// bytes commit to, as far as they were not erased. It is public for a batch.
 func (r Record) Opening() ([]byte, error) {
 	if !utf8.Valid(r.Body) {
 		return nil, fmt.Errorf("open record %s: its body is not UTF-8", r.ID)
@@ -67,6 +76,10 @@ func (r Record) Opening() ([]byte, error) {
 	o := opening{Version: 1, Kind: r.Kind, Code: r.Code, Salt: hex.EncodeToString(r.Salt), Body: string(r.Body)}
 	if r.Kind != BatchRecord {
 		o.Code, o.Subject = "", r.Subject
+	}
+	for _, d := range r.Personal {
+		o.Version = 2
+		o.Personal = append(o.Personal, personalJSON{d.Path, hex.EncodeToString(d.Salt), d.Text})
 	}
 	return marshal(o)
 }
@@ -86,14 +99,22 @@ func ParseOpening(raw []byte) (Record, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Record{}, errors.New("read record: more than one JSON value")
 	}
-	if o.Version != 1 {
+	if o.Version != 1 && o.Version != 2 {
 		return Record{}, fmt.Errorf("read record: version %d is not known", o.Version)
 	}
 	salt, err := hex.DecodeString(o.Salt)
 	if err != nil || len(salt) != saltSize {
 		return Record{}, fmt.Errorf("read record: the salt is not %d bytes in hex", saltSize)
 	}
-	return Record{Kind: o.Kind, Subject: o.Subject, Code: o.Code, Body: []byte(o.Body), Salt: salt}, nil
+	rec := Record{Kind: o.Kind, Subject: o.Subject, Code: o.Code, Body: []byte(o.Body), Salt: salt}
+	for i, d := range o.Personal {
+		salt, err := hex.DecodeString(d.Salt)
+		if err != nil || len(salt) != saltSize {
+			return Record{}, fmt.Errorf("read record: the salt of personal[%d] is not %d bytes in hex", i, saltSize)
+		}
+		rec.Personal = append(rec.Personal, Personal{d.Path, salt, d.Text})
+	}
+	return rec, nil
 }
 
 // marshal writes JSON without escaping <, > and &: what is sealed should be

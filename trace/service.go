@@ -159,11 +159,15 @@ func (s *Service) CloseBatch(ctx context.Context, id string) (Batch, error) {
 		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
 	}
 	public.Code = b.Code
+	personal, err := s.withhold(ctx, b.Tenant, &public)
+	if err != nil {
+		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+	}
 	body, err := marshal(public)
 	if err != nil {
 		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
 	}
-	rec, err := s.newRecord(Record{Tenant: b.Tenant, Kind: BatchRecord, Subject: b.ID, Code: b.Code, Body: body, At: b.Closed})
+	rec, err := s.newRecord(Record{Tenant: b.Tenant, Kind: BatchRecord, Subject: b.ID, Code: b.Code, Body: body, At: b.Closed, Personal: personal})
 	if err != nil {
 		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
 	}
@@ -172,6 +176,64 @@ func (s *Service) CloseBatch(ctx context.Context, id string) (Batch, error) {
 	}
 	s.added()
 	return b, nil
+}
+
+// withhold takes personal data out of a natural person's record.
+func (s *Service) withhold(ctx context.Context, tenant string, public *PublicRecord) ([]Personal, error) {
+	t, err := s.Store.Tenant(ctx, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("tenant %s: %w", tenant, err)
+	}
+	if !NaturalPerson(t) {
+		return nil, nil
+	}
+	public.Version = PublicVersion
+	return public.withhold(s.random())
+}
+
+// ErasePersonal has the personal data of a natural person erased: what records
+// commit to, and what stands in the tables of tenants and sites. That it was done,
+// by whom and when, is a record itself. It returns how many texts of records are
+// gone. A tenant that is no natural person is a *FieldError.
+func (s *Service) ErasePersonal(ctx context.Context, from Eraser, tenant, by string) (int, error) {
+	t, err := s.Store.Tenant(ctx, tenant)
+	if err != nil {
+		return 0, fmt.Errorf("erase personal data of %s: %w", tenant, err)
+	}
+	if !NaturalPerson(t) {
+		return 0, fmt.Errorf("erase personal data of %s: %w", tenant, field("kind", "is %s: its name is no personal data", t.Kind))
+	}
+	now := s.now()
+	subject, err := s.newID(now)
+	if err != nil {
+		return 0, err
+	}
+	body, err := marshal(struct {
+		Version int       `json:"v"`
+		Tenant  string    `json:"tenant"`
+		At      time.Time `json:"at"`
+		By      string    `json:"by"`
+	}{1, tenant, now, by})
+	if err != nil {
+		return 0, err
+	}
+	rec, err := s.newRecord(Record{Tenant: tenant, Kind: ErasureRecord, Subject: subject, Body: body, At: now})
+	if err != nil {
+		return 0, fmt.Errorf("erase personal data of %s: %w", tenant, err)
+	}
+	n, err := from.ErasePersonal(ctx, tenant, rec)
+	if err != nil {
+		return 0, fmt.Errorf("erase personal data of %s: %w", tenant, err)
+	}
+	s.added()
+	return n, nil
+}
+
+// An Eraser erases personal data where they are kept.
+type Eraser interface {
+	// ErasePersonal erases a tenant's and stores the record that says so; all or
+	// nothing. It returns how many texts of records are gone.
+	ErasePersonal(ctx context.Context, tenant string, rec Record) (int, error)
 }
 
 func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, error) {
@@ -207,7 +269,7 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 	}
 	prefecture, _ := farm.Prefecture(site.Region)
 	return PublicRecord{
-		Version: PublicVersion, Batch: b.ID, Product: product,
+		Version: openVersion, Batch: b.ID, Product: product,
 		Producer: Producer{Name: tenant.Name, CreditCode: tenant.CreditCode, Phone: tenant.Phone},
 		Origin:   Origin{Region: site.Region, Prefecture: prefecture.Name, Town: site.Town, Kind: site.Kind, Site: site.Name},
 		Lot:      b.Lot, Quantity: b.Quantity, Unit: b.Unit,

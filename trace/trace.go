@@ -124,6 +124,8 @@ type Record struct {
 
 	Log      int  // number of the log, from 1; a change of the log's key makes the next
 	Cosigned bool // whether a quorum of witnesses stands behind the receipt
+
+	Personal []Personal // what the body commits to and can be erased; as far as it was read
 }
 
 // A Seal is a record's place in a log.

@@ -19,6 +19,7 @@ type commands struct {
 	Witness   witnessCommand   `cmd:"" help:"Cosign the checkpoints of logs, so that no log can show two histories."`
 	Audit     auditCommand     `cmd:"" help:"Compare the whole log with the records; exit 0 if they agree."`
 	Ledger    ledgerCommand    `cmd:"" help:"The transparency log: rotate its key."`
+	Erase     eraseCommand     `cmd:"" help:"Erase personal data, as the law demands; no proof breaks."`
 	Account   accountCommand   `cmd:"" help:"Manage people's accounts."`
 	Device    deviceCommand    `cmd:"" help:"Manage devices: list, issue, import, suspend, resume, retire, rotate, revoke."`
 	Retention retentionCommand `cmd:"" help:"Say how long values are kept: list, set, clear, preview."`

@@ -77,5 +77,12 @@ func checkRecord(file string, leaf []byte) error {
 	if !bytes.Equal(rec.Leaf(), leaf) {
 		return errors.New("the record is not the one that was sealed")
 	}
-	return nil
+	if len(rec.Personal) == 0 {
+		return nil
+	}
+	public, err := trace.ParsePublicRecord(rec.Body)
+	if err != nil {
+		return err
+	}
+	return public.Disclose(rec.Personal)
 }

@@ -125,6 +125,9 @@ func (s *server) prove(ctx context.Context, rec trace.Record) view {
 	if public.Code != rec.Code {
 		return fail(errors.New("the sealed body is of another code"))
 	}
+	if err := public.Disclose(rec.Personal); err != nil {
+		return fail(err)
+	}
 	if rec.Receipt == "" {
 		return view{state: pending, public: public}
 	}

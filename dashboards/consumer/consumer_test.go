@@ -231,7 +231,7 @@ func TestBroken(t *testing.T) {
 		"body":              func(r *trace.Record) { r.Body = bytes.Replace(r.Body, []byte("1250.5"), []byte("1250.6"), 1) },
 		"salt":              func(r *trace.Record) { r.Salt = bytes.Repeat([]byte{7}, 16) },
 		"body of no record": func(r *trace.Record) { r.Body = []byte("{") },
-		"later version":     func(r *trace.Record) { r.Body = bytes.Replace(r.Body, []byte(`"v":1`), []byte(`"v":2`), 1) },
+		"later version":     func(r *trace.Record) { r.Body = bytes.Replace(r.Body, []byte(`"v":1`), []byte(`"v":3`), 1) },
 		"another's body":    func(r *trace.Record) { r.Body, r.Salt = other.Body, other.Salt },
 		"another's receipt": func(r *trace.Record) { r.Receipt = other.Receipt },
 		"another's all":     func(r *trace.Record) { code := r.Code; *r = other; r.Code = code },
@@ -539,4 +539,36 @@ func TestOddSeries(t *testing.T) {
 	if n := strings.Count(w.Body.String(), `viewBox="0 0 600`); n != 3 {
 		t.Errorf("%d charts, want none where there are no points", n)
 	}
+}
+
+// A household's name is shown as long as it has not been erased; then that is said,
+// and the proof holds as before.
+func TestPersonalData(t *testing.T) {
+	s := newShop(t, "")
+	p := oysters(newCode(t))
+	name := trace.Personal{Path: "producer.name.zh", Salt: []byte("0123456789abcdef"), Text: "韦大山"}
+	phone := trace.Personal{Path: "producer.phone", Salt: []byte("fedcba9876543210"), Text: "0777-2820000"}
+	p.Version, p.Producer = 2, trace.Producer{}
+	p.Personal = map[string]string{name.Path: name.Commitment(), phone.Path: phone.Commitment()}
+	rec := record(t, p)
+	rec.Personal = []trace.Personal{name, phone}
+	rec = s.seal(t, rec)
+	page := s.get(t, "/t/"+rec.Code+"?lang=zh-CN").Body.String()
+	says(t, page, "韦大山", `href="tel:0777-2820000"`, "verdict sealed")
+	says(t, s.get(t, "/t/"+rec.Code+"/record").Body.String(), "韦大山")
+
+	rec.Personal = nil
+	s.put(rec)
+	w := s.get(t, "/t/"+rec.Code+"?lang=zh-CN")
+	sound(t, w)
+	says(t, w.Body.String(), "已按法律删除", "verdict sealed")
+	saysNot(t, w.Body.String(), "韦大山", "0777-2820000", `data-sealed=""`)
+	for _, path := range []string{"", "/record", "/receipt"} {
+		saysNot(t, s.get(t, "/t/"+rec.Code+path, "Accept", "application/json").Body.String(), "韦大山")
+	}
+
+	name.Text = "韦大海"
+	rec.Personal = []trace.Personal{name}
+	s.put(rec)
+	says(t, s.get(t, "/t/"+rec.Code).Body.String(), "verdict broken")
 }

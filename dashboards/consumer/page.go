@@ -143,11 +143,11 @@ func newPage(s *server, lang string, rec trace.Record, v view) page {
 	r := v.public
 	b.names = words(r)
 	p.base, p.Kind = b, r.Product.Kind
-	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.text("producer.name", r.Producer.Name)
+	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.personal(r, "producer.name", r.Producer.Name)
 	p.Origin, p.Index, p.Size = v.proof.Origin, v.proof.Index, v.proof.Size
 	p.Asked, p.Witnesses, p.WitnessKeys, p.Quorum = s.Policy.Quorum > 0, v.witnesses, s.Policy.Witnesses, s.Policy.Quorum
 	p.Closed = at(r.Closed)
-	p.Facts, p.Maker = b.facts(r), b.maker(r.Producer)
+	p.Facts, p.Maker = b.facts(r), b.maker(r)
 	p.Operations, p.More = b.operations(r.Operations)
 	p.Operations, p.Earlier = fold(p.Operations)
 	p.Period = b.T("consumer.period", "from", at(r.Evidence.From).Unbroken(), "to", at(r.Evidence.To).Unbroken())
@@ -180,7 +180,7 @@ func (b base) facts(r trace.PublicRecord) []fact {
 	quantity := strconv.FormatFloat(r.Quantity, 'f', -1, 64)
 	facts := []fact{
 		{Name: b.T("consumer.origin"), Parts: place},
-		{Name: b.T("consumer.site"), Parts: []sealedText{{Text: b.word("site_kind", string(r.Origin.Kind))}, b.text("origin.site", r.Origin.Site)}},
+		{Name: b.T("consumer.site"), Parts: []sealedText{{Text: b.word("site_kind", string(r.Origin.Kind))}, b.personal(r, "origin.site", r.Origin.Site)}},
 		{Name: b.T("consumer.lot"), Parts: []sealedText{{r.Lot, "lot"}}},
 		{Name: b.T("consumer.quantity"), Parts: []sealedText{{quantity, "quantity"}}, Value: quantity, Unit: b.unit(r.Unit)},
 		{Name: b.kind("consumer.grown", r.Product.Kind), Parts: []sealedText{{Text: day(r.Began)}, {Text: day(r.Harvest)}}, Join: " – "},
@@ -193,8 +193,20 @@ func (b base) facts(r trace.PublicRecord) []fact {
 	return slices.DeleteFunc(facts, func(f fact) bool { return f.Parts[len(f.Parts)-1].Text == "" })
 }
 
-func (b base) maker(p trace.Producer) []fact {
-	facts := []fact{{Name: b.T("consumer.producer"), Parts: []sealedText{b.text("producer.name", p.Name)}}}
+// personal is text, or that it was erased.
+func (b base) personal(r trace.PublicRecord, path string, t farm.Text) sealedText {
+	if r.Erased(path + ".zh") {
+		return sealedText{Text: b.T("consumer.erased")}
+	}
+	return b.text(path, t)
+}
+
+func (b base) maker(r trace.PublicRecord) []fact {
+	p := r.Producer
+	facts := []fact{{Name: b.T("consumer.producer"), Parts: []sealedText{b.personal(r, "producer.name", p.Name)}}}
+	if r.Erased("producer.phone") {
+		facts = append(facts, fact{Name: b.T("consumer.phone"), Parts: []sealedText{{Text: b.T("consumer.erased")}}})
+	}
 	if p.CreditCode != "" {
 		facts = append(facts, fact{Name: b.T("consumer.credit_code"), Parts: []sealedText{{p.CreditCode, "producer.credit_code"}}, Code: true})
 	}

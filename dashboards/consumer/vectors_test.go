@@ -60,7 +60,10 @@ func writeVectors(t *testing.T, dir string) {
 	p.Operations = p.Operations[len(p.Operations)-4:]
 	p.Evidence.Series = p.Evidence.Series[:1]
 	p.Evidence.Series[0].Points = p.Evidence.Series[0].Points[:2]
+	site := trace.Personal{Path: "origin.site.zh", Salt: []byte("0123456789abcdef"), Text: p.Origin.Site.Zh}
+	p.Version, p.Origin.Site.Zh, p.Personal = 2, "", map[string]string{site.Path: site.Commitment()}
 	rec := record(t, p)
+	rec.Personal = []trace.Personal{site}
 	var err error
 	if rec.Index, err = s.log.Append(t.Context(), rec.Leaf()); err != nil {
 		t.Fatal(err)

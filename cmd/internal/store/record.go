@@ -44,8 +44,16 @@ func addRecord(ctx context.Context, tx bun.Tx, rec trace.Record) error {
 		ID: rec.ID, Tenant: rec.Tenant, Kind: rec.Kind, Subject: rec.Subject, Code: rec.Code,
 		Body: rec.Body, Salt: rec.Salt, At: instant{rec.At}, Leaf: -1, Log: 1,
 	}
-	_, err := tx.NewInsert().Model(&row).Exec(ctx)
-	return err
+	if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
+		return err
+	}
+	for _, p := range rec.Personal {
+		open := openingRow{Record: rec.ID, Tenant: rec.Tenant, Path: p.Path, Salt: p.Salt, Text: p.Text}
+		if _, err := tx.NewInsert().Model(&open).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unsealed returns records without a receipt, oldest first, at most limit.
@@ -127,11 +135,22 @@ func (s *Store) Cosigned(ctx context.Context, id, receipt string) error {
 	return fail("cosign record", err)
 }
 
-// RecordByCode returns a closed batch's record; farm.ErrNotFound.
+// RecordByCode returns a closed batch's record, with the personal data that it
+// commits to and that were not erased; farm.ErrNotFound.
 func (s *Store) RecordByCode(ctx context.Context, code string) (trace.Record, error) {
 	var row recordRow
-	err := s.read.NewSelect().Model(&row).Where("r.code = ?", code).Scan(ctx)
-	return row.record(), fail("read record", err)
+	if err := s.read.NewSelect().Model(&row).Where("r.code = ?", code).Scan(ctx); err != nil {
+		return trace.Record{}, fail("read record", err)
+	}
+	var open []openingRow
+	if err := s.read.NewSelect().Model(&open).Where("o.record = ?", row.ID).Order("o.path").Scan(ctx); err != nil {
+		return trace.Record{}, fail("read record", err)
+	}
+	rec := row.record()
+	for _, o := range open {
+		rec.Personal = append(rec.Personal, trace.Personal{Path: o.Path, Salt: o.Salt, Text: o.Text})
+	}
+	return rec, nil
 }
 
 // RecordsOf returns the records about an operation or a batch, oldest first.

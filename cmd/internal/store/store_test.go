@@ -55,6 +55,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"cosigning":          testCosigning,
 		"logs":               testLogs,
 		"audits":             testAudits,
+		"personal":           testPersonal,
 		"append only":        testAppendOnly,
 		"retention":          testRetention,
 		"tenants apart":      testTenantsApart,

@@ -113,10 +113,33 @@ function parse(receipt: string): Receipt {
 /** The leaf that the sealed bytes and their salt make; see trace.Record.Leaf. */
 async function leafOf(crypto: Crypto, input: Input): Promise<Bytes> {
   const o = JSON.parse(input.opening) as { v: number; t: string; code: string; salt: string; body: string }
-  if (o.v !== 1 || o.t !== 'batch' || o.code !== input.code) throw new Error('a record of something else')
+  if ((o.v !== 1 && o.v !== 2) || o.t !== 'batch' || o.code !== input.code) throw new Error('a record of something else')
   if ((JSON.parse(o.body) as { code: string }).code !== input.code) throw new Error('a body of another code')
   const digest = await crypto.sha256(join(hexBytes(o.salt), utf8.encode(o.body)))
   return utf8.encode(`{"v":1,"t":"batch","b":${JSON.stringify(o.code)},"h":"${hex(digest)}"}`)
+}
+
+interface Personal {
+  path: string
+  salt: string
+  text: string
+}
+
+/** The sealed body, with the personal data that it commits to and that were not erased. */
+async function disclosed(crypto: Crypto, opening: string): Promise<Record<string, unknown>> {
+  const o = JSON.parse(opening) as { body: string; personal?: Personal[] }
+  const body = JSON.parse(o.body) as Record<string, unknown>
+  const commitments = (body['personal'] ?? {}) as Record<string, string>
+  for (const { path, salt, text } of o.personal ?? []) {
+    const digest = hex(await crypto.sha256(join(hexBytes(salt), utf8.encode(text))))
+    if (!Object.hasOwn(commitments, path) || commitments[path] !== digest) throw new Error(`${path} is not what was committed to`)
+    const keys = path.split('.')
+    const last = keys.pop() as string
+    let at = body
+    for (const key of keys) at = (at[key] ??= {}) as Record<string, unknown>
+    at[last] = text
+  }
+  return body
 }
 
 /** The root that leaf and path lead to (RFC 9162 §2.1.3.2); null where they cannot. */
@@ -187,9 +210,11 @@ export async function check(crypto: Crypto, input: Input, held: (step: Step) => 
       throw new Failure(name, e instanceof Error ? e.message : String(e))
     }
   }
+  let body: unknown
   const r = await step('record', async () => {
     const parsed = parse(input.receipt)
     if (!equal(parsed.leaf, await leafOf(crypto, input))) throw new Error('the receipt is for other bytes')
+    body = await disclosed(crypto, input.opening)
     return parsed
   })
   await step('tree', async () => {
@@ -208,6 +233,5 @@ export async function check(crypto: Crypto, input: Input, held: (step: Step) => 
       if (n < quorum) throw new Error(`${n} of ${quorum} cosignatures`)
     })
   }
-  const { body } = JSON.parse(input.opening) as { body: string }
-  return { index: r.index, size: r.size, body: JSON.parse(body) }
+  return { index: r.index, size: r.size, body }
 }

@@ -61,6 +61,9 @@ const spoiltAt = (at: number) => (lines[signature + 1] as string).replace(/ (\S+
 const fake = `${witnesses[0]}`.replace('witness.test/a', 'witness.test/x')
 
 const spoilt: Record<string, [Step, Input]> = {
+  'other personal data': ['record', { ...good, opening: replaced(opening, '"text":"一', '"text":"二') }],
+  'another salt of personal data': ['record', { ...good, opening: replaced(opening, '"salt":"30313233343536373839616263646566","text"', '"salt":"30313233343536373839616263646567","text"') }],
+  'personal data at another place': ['record', { ...good, opening: replaced(opening, '"path":"origin.site.zh"', '"path":"origin.town.zh"') }],
   'another body': ['record', { ...good, opening: replaced(opening, 'MW-2026', 'MW-2025') }],
   'another salt': ['record', { ...good, opening: replaced(opening, /"salt":"../, '"salt":"00') }],
   'another code in the record': ['record', { ...good, opening: replaced(opening, /"code":"./, '"code":"~') }],
@@ -103,6 +106,13 @@ describe.each(Object.entries(ways))('check by %s', (_name, way) => {
 
   it.each(Object.entries(spoilt))('fails for %s', async (_what, [step, input]) => {
     expect(await failedStep(await way(), input)).toBe(step)
+  })
+
+  it('shows personal data that were committed to, and holds without them', async () => {
+    const site = (b: unknown) => (b as { origin: { site: { zh: string } } }).origin.site.zh
+    expect(site((await check(await way(), good)).body)).toBe('一号蚝排')
+    const { personal: _, ...erased } = JSON.parse(opening)
+    expect(site((await check(await way(), { ...good, opening: JSON.stringify({ ...erased, v: 1 }) })).body)).toBe('')
   })
 
   it('passes over a witness', async () => {

@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"tianhai/farm"
+	"tianhai/trace"
+)
+
+// erased stands in the place of a name.
+var erased = farm.Text{Zh: "（已按法律删除）", En: "(erased as the law demands)"}
+
+type openingRow struct {
+	bun.BaseModel `bun:"table:openings,alias:o"`
+
+	Record string
+	Tenant string
+	Path   string
+	Salt   []byte
+	Text   string
+}
+
+// ErasePersonal erases the personal data of a tenant, in its own row, in its
+// sites' and beside its records, and stores the record that says so; everything or
+// nothing. It returns how many texts of records are gone. farm.ErrNotFound when
+// the tenant is unknown.
+func (s *Store) ErasePersonal(ctx context.Context, tenant string, rec trace.Record) (n int, err error) {
+	if rec.Tenant != tenant || rec.Kind != trace.ErasureRecord {
+		return 0, fmt.Errorf("erase personal data: record %s does not say so", rec.ID)
+	}
+	err = s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		res, err := tx.NewUpdate().Model(&tenantRow{Tenant: farm.Tenant{Name: erased}}).Column("name", "phone").Where("t.id = ?", tenant).Exec(ctx)
+		if err := changed(res, err, farm.ErrNotFound); err != nil {
+			return err
+		}
+		if _, err := tx.NewUpdate().Model(&siteRow{Site: farm.Site{Name: erased}}).Column("name").Where("s.tenant = ?", tenant).Exec(ctx); err != nil {
+			return err
+		}
+		gone, err := tx.NewDelete().Model((*openingRow)(nil)).Where("o.tenant = ?", tenant).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		rows, err := gone.RowsAffected()
+		if err != nil {
+			return err
+		}
+		n = int(rows)
+		return addRecord(ctx, tx, rec)
+	})
+	return n, fail("erase personal data", err)
+}

@@ -1,0 +1,59 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+
+	"tianhai/cmd/internal/store"
+	"tianhai/farm"
+	"tianhai/trace"
+)
+
+// Personal data go where they stand; the sealed bytes and the receipt stay.
+func testPersonal(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	check(t, s.AddBatch(ctx, newBatch("b1")))
+	done, rec := closed(newBatch("b1"), "CODE1")
+	rec.Personal = []trace.Personal{
+		{Path: "producer.name.zh", Salt: []byte("0123456789abcdef"), Text: "韦大山"},
+		{Path: "producer.phone", Salt: []byte("fedcba9876543210"), Text: "0774-1"},
+	}
+	check(t, s.CloseBatch(ctx, done, rec))
+	check(t, s.Sealed(ctx, rec.ID, trace.Seal{Log: 1, Index: 3, Receipt: "receipt"}))
+	rec.Index, rec.Receipt = 3, "receipt"
+	equal(t, "with personal data", rec)(s.RecordByCode(ctx, "CODE1"))
+
+	erasure := trace.Record{ID: "r-erasure", Tenant: "tea", Kind: trace.ErasureRecord, Subject: "e1", Body: []byte(`{"v":1}`), Salt: []byte("0123456789abcdef"), At: noon, Index: -1, Log: 1}
+	for name, change := range map[string]func(*trace.Record){
+		"of another":      func(r *trace.Record) { r.Tenant = "oysters" },
+		"of a kind":       func(r *trace.Record) { r.Kind = trace.BatchRecord },
+		"with a taken ID": func(r *trace.Record) { r.ID = rec.ID },
+	} {
+		other := erasure
+		change(&other)
+		if _, err := s.ErasePersonal(ctx, "tea", other); err == nil {
+			t.Errorf("erased by a record %s", name)
+		}
+	}
+	equal(t, "after refusals", rec)(s.RecordByCode(ctx, "CODE1"))
+	unknown := erasure
+	unknown.Tenant = "nobody"
+	_, err := s.ErasePersonal(ctx, "nobody", unknown)
+	wantErr(t, "unknown tenant", err, farm.ErrNotFound)
+
+	equal(t, "texts gone", 2)(s.ErasePersonal(ctx, "tea", erasure))
+	rec.Personal = nil
+	equal(t, "erased", rec)(s.RecordByCode(ctx, "CODE1"))
+	equal(t, "and said", []trace.Record{erasure})(s.RecordsOf(ctx, "e1"))
+	tenant, err := s.Tenant(ctx, "tea")
+	check(t, err)
+	site, err := s.Site(ctx, "garden-1")
+	check(t, err)
+	if tenant.Phone != "" || !strings.Contains(tenant.Name.Zh, "已按法律删除") || site.Name != tenant.Name || tenant.Region == "" || site.Tenant != "tea" {
+		t.Errorf("left: %+v, %+v", tenant, site)
+	}
+	if other, err := s.Tenant(ctx, "oysters"); err != nil || other.Name == tenant.Name {
+		t.Errorf("another tenant: %+v, %v", other, err)
+	}
+}

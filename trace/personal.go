@@ -1,0 +1,92 @@
+package trace
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"tianhai/farm"
+)
+
+// ErasureRecord is the kind of a record that says that personal data were erased.
+const ErasureRecord = "erasure"
+
+// A Personal is a text that the law lets a person have erased, such as the name
+// of a household. A record holds only its Commitment; the text and its salt stand
+// beside it as long as nobody has them erased, and erasing them changes no sealed
+// byte.
+type Personal struct {
+	Path string // of the text in the public record: "producer.name.zh"
+	Salt []byte // 16 random bytes
+	Text string
+}
+
+// Commitment returns hex SHA-256 over salt and text. Without the salt nobody can
+// try out names.
+func (p Personal) Commitment() string {
+	h := sha256.New()
+	h.Write(p.Salt)
+	io.WriteString(h, p.Text) //nolint:errcheck // a hash never fails
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// NaturalPerson reports whether a tenant's name, telephone number and names of
+// sites are personal data: those of households and vessels, and of whoever has no
+// credit code. Names of enterprises and co-operatives are not.
+func NaturalPerson(t farm.Tenant) bool {
+	return t.Kind == farm.Household || t.Kind == farm.VesselOwner || t.Kind == "" && t.CreditCode == ""
+}
+
+// personalFields are the fields of a public record that can be withheld.
+func (p *PublicRecord) personalFields() map[string]*string {
+	return map[string]*string{
+		"producer.name.zh": &p.Producer.Name.Zh,
+		"producer.name.en": &p.Producer.Name.En,
+		"producer.phone":   &p.Producer.Phone,
+		"origin.site.zh":   &p.Origin.Site.Zh,
+		"origin.site.en":   &p.Origin.Site.En,
+	}
+}
+
+// withhold takes the personal data out of the record, which then holds commitments.
+func (p *PublicRecord) withhold(random io.Reader) ([]Personal, error) {
+	var out []Personal
+	fields := p.personalFields()
+	p.Personal = map[string]string{}
+	for _, path := range slices.Sorted(maps.Keys(fields)) {
+		if *fields[path] == "" {
+			continue
+		}
+		d := Personal{Path: path, Salt: make([]byte, saltSize), Text: *fields[path]}
+		if _, err := io.ReadFull(random, d.Salt); err != nil {
+			return nil, fmt.Errorf("make salt: %w", err)
+		}
+		*fields[path], p.Personal[path] = "", d.Commitment()
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// Disclose puts personal data back in their places, each after a look at its
+// commitment. What is not given stays empty: it was erased. A text that is not the
+// one committed to is an error.
+func (p *PublicRecord) Disclose(personal []Personal) error {
+	fields := p.personalFields()
+	for _, d := range personal {
+		field := fields[d.Path]
+		if field == nil || len(d.Salt) != saltSize || p.Personal[d.Path] == "" || p.Personal[d.Path] != d.Commitment() {
+			return fmt.Errorf("%s is not what the record commits to", d.Path)
+		}
+		*field = d.Text
+	}
+	return nil
+}
+
+// Erased reports whether a field was withheld and its text is gone.
+func (p *PublicRecord) Erased(path string) bool {
+	field := p.personalFields()[path]
+	return field != nil && *field == "" && p.Personal[path] != ""
+}
