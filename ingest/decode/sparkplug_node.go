@@ -64,10 +64,10 @@ func newBirth(p *sparkplugMessage, place uint64) (birth, error) {
 
 // advance takes the next message into account, and says so in r.
 func (n *edgeNode) advance(t sparkplugTopic, p *sparkplugMessage, place uint64, r *SparkplugReading) error {
-	switch {
-	case t.verb == "NBIRTH":
+	switch t.verb {
+	case "NBIRTH":
 		return n.nodeBirth(t, p, place, r)
-	case t.verb == "NDEATH":
+	case "NDEATH":
 		if len(n.Births[""]) > 0 && n.BdSeq == p.bdSeq() { // not an earlier session's
 			for _, device := range slices.Sorted(maps.Keys(n.Births)) {
 				t.device = device

@@ -37,20 +37,39 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// A session that was shared and is so no longer gets everything, once.
-func TestSharedNoMore(t *testing.T) {
+// A session that took everything and now shares does not go on taking everything,
+// although the broker keeps what it subscribed to.
+func TestSharedFromNow(t *testing.T) {
 	m := startMosquitto(t)
-	y := &farmyard{}
-	alone := []mqtt.Topic{{Filter: "th/+/up", Alone: true}}
-	for _, topics := range [][]mqtt.Topic{nil, alone, nil, alone} {
-		before := y.count()
-		s, stop := run(t, y, mqtt.Options{URL: m.url(), Group: "keepers", Topics: topics})
-		eventually(t, "it is connected", s.Connected)
-		publish(t, device(t, m, "raft-1"), "raft-1", before, before+10)
-		wantSeries(t, y, "raft-1", before+10)
-		stop()
-		if got := y.count(); got != before+10 {
-			t.Errorf("%d frames, want %d", got, before+10)
+	mark := mqtt.Topic{Filter: "mark/+", Alone: true, Locate: func(topic string) (string, string, bool) {
+		return topic, "mark", strings.HasPrefix(topic, "mark/")
+	}}
+	ups := func(alone bool) []mqtt.Topic { return []mqtt.Topic{{Filter: "th/+/up", Alone: alone}, mark} }
+	options := func(i int, alone bool) mqtt.Options {
+		return mqtt.Options{URL: m.url(), Group: "keepers", ClientID: fmt.Sprint("keeper-", i), Topics: ups(alone)}
+	}
+	for _, alone := range []bool{true, false} {
+		var yards [2]*farmyard
+		var stops []func()
+		for i := range yards {
+			yards[i] = &farmyard{}
+			s, stop := run(t, yards[i], options(i, alone))
+			eventually(t, "it is connected", s.Connected)
+			stops = append(stops, stop)
+		}
+		c := device(t, m, "raft-1")
+		publish(t, c, "raft-1", 0, 100)
+		wait(t, c.Publish("mark/end", 1, false, "end"))
+		sum := 0
+		for _, y := range yards {
+			eventually(t, "both have the mark", func() bool { return len(y.firsts("mark/end")) == 1 })
+			sum += y.count() - 1
+		}
+		if want := map[bool]int{true: 200, false: 100}[alone]; sum != want {
+			t.Errorf("alone %v: %d frames, want %d", alone, sum, want)
+		}
+		for _, stop := range stops {
+			stop()
 		}
 	}
 }
