@@ -43,6 +43,8 @@ var access = map[string]struct {
 	"PUT /catalog":          {"/catalog", `{"doc":"x"}`, [8]int{401, 403, 403, 403, 403, 403, 403, 400}},
 	"GET /catalog/document": {"/catalog/document", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
 
+	"GET /sites/:id/gates": {"/sites/raft-1/gates?act=catch", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+
 	"GET /models":             {"/models", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
 	"PUT /models/:id":         {"/models/pond", `{"name":{"zh":"塘"},"format":"json"}`, [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
 	"GET /models/:id/changes": {"/models/pond/changes", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},

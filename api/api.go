@@ -26,6 +26,7 @@ import (
 	"tianhai/ingest/mapping"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
+	"tianhai/trace/gate"
 )
 
 // Limits of a request.
@@ -199,6 +200,8 @@ type Recorder interface {
 	AddOperation(ctx context.Context, op trace.Operation) (stored trace.Operation, added bool, err error)
 	OpenBatch(ctx context.Context, b trace.Batch) (trace.Batch, error)
 	CloseBatch(ctx context.Context, id string) (trace.Batch, error)
+	// Permit returns every reason why an act may not be.
+	Permit(ctx context.Context, tenant string, act gate.Act) ([]gate.Refusal, error)
 }
 
 // Quarantine lists frames that could not be stored, oldest first, after a place

@@ -19,6 +19,7 @@ import (
 	"tianhai/ingest/history"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/gate"
 )
 
 var (
@@ -77,15 +78,17 @@ func kinds() []kind {
 
 // problem is the body of an error, RFC 9457 §3.
 type problem struct {
-	Type    string         `json:"type"`
-	Title   string         `json:"title"`
-	Status  int            `json:"status"`
-	Detail  string         `json:"detail,omitempty"`
-	Code    string         `json:"code"`
-	Field   string         `json:"field,omitempty"`
-	Name    *farm.Text     `json:"name,omitempty"`    // of the field, where it is an item of an operation
-	Faults  []device.Fault `json:"faults,omitempty"`  // all, where there may be many
-	Request string         `json:"request,omitempty"` // where to look in the log
+	Type   string         `json:"type"`
+	Title  string         `json:"title"`
+	Status int            `json:"status"`
+	Detail string         `json:"detail,omitempty"`
+	Code   string         `json:"code"`
+	Field  string         `json:"field,omitempty"`
+	Name   *farm.Text     `json:"name,omitempty"`   // of the field, where it is an item of an operation
+	Faults []device.Fault `json:"faults,omitempty"` // all, where there may be many
+	// Refusals are every reason of a gate_… problem; its code and title are of the first.
+	Refusals []gate.Refusal `json:"refusals,omitempty"`
+	Request  string         `json:"request,omitempty"` // where to look in the log
 }
 
 // retryAfter is what a client is told to wait when an error does not say.
@@ -100,6 +103,9 @@ func newProblem(err error) problem {
 	}
 	if item, ok := errors.AsType[*catalog.ItemError](err); ok {
 		return itemProblem(item)
+	}
+	if refused, ok := errors.AsType[*gate.Refused](err); ok {
+		return problem{Status: http.StatusConflict, Code: "gate_" + string(refused.Refusals[0].Gate), Refusals: refused.Refusals}
 	}
 	if keep, ok := errors.AsType[*ingest.RetentionError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: keep.Field, Detail: keep.Reason}
@@ -162,8 +168,17 @@ func (s *server) lang(c *gin.Context) string {
 
 // words gives a problem its title.
 func (s *server) words(c *gin.Context, p problem) problem {
-	p.Type, p.Title = "about:blank", s.Catalog.T(s.lang(c), "problem."+p.Code)
+	lang := s.lang(c)
+	p.Type, p.Title = "about:blank", s.Catalog.T(lang, "problem."+p.Code, gateWords(p, lang)...)
 	return p
+}
+
+// gateWords returns what the words of a refusal are completed with.
+func gateWords(p problem, lang string) []string {
+	if len(p.Refusals) == 0 {
+		return nil
+	}
+	return refusalWords(p.Refusals[0], lang)
 }
 
 // wait returns how long an error asks the client to wait.

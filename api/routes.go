@@ -36,6 +36,7 @@ func (s *server) routes() []route {
 		{get, "/sites/:id/series", s.getSeries, false},
 		{get, "/sites/:id/operations", s.listOperations, false},
 		{post, "/sites/:id/operations", s.addOperation, false},
+		{get, "/sites/:id/gates", s.showGates, false},
 
 		{post, "/operations", s.addOperations, false},
 		{get, "/catalog", s.getCatalog, false},

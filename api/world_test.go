@@ -27,6 +27,7 @@ import (
 	"tianhai/ingest/mapping"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
+	"tianhai/trace/gate"
 )
 
 var noon = time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC)
@@ -50,6 +51,7 @@ type world struct {
 	batches  map[string]trace.Batch
 	ops      map[string]trace.Operation
 	licences []farm.Licence
+	refusals []gate.Refusal // what keeps every act from being
 	frames   []ingest.Quarantined
 	jobs     []history.Job
 	orders   []history.Backfill // previewed or taken
@@ -394,6 +396,9 @@ func (w *world) AddOperation(_ context.Context, op trace.Operation) (trace.Opera
 	if w.mute != nil {
 		return trace.Operation{}, false, w.mute
 	}
+	if len(w.refusals) > 0 {
+		return trace.Operation{}, false, &gate.Refused{Refusals: w.refusals}
+	}
 	if op.Kind == "" {
 		return trace.Operation{}, false, &trace.FieldError{Field: "kind", Reason: "is not a lower-case word"}
 	}
@@ -417,6 +422,14 @@ func (w *world) OpenBatch(_ context.Context, b trace.Batch) (trace.Batch, error)
 	b.ID, b.Opened = "01JZ0000000000000000000BA2", noon
 	w.batches[b.ID] = b
 	return b, nil
+}
+
+func (w *world) Permit(_ context.Context, _ string, act gate.Act) ([]gate.Refusal, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	return w.refusals, nil
 }
 
 func (w *world) CloseBatch(_ context.Context, id string) (trace.Batch, error) {

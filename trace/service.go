@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"tianhai/farm"
+	"tianhai/trace/gate"
 )
 
 // clockAhead is how far a client's clock may be ahead of ours.
@@ -28,6 +29,8 @@ type Service struct {
 	Journal  Journal
 	Evidence Evidence
 	Catalogs Catalogs
+	Water    Water                  // for waits in degree-days; nil refuses what hangs on them
+	Licences Licences               // nil means that none are known
 	NewCode  func() (string, error) // a trace code that nobody can guess
 	Now      func() time.Time       // nil means time.Now
 	Random   io.Reader              // for salts and IDs; nil means crypto/rand
@@ -37,7 +40,9 @@ type Service struct {
 // OpenBatch stores a new batch of a site's product and returns it with ID and
 // Opened set. Tenant, Site, Product, Lot, Quantity, Unit, Began and Harvest are
 // the caller's; an ID is made where there is none. Errors: *FieldError,
-// farm.ErrNotFound for an unknown site or product, farm.ErrConflict.
+// farm.ErrNotFound for an unknown site or product, farm.ErrConflict, and
+// *gate.Refused for a harvest that may not be, ErrNoEvidence where that hangs on
+// temperatures that are out of reach.
 func (s *Service) OpenBatch(ctx context.Context, b Batch) (Batch, error) {
 	now := s.now()
 	b.Code, b.Opened, b.Closed = "", now, time.Time{}
@@ -58,6 +63,9 @@ func (s *Service) OpenBatch(ctx context.Context, b Batch) (Batch, error) {
 	if _, err := s.Store.Product(ctx, b.Product); err != nil {
 		return Batch{}, fmt.Errorf("open batch: product %s: %w", b.Product, err)
 	}
+	if err := refuse(s.PermitBatch(ctx, b, gate.Harvest, b.Harvest)); err != nil {
+		return Batch{}, fmt.Errorf("open batch: %w", err)
+	}
 	if err := s.Journal.AddBatch(ctx, b); err != nil {
 		return Batch{}, fmt.Errorf("open batch: %w", err)
 	}
@@ -69,7 +77,8 @@ func (s *Service) OpenBatch(ctx context.Context, b Batch) (Batch, error) {
 // new: the same one again, by ID, changes nothing, whatever the catalog says by
 // now. Another under its ID, or a second correction of one operation, is
 // farm.ErrConflict. Other errors: *FieldError, *catalog.ItemError,
-// farm.ErrNotFound for the site. Tenant, Site, Kind, At, Person, Position, Items
+// farm.ErrNotFound for the site; *gate.Refused and ErrNoEvidence as for OpenBatch
+// when the operation is a harvest, a catch or the like. Tenant, Site, Kind, At, Person, Position, Items
 // and Corrects are the caller's.
 func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operation, added bool, err error) {
 	now := s.now()
@@ -96,6 +105,9 @@ func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operat
 	}
 	c := s.Catalogs.Current()
 	if err := checkItems(op, c); err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	if err := s.gateOperation(ctx, op); err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
 	}
 	op.Catalog, op.Far = c.Version, op.Position != nil && outOfReach(site, *op.Position)
@@ -140,7 +152,8 @@ func (s *Service) operationRecord(op Operation) (Record, error) {
 // record that will be sealed. Operations count until now, because packing comes
 // after the harvest; sensors count until the harvest. It writes everything or
 // nothing, so a call that failed, with ErrNoEvidence or otherwise, can be
-// repeated. A batch that is closed already is farm.ErrConflict, an unknown one
+// repeated. It gives no code to what was harvested too early: *gate.Refused. A
+// batch that is closed already is farm.ErrConflict, an unknown one
 // farm.ErrNotFound.
 func (s *Service) CloseBatch(ctx context.Context, id string) (Batch, error) {
 	b, err := s.Store.Batch(ctx, id)
@@ -151,6 +164,10 @@ func (s *Service) CloseBatch(ctx context.Context, id string) (Batch, error) {
 		return Batch{}, fmt.Errorf("close batch %s: it is closed already: %w", id, farm.ErrConflict)
 	}
 	b.Closed = s.now()
+	// Asked again: what was recorded after the batch was opened counts as well.
+	if err := refuse(s.PermitBatch(ctx, b, gate.Certificate, b.Closed)); err != nil {
+		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+	}
 	public, err := s.publicRecord(ctx, b)
 	if err != nil {
 		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"tianhai/api"
 	"tianhai/cmd/internal/store"
@@ -13,6 +14,7 @@ import (
 	"tianhai/ingest/journal"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
+	"tianhai/trace/gate"
 )
 
 // records shows the store as the API asks for it. The packages know nothing of
@@ -113,6 +115,42 @@ type series struct{ *influx.Client }
 // Series returns one quantity at a site.
 func (s series) Series(ctx context.Context, q api.SeriesQuery) (farm.Summary, error) {
 	return s.Client.Series(ctx, influx.SeriesQuery{Tenant: q.Tenant, Site: q.Site, Quantity: q.Quantity, From: q.From, To: q.To, Points: q.Points})
+}
+
+// beijingDay returns the start of a day as rollups and labels have it, at UTC+8.
+func beijingDay(t time.Time) time.Time {
+	y, m, d := t.In(time.FixedZone("UTC+8", 8*60*60)).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.FixedZone("UTC+8", 8*60*60))
+}
+
+// DayMeans returns the mean water temperature of whole Beijing days, as the mean of
+// their hours: how often a sensor spoke in one does not weigh. Coverage is the
+// share of hours with a reading. Days whose hours retention has deleted are left
+// out, for nobody can tell how much of them was measured.
+func (s series) DayMeans(ctx context.Context, tenant, site string, from, to time.Time) ([]gate.DayMean, error) {
+	from, to = beijingDay(from), beijingDay(to)
+	if !from.Before(to) {
+		return nil, nil
+	}
+	q, _ := farm.LookupQuantity("water.temperature")
+	got, err := s.Client.Series(ctx, influx.SeriesQuery{Tenant: tenant, Site: site, Quantity: q, From: from, To: to, Points: int(to.Sub(from) / time.Hour)})
+	if err != nil || got.Interval != time.Hour {
+		return nil, err
+	}
+	var days []gate.DayMean
+	for _, p := range got.Points {
+		if n := len(days); n == 0 || !days[n-1].Day.Equal(beijingDay(p.Time)) {
+			days = append(days, gate.DayMean{Day: beijingDay(p.Time)})
+		}
+		d := &days[len(days)-1]
+		d.Mean += p.Mean
+		d.Coverage++
+	}
+	for i := range days {
+		days[i].Mean /= days[i].Coverage
+		days[i].Coverage /= 24
+	}
+	return days, nil
 }
 
 // prime shows the hub what was measured before this start.

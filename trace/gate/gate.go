@@ -68,12 +68,21 @@ func (a Act) taken() time.Time {
 type Use struct {
 	ID       string // of the operation
 	At       time.Time
+	Until    time.Time // last day of a treatment that went on; zero: that of At
 	Target   input.Target
 	Product  input.Product // with the labels that it had then
 	Lot      input.Lot
 	Quantity input.Amount
 	Extent   input.Amount // what it was used on, in the label's basis; zero where not said
 	Void     bool         // taken back or replaced by a correction
+}
+
+// Last returns when the input was last used.
+func (u Use) Last() time.Time {
+	if u.Until.After(u.At) {
+		return u.Until
+	}
+	return u.At
 }
 
 // A DayMean is the mean water temperature of one Beijing day.
@@ -171,28 +180,33 @@ func Check(act Act, h History) []Refusal {
 
 // checkWait holds a harvest of a target at a time against one use before it.
 func checkWait(target input.Target, at time.Time, u Use, water []DayMean) []Refusal {
-	r := Refusal{Product: u.Product.ID, Name: u.Product.Name, Operation: u.ID, Date: date(u.At)}
-	label, ok := u.Product.LabelFor(target)
-	if !ok {
-		r.Gate = NoInterval
-		return []Refusal{r}
+	labels := u.Product.LabelsFor(target)
+	if len(labels) == 0 {
+		return []Refusal{{Gate: NoInterval, Product: u.Product.ID, Name: u.Product.Name, Operation: u.ID, Date: date(u.Last())}}
 	}
-	r.Source = label.Source
-	var out []Refusal
-	if days := label.Wait.Days; days != nil {
-		if first := day(u.At).AddDate(0, 0, *days); day(at).Before(first) {
-			r := r
-			r.Gate, r.Earliest, r.Limit = Interval, first.Format(time.DateOnly), float64(*days)
-			r.Have = math.Round(day(at).Sub(day(u.At)).Hours() / 24)
-			out = append(out, r)
+	var days, heat *Refusal
+	for _, l := range labels { // the longest wait counts where several may be meant
+		r := Refusal{Product: u.Product.ID, Name: u.Product.Name, Operation: u.ID, Date: date(u.Last()), Source: l.Source}
+		if n := l.Wait.Days; n != nil {
+			first := day(u.Last()).AddDate(0, 0, *n)
+			if day(at).Before(first) && (days == nil || float64(*n) > days.Limit) {
+				days = new(r)
+				days.Gate, days.Earliest, days.Limit = Interval, date(first), float64(*n)
+				days.Have = math.Round(day(at).Sub(day(u.Last())).Hours() / 24)
+			}
+		}
+		if need := l.Wait.DegreeDays; need > 0 && (heat == nil || need > heat.Limit) {
+			if h := Reckon(u.Last(), at, need, water); !h.Reached {
+				heat = new(r)
+				heat.Gate, heat.Earliest, heat.Estimate, heat.Limit = DegreeDays, h.Earliest, h.Earliest != "", need
+				heat.Have, heat.Missing = h.Sum, h.Missing
+			}
 		}
 	}
-	if need := label.Wait.DegreeDays; need > 0 {
-		if heat := Reckon(u.At, at, need, water); !heat.Reached {
-			r := r
-			r.Gate, r.Earliest, r.Estimate, r.Limit = DegreeDays, heat.Earliest, heat.Earliest != "", need
-			r.Have, r.Missing = heat.Sum, heat.Missing
-			out = append(out, r)
+	var out []Refusal
+	for _, r := range []*Refusal{days, heat} {
+		if r != nil {
+			out = append(out, *r)
 		}
 	}
 	return out

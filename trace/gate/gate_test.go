@@ -115,6 +115,29 @@ func TestVoidAndTaken(t *testing.T) {
 	}
 }
 
+// TestUnsaid: who does not say what is harvested waits for the longest label.
+func TestUnsaid(t *testing.T) {
+	p := pesticide(input.Wait{Days: days(3)})
+	p.Labels = append(p.Labels, input.Label{Species: "mint", Wait: input.Wait{Days: days(9)}}, input.Label{Species: "rice", Wait: input.Wait{Days: days(5)}})
+	h := gate.History{Uses: []gate.Use{{At: at(t, "2026-05-01 08:00"), Product: p}}}
+	got := gate.Check(gate.Act{Kind: gate.Harvest, At: at(t, "2026-05-02 08:00"), Target: input.Target{Group: "tea"}}, h)
+	if len(got) != 1 || got[0].Earliest != "2026-05-10" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestTreatment: the wait begins on the last day of a treatment, and who harvests
+// in the middle of it is refused too.
+func TestTreatment(t *testing.T) {
+	u := gate.Use{At: at(t, "2026-05-01 08:00"), Until: at(t, "2026-05-05 00:00"), Product: pesticide(input.Wait{Days: days(2)})}
+	for when, allowed := range map[string]bool{"2026-05-03 08:00": false, "2026-05-06 23:00": false, "2026-05-07 00:00": true} {
+		got := gate.Check(gate.Act{Kind: gate.Catch, At: at(t, when), Target: tea()}, gate.History{Uses: []gate.Use{u}})
+		if (len(got) == 0) != allowed || !allowed && (got[0].Earliest != "2026-05-07" || got[0].Date != "2026-05-05") {
+			t.Errorf("%s: %+v", when, got)
+		}
+	}
+}
+
 func TestUse(t *testing.T) {
 	must := func(v float64, unit string) input.Amount {
 		a, err := input.Measure(v, unit)

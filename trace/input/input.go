@@ -103,13 +103,27 @@ type Wait struct {
 // Stated reports whether the label says anything of a wait.
 func (w Wait) Stated() bool { return w.Days != nil || w.DegreeDays > 0 }
 
-// LabelFor returns the label of a crop or species.
+// LabelFor returns the label of a crop or species. One without a species, which
+// Check does not accept, is of whatever it was used on: so speaks a record of a
+// product that is not in stock.
 func (p Product) LabelFor(t Target) (Label, bool) {
-	i := slices.IndexFunc(p.Labels, func(l Label) bool { return l.Species == t.Species })
+	i := slices.IndexFunc(p.Labels, func(l Label) bool { return l.Species == t.Species || l.Species == "" })
 	if i < 0 {
 		return Label{}, false
 	}
 	return p.Labels[i], true
+}
+
+// LabelsFor returns the labels that may be meant: that of the crop or species, or
+// all where the target names none.
+func (p Product) LabelsFor(t Target) []Label {
+	if t.Species == "" {
+		return p.Labels
+	}
+	if l, ok := p.LabelFor(t); ok {
+		return []Label{l}
+	}
+	return nil
 }
 
 // A FieldError says which field of a product, lot or amount cannot be, and why.
