@@ -12,6 +12,7 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace/catalog"
+	"tianhai/trace/input"
 )
 
 // ProductKind groups products that share stages.
@@ -51,6 +52,8 @@ type Operation struct {
 	Items    []Item    `json:"items,omitempty"`    // what, how much
 	Catalog  int       `json:"catalog"`            // the version it was checked against; 0 before there was one
 	Corrects string    `json:"corrects,omitempty"` // the operation this one replaces or takes back; both stay
+
+	Draw *input.Draw `json:"-"` // what it takes from stock, for Journal.AddOperation; nil where nothing, and when read
 }
 
 // An Item is one detail of an operation.
@@ -158,7 +161,9 @@ type Store interface {
 // Journal appends trace data. Each method writes everything or nothing.
 type Journal interface {
 	// AddOperation stores the operation and its record. The same operation again
-	// is nothing new; another one under its ID is farm.ErrConflict.
+	// is nothing new; another one under its ID is farm.ErrConflict. With it, what
+	// it draws leaves the stock, and what it corrects had drawn comes back;
+	// *input.ShortError where there is not so much.
 	AddOperation(ctx context.Context, op Operation, rec Record) error
 	AddBatch(ctx context.Context, b Batch) error
 	// CloseBatch stores the closed batch and its record; farm.ErrConflict when

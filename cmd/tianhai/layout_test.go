@@ -39,7 +39,7 @@ var layout = map[string]string{
 	"dashboards/web":       "i18n",
 	"firmware-sim":         "firmware-sim/fleet",
 	"firmware-sim/fleet":   "",
-	"cmd/internal/store":   "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog api/auth",
+	"cmd/internal/store":   "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace trace/input trace/catalog api/auth",
 	"cmd/tianhai":          "*",
 }
 

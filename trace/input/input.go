@@ -244,6 +244,28 @@ type Lot struct {
 	Account  string    `json:"-"` // who recorded it
 }
 
+// A Stock is a lot and what is left of it, in the lot's unit.
+type Stock struct {
+	Lot
+	Left float64 `json:"left"`
+}
+
+// A Draw takes an amount from a lot.
+type Draw struct {
+	Lot    string
+	Amount Amount
+}
+
+// A ShortError reports that a lot does not have what was to be drawn, or that the
+// one is weighed and the other measured.
+type ShortError struct {
+	Lot  string
+	Left Amount
+}
+
+// Error names the lot.
+func (e *ShortError) Error() string { return "lot " + e.Lot + " does not have so much left" }
+
 // documentHash is a SHA-256 in hex.
 var documentHash = regexp.MustCompile(`^[0-9a-f]{64}$`)
 

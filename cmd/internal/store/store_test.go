@@ -66,6 +66,10 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"job limits":         testJobLimits,
 		"mends":              testMends,
 		"catalogs":           testCatalogs,
+		"inputs":             testInputs,
+		"draws":              testDraws,
+		"draw race":          testDrawRace,
+		"stock balance":      testStockBalance,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

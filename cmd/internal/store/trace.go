@@ -113,7 +113,9 @@ func (s *Store) Products(ctx context.Context) ([]trace.Product, error) {
 // whenever it was recorded, is nothing new and its second record is dropped;
 // another one under its ID, or a second correction of one operation, is
 // farm.ErrConflict. A site that is unknown or of another tenant, and a
-// correction of what is unknown, is farm.ErrNotFound.
+// correction of what is unknown, is farm.ErrNotFound. What the operation draws
+// leaves the stock and what it corrects had drawn comes back, or nothing is
+// written: *input.ShortError.
 func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.Record) error {
 	if rec.Subject != op.ID || rec.Tenant != op.Tenant {
 		return fmt.Errorf("add operation: record %s is not about operation %s", rec.ID, op.ID)
@@ -127,6 +129,9 @@ func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.
 		if err := changed(res, err, farm.ErrConflict); errors.Is(err, farm.ErrConflict) {
 			return sameOperation(ctx, tx, op)
 		} else if err != nil {
+			return err
+		}
+		if err := moveStock(ctx, tx, op); err != nil {
 			return err
 		}
 		return addRecord(ctx, tx, rec)
