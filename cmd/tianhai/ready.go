@@ -23,7 +23,7 @@ const (
 	stateDown    = "down"
 	stateLagging = "lagging"
 	stateFaulty  = "faulty"
-	statePending = "pending witness"
+	statePending = "pending" // for witnesses
 )
 
 const (
@@ -69,19 +69,19 @@ func ready(parts map[string]condition) bool {
 
 // means says what follows when a part is in a state.
 var means = map[string]string{
-	"broker down":            "No frames come in through this broker. Devices keep what they measure and send it later, as far as they can.",
-	"broker full":            "No further device can connect by MQTT.",
-	"journal down":           "Frames are not acknowledged. Devices keep them and send them again. It is tried again all the time.",
-	"journal full":           "Frames are not acknowledged. Devices keep them and send them again. This ends by itself as soon as there is room.",
-	"records down":           "Nobody can log in, devices that connect are refused, and alarms cannot be recorded.",
-	"influxdb down":          "Readings wait in the journal; alarms and live values go on, history ends where this began. It catches up by itself.",
-	"influxdb lagging":       "Readings are stored later than they come in. They wait in the journal; alarms and live values go on.",
-	"alerts down":            "Alarms and live values are held up.",
-	"alerts lagging":         "Alarms and live values come late.",
-	"ledger down":            "Records are kept and wait to be sealed: they have no receipt yet. Everything else goes on.",
-	"ledger faulty":          "The last audit found the log and the records at odds. Look at once: tianhai audit says where, and so does GET /api/v1/audits.",
-	"ledger pending witness": "Records are sealed by the log's own signature; the cosignatures follow by themselves when enough witnesses answer.",
-	"quarantine full":        "A frame that cannot be read holds up the storing of those after it. Room is needed in quarantine.",
+	"broker down":      "No frames come in through this broker. Devices keep what they measure and send it later, as far as they can.",
+	"broker full":      "No further device can connect by MQTT.",
+	"journal down":     "Frames are not acknowledged. Devices keep them and send them again. It is tried again all the time.",
+	"journal full":     "Frames are not acknowledged. Devices keep them and send them again. This ends by itself as soon as there is room.",
+	"records down":     "Nobody can log in, devices that connect are refused, and alarms cannot be recorded.",
+	"influxdb down":    "Readings wait in the journal; alarms and live values go on, history ends where this began. It catches up by itself.",
+	"influxdb lagging": "Readings are stored later than they come in. They wait in the journal; alarms and live values go on.",
+	"alerts down":      "Alarms and live values are held up.",
+	"alerts lagging":   "Alarms and live values come late.",
+	"ledger down":      "Records are kept and wait to be sealed: they have no receipt yet. Everything else goes on.",
+	"ledger faulty":    "The last audit found the log and the records at odds. Look at once: tianhai audit says where, and so does GET /api/v1/audits.",
+	"ledger pending":   "Records are sealed by the log's own signature; the cosignatures follow by themselves when enough witnesses answer.",
+	"quarantine full":  "A frame that cannot be read holds up the storing of those after it. Room is needed in quarantine.",
 }
 
 // A checker looks at the parts and remembers since when each is as it is.

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tianhai/i18n"
 )
 
 func TestReady(t *testing.T) {
@@ -85,4 +88,23 @@ func TestChecker(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Every part that may be unwell, and every state, has its words on the screen.
+func TestPartsHaveWords(t *testing.T) {
+	texts, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range texts.Languages() {
+		keys := texts.Keys(lang)
+		for part := range means {
+			name, state, _ := strings.Cut(part, " ")
+			for _, key := range []string{"manage.part." + name, "manage.part." + name + "." + state, "manage.part_state." + state} {
+				if !slices.Contains(keys, key) {
+					t.Errorf("%s has no %s", lang, key)
+				}
+			}
+		}
+	}
 }
