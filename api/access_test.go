@@ -12,6 +12,8 @@ import (
 	"tianhai/api"
 )
 
+const noPhoto = "0000000000000000000000000000000000000000000000000000000000000000"
+
 // access says of every route what everybody gets. Objects are the oyster farm's:
 // "stranger" is a farmer of another tenant, "bureau-tea" an officer of another city.
 var access = map[string]struct {
@@ -39,6 +41,8 @@ var access = map[string]struct {
 	"POST /sites/:id/operations": {"/sites/raft-1/operations", `{"id":"01JZ00000000000000000000P2","kind":"feed","at":"2026-07-01T03:00:00Z"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
 
 	"POST /operations":      {"/operations", `{"operations":[{"site":"raft-1","id":"01JZ00000000000000000000P3","kind":"feed","at":"2026-07-01T03:00:00Z"}]}`, [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"POST /photos":          {"/photos?site=raft-1", "<html>", [8]int{401, 404, 404, 404, 403, 400, 400, 400}},
+	"GET /photos/:id":       {"/photos/" + noPhoto, "", [8]int{401, 404, 404, 404, 404, 404, 404, 404}},
 	"GET /catalog":          {"/catalog", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
 	"PUT /catalog":          {"/catalog", `{"doc":"x"}`, [8]int{401, 403, 403, 403, 403, 403, 403, 400}},
 	"GET /catalog/document": {"/catalog/document", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},

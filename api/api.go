@@ -245,6 +245,7 @@ type Config struct {
 	Records    Records
 	Recorder   Recorder
 	Catalogs   Catalogs
+	Photos     Photos
 	Quarantine Quarantine
 	Journal    Journal
 	History    History

@@ -15,6 +15,7 @@ import (
 	"tianhai/api/auth"
 	"tianhai/farm"
 	"tianhai/ingest/history"
+	"tianhai/trace/photo"
 )
 
 // Keys of what middleware leaves with a request.
@@ -74,6 +75,9 @@ func (s *server) limit(c *gin.Context) {
 	most, longest := int64(MaxBody), RequestTimeout
 	if c.FullPath() == prefix+backfillsPath {
 		most, longest = history.MaxFile+MaxBody, uploadTimeout
+	}
+	if c.FullPath() == prefix+photosPath {
+		most, longest = photo.MaxBytes, photoTimeout
 	}
 	if c.Request.ContentLength > most {
 		c.Header("Connection", "close")

@@ -20,6 +20,7 @@ import (
 	"tianhai/trace"
 	"tianhai/trace/catalog"
 	"tianhai/trace/gate"
+	"tianhai/trace/photo"
 )
 
 var (
@@ -62,6 +63,8 @@ func kinds() []kind {
 		{errMethod, http.StatusMethodNotAllowed, "method_not_allowed"},
 		{errTooLarge, http.StatusRequestEntityTooLarge, "too_large"},
 		{device.ErrTooLarge, http.StatusRequestEntityTooLarge, "too_large"},
+		{photo.ErrTooLarge, http.StatusRequestEntityTooLarge, "too_large"},
+		{photo.ErrNoPicture, http.StatusBadRequest, "no_picture"},
 		{errMediaType, http.StatusUnsupportedMediaType, "unsupported_type"},
 		{errJSON, http.StatusBadRequest, "bad_json"},
 		{auth.ErrDenied, http.StatusUnauthorized, "bad_login"},

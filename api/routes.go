@@ -39,6 +39,8 @@ func (s *server) routes() []route {
 		{get, "/sites/:id/gates", s.showGates, false},
 
 		{post, "/operations", s.addOperations, false},
+		{post, photosPath, s.addPhoto, false},
+		{get, photosPath + "/:id", s.getPhoto, false},
 		{get, "/catalog", s.getCatalog, false},
 		{put, "/catalog", s.saveCatalog, false},
 		{get, "/catalog/document", s.getDocument, false},

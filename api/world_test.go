@@ -479,6 +479,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		Sessions: w, Farms: w, Operators: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
 		Aliases:     w,
 		Catalogs:    library(t),
+		Photos:      shelfOf(t),
 		Mappings:    &mapping.Desk{Store: w, Now: func() time.Time { return noon }},
 		KnowsFormat: func(format string) bool { return format == "json" },
 		Hub:         hub, Catalog: catalog, Now: func() time.Time { return noon },

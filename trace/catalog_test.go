@@ -1,11 +1,13 @@
 package trace_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +88,25 @@ func TestFarPosition(t *testing.T) {
 				t.Errorf("far is %v", got.Far)
 			}
 		})
+	}
+}
+
+func TestPhotosOfAnOperation(t *testing.T) {
+	m := newMemory()
+	s := newService(m, &evidence{})
+	op := operation("feed", noon.Add(-time.Hour))
+	op.Items = append(op.Items, trace.Item{Key: "photo", Value: uploaded}, trace.Item{Key: "photo", Value: uploaded})
+	if got := add(t, s, op); !slices.Equal(got.Photos, []string{uploaded}) {
+		t.Errorf("photos %v", got.Photos)
+	}
+	if records, _ := m.all(); !bytes.Contains(records[0].Body, []byte(uploaded)) {
+		t.Error("the hash is not in the sealed record")
+	}
+	op = operation("feed", noon.Add(-time.Hour))
+	op.Items = append(op.Items, trace.Item{Key: "photo", Value: strings.Repeat("0b", 32)})
+	var ie *catalog.ItemError
+	if _, _, err := s.AddOperation(t.Context(), op); !errors.As(err, &ie) || ie.Key != "photo" {
+		t.Errorf("a picture that nobody has: %v", err)
 	}
 }
 

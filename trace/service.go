@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"tianhai/farm"
+	"tianhai/trace/catalog"
 	"tianhai/trace/gate"
 )
 
@@ -29,8 +30,10 @@ type Service struct {
 	Journal  Journal
 	Evidence Evidence
 	Catalogs Catalogs
-	Water    Water                  // for waits in degree-days; nil refuses what hangs on them
-	Licences Licences               // nil means that none are known
+	Water    Water    // for waits in degree-days; nil refuses what hangs on them
+	Licences Licences // nil means that none are known
+	// HasPhoto reports whether a tenant has uploaded the picture with this hash.
+	HasPhoto func(ctx context.Context, tenant, hash string) (bool, error)
 	NewCode  func() (string, error) // a trace code that nobody can guess
 	Now      func() time.Time       // nil means time.Now
 	Random   io.Reader              // for salts and IDs; nil means crypto/rand
@@ -110,6 +113,9 @@ func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operat
 	if err := s.gateOperation(ctx, op); err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
 	}
+	if op.Photos, err = s.photos(ctx, op, c); err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
 	op.Catalog, op.Far = c.Version, op.Position != nil && outOfReach(site, *op.Position)
 	rec, err := s.operationRecord(op)
 	if err != nil {
@@ -120,6 +126,27 @@ func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operat
 	}
 	s.added()
 	return op, true, nil
+}
+
+// photos returns the pictures that an operation names. Each must have been uploaded
+// before: a record that names a picture which nobody has proves nothing.
+func (s *Service) photos(ctx context.Context, op Operation, c *catalog.Catalog) ([]string, error) {
+	var hashes []string
+	for _, item := range op.Items {
+		k, _ := c.Item(item.Key)
+		if !k.IsPicture() || item.Value == catalog.Dash || slices.Contains(hashes, item.Value) {
+			continue
+		}
+		has, err := s.HasPhoto(ctx, op.Tenant, item.Value)
+		if err != nil {
+			return nil, fmt.Errorf("picture %s: %w", item.Value, err)
+		}
+		if !has {
+			return nil, &catalog.ItemError{Key: item.Key, Name: k.Name, Reason: "is no picture that this farm has uploaded; send the picture first"}
+		}
+		hashes = append(hashes, item.Value)
+	}
+	return hashes, nil
 }
 
 // history returns what AddOperation must know: normally the operations of one

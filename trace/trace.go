@@ -53,7 +53,8 @@ type Operation struct {
 	Catalog  int       `json:"catalog"`            // the version it was checked against; 0 before there was one
 	Corrects string    `json:"corrects,omitempty"` // the operation this one replaces or takes back; both stay
 
-	Draw *input.Draw `json:"-"` // what it takes from stock, for Journal.AddOperation; nil where nothing, and when read
+	Draw   *input.Draw `json:"-"` // what it takes from stock, for Journal.AddOperation; nil where nothing, and when read
+	Photos []string    `json:"-"` // hashes of the pictures that Items name, for who stores it; not read back
 }
 
 // An Item is one detail of an operation.

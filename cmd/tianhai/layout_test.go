@@ -29,17 +29,18 @@ var layout = map[string]string{
 	"monitor/alert/notify": "farm i18n monitor/alert",
 	"trace":                "farm trace/catalog trace/gate trace/input",
 	"trace/catalog":        "farm",
+	"trace/photo":          "farm trace/catalog",
 	"trace/input":          "farm",
 	"trace/gate":           "farm trace/input",
 	"trace/ledger":         "",
 	"trace/label":          "",
-	"api":                  "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/gate trace/input trace/label api/auth",
+	"api":                  "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/gate trace/input trace/photo trace/label api/auth",
 	"api/auth":             "farm",
 	"dashboards/consumer":  "farm i18n trace trace/catalog trace/label trace/ledger",
 	"dashboards/web":       "i18n",
 	"firmware-sim":         "firmware-sim/fleet",
 	"firmware-sim/fleet":   "",
-	"cmd/internal/store":   "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace trace/input trace/catalog api/auth",
+	"cmd/internal/store":   "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace trace/input trace/catalog trace/photo api/auth",
 	"cmd/tianhai":          "*",
 }
 
@@ -71,6 +72,7 @@ var homes = map[string]string{
 	"golang.org/x/sync":                   "ingest ingest/broker ingest/mqtt ingest/journal cmd/tianhai firmware-sim/fleet monitor/alert trace",
 	"google.golang.org/protobuf":          "ingest/decode",
 	"github.com/xuri/excelize":            "ingest/history",
+	"golang.org/x/image":                  "trace/photo",
 	"cloud.google.com/":                   "",
 }
 

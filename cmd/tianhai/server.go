@@ -37,6 +37,7 @@ import (
 	"tianhai/trace/catalog"
 	"tianhai/trace/label"
 	"tianhai/trace/ledger"
+	"tianhai/trace/photo"
 )
 
 // shutdownLimit is how long a stop may take before the process ends itself with
@@ -69,6 +70,7 @@ type server struct {
 	engine   *alert.Engine
 	notices  *alert.Notices
 	catalogs *catalog.Library
+	photos   *photo.Shelf
 	tracer   *trace.Service
 	sealer   *trace.Sealer
 	audits   audits
@@ -276,9 +278,10 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	if s.catalogs, err = catalog.Open(ctx, s.store, s.log); err != nil {
 		return err
 	}
+	s.photos = &photo.Shelf{Dir: s.cfg.path("blobs"), Index: s.store}
 	s.sealer = trace.NewSealer(s.store, s.ledger, s.log)
 	s.tracer = &trace.Service{
-		Store: s.store, Journal: s.store, Evidence: s.series, Catalogs: s.catalogs, Added: s.sealer.Wake,
+		Store: s.store, Journal: s.store, Evidence: s.series, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.sealer.Wake,
 		Water: series{s.series}, Licences: s.store,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 	}
@@ -305,7 +308,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.roller.Run, s.runRetention, s.runAudits, old.Run, s.mender.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	works = append(works, s.edges.asker.Run, s.edges.roll.Run, s.edges.mended.Run)

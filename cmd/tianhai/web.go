@@ -49,7 +49,7 @@ func (s *server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	scan, err := consumer.New(consumer.Options{
-		Records: s.store, Key: s.logKey, Policy: s.ledger.Policy(), PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log,
+		Records: s.store, Key: s.logKey, Policy: s.ledger.Policy(), PublicURL: s.publicURL(), Catalog: s.texts, Photo: s.photos.Public, Logger: s.log,
 		VerifyScript: func() string { path, _ := faces.Asset("verify/main.ts"); return path },
 	})
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *server) handler() (http.Handler, error) {
 		Sessions: &auth.Sessions{Store: s.store}, Farms: records{s.store}, Operators: s.store, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
 		Lifecycle: s.manager, Claims: s.issuer(), Inventory: records{s.store}, Models: models{s.store, s.registry}, Importer: &device.Importer{Store: s.store},
 		KnowsFormat: s.knowsFormat, Commands: s.store, Queue: s.queue,
-		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Catalogs: s.catalogs, Quarantine: s.journal, Journal: figures{s.journal},
+		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Catalogs: s.catalogs, Photos: s.photos, Quarantine: s.journal, Journal: figures{s.journal},
 		History: s.desk, Jobs: records{s.store}, Retentions: retention{s.store, s.series}, Audits: s.store,
 		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake}, Aliases: upkeep{s.store, s.registry},
 		Hub: s.hub, Catalog: s.texts, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,

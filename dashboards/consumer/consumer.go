@@ -21,12 +21,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"tianhai/farm"
 	"tianhai/i18n"
 	"tianhai/trace"
+	"tianhai/trace/catalog"
 	"tianhai/trace/label"
 	"tianhai/trace/ledger"
 )
@@ -57,6 +59,9 @@ type Options struct {
 	// "https://trace.example.cn"; QR codes point at PublicURL + "/t/" + code.
 	PublicURL string
 	Catalog   *i18n.Catalog
+	// Photo returns a picture for strangers, a JPEG, by its hash; farm.ErrNotFound.
+	// The page asks only for those that a sealed record names.
+	Photo func(hash string) ([]byte, error)
 	// VerifyScript returns the path of the built check script on this server, or
 	// "" where the web faces are not built; the page then goes without button.
 	VerifyScript func() string
@@ -100,6 +105,7 @@ func New(opts Options) (http.Handler, error) {
 	mux.HandleFunc("GET /t/{$}", s.form)
 	mux.HandleFunc("GET /t/{code}", s.page)
 	mux.HandleFunc("GET /t/{code}/{part}", s.part)
+	mux.HandleFunc("GET /t/{code}/photo/{hash}", s.photo)
 	return mux, nil
 }
 
@@ -256,6 +262,49 @@ func (s *server) part(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	s.write(w, r, a)
+}
+
+// photo answers a picture that the record names, and no other.
+func (s *server) photo(w http.ResponseWriter, r *http.Request) {
+	rec, ok := s.find(w, r)
+	if !ok {
+		return
+	}
+	hash := r.PathValue("hash")
+	v := s.prove(r.Context(), rec)
+	if v.state == broken || s.Photo == nil || !slices.Contains(photosOf(v.public), hash) {
+		http.NotFound(w, r)
+		return
+	}
+	raw, err := s.Photo(hash)
+	if errors.Is(err, farm.ErrNotFound) {
+		http.NotFound(w, r)
+		return
+	}
+	if err != nil {
+		s.Logger.ErrorContext(r.Context(), "cannot show a picture", "code", rec.Code, "hash", hash, "error", err)
+		http.Error(w, "cannot be shown", http.StatusInternalServerError)
+		return
+	}
+	s.write(w, r, answer{status: http.StatusOK, cache: "public, max-age=86400", contentType: "image/jpeg", body: raw})
+}
+
+// photosOf returns the hashes of the pictures that a record names.
+func photosOf(r trace.PublicRecord) []string {
+	var hashes []string
+	names := words(r)
+	for _, o := range r.Operations {
+		for _, i := range o.Items {
+			if isPhoto(names, i) {
+				hashes = append(hashes, i.Value)
+			}
+		}
+	}
+	return hashes
+}
+
+func isPhoto(names trace.Words, i trace.Item) bool {
+	return names.Items[i.Key].Type == catalog.Photo && catalog.IsHash(i.Value)
 }
 
 // An answer is one response.

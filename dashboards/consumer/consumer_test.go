@@ -19,8 +19,10 @@ import (
 	"time"
 
 	"tianhai/dashboards/consumer"
+	"tianhai/farm"
 	"tianhai/i18n"
 	"tianhai/trace"
+	"tianhai/trace/catalog"
 	"tianhai/trace/label"
 	"tianhai/trace/ledger"
 )
@@ -157,6 +159,46 @@ func TestCorrection(t *testing.T) {
 	without := regexp.MustCompile(`<del>[\s\S]*?</del>`).ReplaceAllString(page, "")
 	saysNot(t, without, "12505")
 	says(t, without, "1250.5 千克")
+}
+
+// Names are read from the sealed bytes, what was taken back stays readable with the
+// reason, and a picture is shown where a record names it and nowhere else.
+func TestWordsAndPhotos(t *testing.T) {
+	s := newShop(t, "")
+	p := oysters(newCode(t))
+	hash, other := strings.Repeat("0a", 32), strings.Repeat("0b", 32)
+	p.Operations = []trace.PublicOperation{
+		{ID: "a", Kind: "bless", At: p.Began, Recorded: p.Began, CorrectedBy: "b", Items: []trace.Item{{Key: "mood", Value: "good"}}},
+		{ID: "b", Kind: "void", At: p.Harvest, Recorded: p.Harvest, Corrects: "a", Items: []trace.Item{{Key: "reason", Value: "记错了"}}},
+		{ID: "c", Kind: "bless", At: p.Harvest, Recorded: p.Harvest, Items: []trace.Item{{Key: "dose", Value: "2", Unit: "mL/[mu_chn]"}, {Key: "sight", Value: hash}, {Key: "note", Value: other}}},
+	}
+	p.Words = &trace.Words{
+		Operations: map[string]trace.OperationWord{"bless": {Name: farm.Text{Zh: "祈福", En: "Blessing"}, Medicine: true}, "void": {Name: farm.Text{Zh: "作废", En: "Voided"}}},
+		Items: map[string]trace.ItemWord{
+			"mood": {Name: farm.Text{Zh: "心情", En: "Mood"}, Type: catalog.Choice}, "sight": {Name: farm.Text{Zh: "照片", En: "Photo"}, Type: catalog.Photo},
+			"note": {Name: farm.Text{Zh: "备注", En: "Note"}, Type: catalog.Text}, "reason": {Name: farm.Text{Zh: "原因", En: "Reason"}, Type: catalog.Text},
+		},
+		Choices: map[string]farm.Text{"mood.good": {Zh: "很好", En: "very good"}},
+	}
+	rec := s.seal(t, record(t, p))
+	w := s.get(t, "/t/"+rec.Code)
+	sound(t, w)
+	page := w.Body.String()
+	says(t, page, "祈福", "心情", "很好", "记错了", "2 毫升/亩", `class="medicine"`, `src="/t/`+rec.Code+`/photo/`+hash+`"`)
+	if !regexp.MustCompile(`<b>作废</b>[\s\S]*?<del>[\s\S]*?心情[\s\S]*?</del>`).MatchString(page) {
+		t.Error("what was taken back is not struck through below its reason")
+	}
+	says(t, s.get(t, "/t/"+rec.Code+"?lang=en").Body.String(), "Blessing", "very good", "2 mL/mu")
+
+	got := s.get(t, "/t/"+rec.Code+"/photo/"+hash)
+	if got.Code != http.StatusOK || got.Header().Get("Content-Type") != "image/jpeg" || got.Body.String() != "picture "+hash {
+		t.Errorf("the picture: %d %s", got.Code, got.Body)
+	}
+	for _, path := range []string{other, strings.Repeat("0c", 32), "..%2f..%2fkey", "x"} {
+		if w := s.get(t, "/t/"+rec.Code+"/photo/"+path); w.Code != http.StatusNotFound {
+			t.Errorf("a picture that the record does not name, %s: %d", path, w.Code)
+		}
+	}
 }
 
 // Of many operations the old ones are folded away, but never a use of medicine.

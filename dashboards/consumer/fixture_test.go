@@ -144,6 +144,7 @@ func newShop(t testing.TB, script string) *shop {
 	s := &shop{shelf: &shelf{records: map[string]trace.Record{}}, log: log}
 	s.handler, err = consumer.New(consumer.Options{
 		Records: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
+		Photo:        func(hash string) ([]byte, error) { return []byte("picture " + hash), nil },
 		VerifyScript: func() string { return script }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

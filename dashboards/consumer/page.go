@@ -31,6 +31,7 @@ type base struct {
 	Langs   []langLink
 	catalog *i18n.Catalog
 	names   trace.Words // sealed with the record
+	code    string
 }
 
 type langLink struct {
@@ -127,11 +128,14 @@ type operation struct {
 	Kind, Class string
 	At          moment
 	Items       []item
+	Photos      []photo
 	Late        string
 	Corrected   []operation // what this one replaces, oldest mistake last
 }
 
 type item struct{ Name, Value string }
+
+type photo struct{ Href, Alt string }
 
 // newPage lays out a record.
 func newPage(s *server, lang string, rec trace.Record, v view) page {
@@ -141,7 +145,7 @@ func newPage(s *server, lang string, rec trace.Record, v view) page {
 		return p
 	}
 	r := v.public
-	b.names = words(r)
+	b.names, b.code = words(r), rec.Code
 	p.base, p.Kind = b, r.Product.Kind
 	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.personal(r, "producer.name", r.Producer.Name)
 	p.Origin, p.Index, p.Size = v.proof.Origin, v.proof.Index, v.proof.Size
@@ -281,7 +285,11 @@ func (b base) operation(o trace.PublicOperation) operation {
 		out.Class = "harvest"
 	}
 	for _, i := range o.Items {
-		out.Items = append(out.Items, b.item(i))
+		if isPhoto(b.names, i) {
+			out.Photos = append(out.Photos, photo{"/t/" + b.code + "/photo/" + i.Value, b.T("consumer.photo")})
+		} else {
+			out.Items = append(out.Items, b.item(i))
+		}
 	}
 	if o.Recorded.Sub(o.At) > lateAfter {
 		out.Late = b.T("consumer.late", "time", at(o.Recorded).Text)

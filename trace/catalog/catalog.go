@@ -274,6 +274,9 @@ func orInf(limit *float64, sign int) float64 {
 	return *limit
 }
 
+// IsPicture reports whether values are hashes of stored pictures.
+func (k Kind) IsPicture() bool { return k.Type == Photo || k.Type == Document }
+
 // Option returns one answer to a choice.
 func (k Kind) Option(key string) (Option, bool) {
 	return find(k.Choices, func(o Option) bool { return o.Key == key })

@@ -66,6 +66,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"job limits":         testJobLimits,
 		"mends":              testMends,
 		"catalogs":           testCatalogs,
+		"photos":             testPhotos,
 		"inputs":             testInputs,
 		"draws":              testDraws,
 		"draw race":          testDrawRace,

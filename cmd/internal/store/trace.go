@@ -113,7 +113,8 @@ func (s *Store) Products(ctx context.Context) ([]trace.Product, error) {
 // whenever it was recorded, is nothing new and its second record is dropped;
 // another one under its ID, or a second correction of one operation, is
 // farm.ErrConflict. A site that is unknown or of another tenant, and a
-// correction of what is unknown, is farm.ErrNotFound. What the operation draws
+// correction of what is unknown, is farm.ErrNotFound; so is a picture that
+// the tenant has not uploaded. What the operation draws
 // leaves the stock and what it corrects had drawn comes back, or nothing is
 // written: *input.ShortError.
 func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.Record) error {
@@ -132,6 +133,9 @@ func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.
 			return err
 		}
 		if err := moveStock(ctx, tx, op); err != nil {
+			return err
+		}
+		if err := addPhotos(ctx, tx, op.ID, op.Tenant, op.Photos); err != nil {
 			return err
 		}
 		return addRecord(ctx, tx, rec)

@@ -1,0 +1,126 @@
+package main_test
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestRecords is a day's writing on a phone: a record with a picture, one that was
+// saved out of reach, a correction, and one taken back.
+func TestRecords(t *testing.T) {
+	data, file := t.TempDir(), filepath.Join(t.TempDir(), "farm.yaml")
+	if err := os.WriteFile(file, []byte(managedFarm), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runTianhai(t, "import", file, "--data", data, "--credentials", filepath.Join(t.TempDir(), "creds.csv"))
+	if err != nil {
+		t.Fatalf("import: %v\n%s", err, out)
+	}
+	passwords := map[string]string{}
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) == 3 {
+			passwords[f[0]] = f[1]
+		}
+	}
+	s := startServer(t, "serve", data)
+	c := newChrome(t, 390, 844)
+	c.open(s.HTTP + "/field/?lang=zh-CN#/record/raft-1")
+	c.login("li", passwords["li"])
+
+	c.choose("#record-kind", "stock")
+	c.click("form.record button[type=submit]")
+	c.says("必填，请填写。")
+	c.says("确实没有就勾选")
+	c.axe("the form with what is missing")
+	c.record("variety", "香港牡蛎")
+	c.record("seed_source", "自然采苗")
+	c.record("quantity", "６００")
+	c.choose("#item-quantity ~ select", "{string}")
+	c.record("spec", "壳高 6 cm")
+	c.click(".item:has(#item-seed_licence) .none input")
+	c.click("form.record summary")
+	c.upload("#item-photo", "raft.jpg", snapshot(t))
+	c.waitJS("the picture as the server has it", `[...document.querySelectorAll('.pictures img')].some(e => e.naturalWidth > 0)`)
+	c.shoot("record-form")
+	c.click("form.record button[type=submit]")
+	c.says("“放养”已保存")
+	c.waitJS("the record in the list", `[...document.querySelectorAll('.recorded li')].some(e => e.innerText.includes('600 string') && e.innerText.includes('自然采苗'))`)
+
+	// The server hangs: what is sent may arrive, and no answer comes.
+	signal := func(what syscall.Signal) {
+		if err := s.cmd.Process.Signal(what); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	c.choose("#record-kind", "inspect")
+	c.record("result", "存活正常")
+	c.click("form.record button[type=submit]")
+	c.says("还有 1 条没有送到")
+	c.shoot("record-offline")
+	c.axe("the form out of reach")
+	signal(syscall.SIGCONT)
+	c.waitJS("the outbox empty", `!document.querySelector('.outbox')`)
+	c.waitJS("the record in the list", `[...document.querySelectorAll('.recorded li')].some(e => e.innerText.includes('存活正常'))`)
+
+	c.waitJS("correcting", `(b => { b?.click(); return b })([...document.querySelectorAll('.recorded li')].find(e => e.innerText.includes('存活正常'))?.querySelector('button'))`)
+	c.waitJS("what was said", `document.querySelector('#item-result')?.value === '存活正常'`)
+	c.retype("#item-result", "死亡三成")
+	c.click("form.record button[type=submit]")
+	c.waitJS("the mistake struck through", `[...document.querySelectorAll('.recorded del')].some(e => e.innerText.includes('存活正常'))`)
+	c.waitJS("taking back", `(b => { b?.click(); return b })([...document.querySelectorAll('.recorded li')].find(e => e.innerText.includes('死亡三成'))?.querySelectorAll('button')[1])`)
+	c.retype(".void input", "记到别的排上了")
+	c.click(".void button[type=submit]")
+	c.says("已作废：记到别的排上了")
+	c.shoot("record-list")
+
+	b := newBrowser(t, s.HTTP)
+	b.login("li", passwords["li"])
+	var got struct {
+		Operations []struct {
+			Kind, Corrects string
+			Catalog        int
+			Items          []struct{ Key, Value, Unit string }
+		}
+	}
+	b.getJSON("/api/v1/sites/raft-1/operations", &got)
+	if len(got.Operations) != 4 {
+		t.Fatalf("%d operations, want 4: %+v", len(got.Operations), got.Operations)
+	}
+	for _, o := range got.Operations {
+		if o.Catalog != 1 {
+			t.Errorf("%s was checked against version %d", o.Kind, o.Catalog)
+		}
+	}
+	if said := fmt.Sprint(got.Operations[0].Items); !strings.Contains(said, "{quantity 600 {string}}") || !strings.Contains(said, "{seed_licence — }") || !strings.Contains(said, "{photo ") {
+		t.Errorf("the stocking says %s", said)
+	}
+}
+
+// record types the answer to an item.
+func (c *chrome) record(key, value string) {
+	c.t.Helper()
+	c.retype("#item-"+key, value)
+}
+
+func (c *chrome) shoot(name string) {
+	if *screenshotDir != "" {
+		c.picture(name, 390, 1700)
+	}
+}
+
+func snapshot(t *testing.T) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 40, 30)), nil); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

@@ -1,0 +1,279 @@
+// Package photo keeps pictures under the SHA-256 of their bytes. The bytes are kept
+// exactly as they came, because records are sealed with their hash; strangers are
+// given a copy that is drawn anew, without what the camera wrote into it.
+//
+// Whoever may see a picture is the caller's business.
+package photo
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	_ "image/png" // registers the format
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/image/draw"
+	_ "golang.org/x/image/webp" // registers the format
+
+	"tianhai/farm"
+	"tianhai/trace/catalog"
+)
+
+// Limits of a picture.
+const (
+	MaxBytes  = 10 << 20
+	MaxPixels = 50_000_000
+	maxSide   = 1600 // of the copy for strangers
+)
+
+// ErrTooLarge reports more than MaxBytes or MaxPixels.
+var ErrTooLarge = errors.New("picture is too large")
+
+// ErrNoPicture reports bytes that are no JPEG, PNG or WebP picture, or not all of one.
+var ErrNoPicture = errors.New("not a JPEG, PNG or WebP picture")
+
+// An Upload is who put a picture there, and for which site.
+type Upload struct {
+	Hash    string // SHA-256 of the bytes, in hex
+	Tenant  string
+	Site    string
+	Account string
+}
+
+// Index knows whose pictures there are.
+type Index interface {
+	// AddPhoto remembers an upload; the same picture of the same tenant again makes it
+	// young again. farm.ErrNotFound when the tenant has no such site.
+	AddPhoto(ctx context.Context, u Upload) error
+	// PhotoUploads returns who uploaded a picture; empty for one that is unknown.
+	PhotoUploads(ctx context.Context, hash string) ([]Upload, error)
+	// DropPhotos forgets uploads before a time that no operation names.
+	DropPhotos(ctx context.Context, before time.Time) error
+}
+
+// A Shelf keeps pictures in a directory that is its alone. It may be used
+// concurrently.
+type Shelf struct {
+	Dir   string
+	Index Index
+
+	// Held while files and index are brought together, and while a picture is
+	// decoded: one at a time, so that memory is bounded.
+	mu sync.Mutex
+}
+
+// Put stores a picture and returns its hash. The file is on disk before the index
+// knows of it, so that what is known can be read. Errors: ErrTooLarge,
+// ErrNoPicture, and those of Index.
+func (s *Shelf) Put(ctx context.Context, raw []byte, u Upload) (hash string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := check(raw); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	u.Hash = hex.EncodeToString(sum[:])
+	if err := write(s.file(u.Hash), raw); err != nil {
+		return "", fmt.Errorf("keep picture: %w", err)
+	}
+	if err := s.Index.AddPhoto(ctx, u); err != nil {
+		return "", fmt.Errorf("keep picture %s: %w", u.Hash, err)
+	}
+	return u.Hash, nil
+}
+
+// Uploads returns who uploaded a picture; farm.ErrNotFound for one that is unknown.
+func (s *Shelf) Uploads(ctx context.Context, hash string) ([]Upload, error) {
+	if !catalog.IsHash(hash) {
+		return nil, farm.ErrNotFound
+	}
+	all, err := s.Index.PhotoUploads(ctx, hash)
+	if err == nil && len(all) == 0 {
+		err = farm.ErrNotFound
+	}
+	return all, err
+}
+
+// Get returns a picture's bytes and media type as they are; farm.ErrNotFound. Bytes
+// that are not those of the hash are an error, and nobody is shown them.
+func (s *Shelf) Get(hash string) (raw []byte, mediaType string, err error) {
+	if !catalog.IsHash(hash) {
+		return nil, "", farm.ErrNotFound
+	}
+	raw, err = os.ReadFile(s.file(hash))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", farm.ErrNotFound
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("read picture: %w", err)
+	}
+	if sum := sha256.Sum256(raw); hex.EncodeToString(sum[:]) != hash {
+		return nil, "", fmt.Errorf("read picture %s: the file holds other bytes", hash)
+	}
+	return raw, http.DetectContentType(raw), nil
+}
+
+// Public returns a JPEG of a picture that tells nothing but what is to be seen: no
+// place, time or camera; upright, and at most 1600 pixels wide and high. It is made
+// once and kept. farm.ErrNotFound.
+func (s *Shelf) Public(hash string) ([]byte, error) {
+	if !catalog.IsHash(hash) {
+		return nil, farm.ErrNotFound
+	}
+	kept := s.file(hash) + ".public.jpg"
+	if raw, err := os.ReadFile(kept); err == nil {
+		return raw, nil
+	}
+	raw, _, err := s.Get(hash)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	drawn, err := redraw(raw)
+	if err != nil {
+		return nil, fmt.Errorf("draw picture %s: %w", hash, err)
+	}
+	if err := write(kept, drawn); err != nil {
+		return nil, fmt.Errorf("keep copy: %w", err)
+	}
+	return drawn, nil
+}
+
+// Clean forgets pictures from before a time that no operation names, and deletes
+// files that nobody knows of: of those, and of uploads that a crash cut short.
+func (s *Shelf) Clean(ctx context.Context, before time.Time) (removed int, err error) {
+	if err := s.Index.DropPhotos(ctx, before); err != nil {
+		return 0, fmt.Errorf("clean pictures: %w", err)
+	}
+	files, err := filepath.Glob(filepath.Join(s.Dir, "[0-9a-f][0-9a-f]", "*"))
+	if err != nil {
+		return 0, fmt.Errorf("clean pictures: %w", err)
+	}
+	for _, name := range files {
+		gone, err := s.cleanFile(ctx, name, before)
+		if err != nil {
+			return removed, fmt.Errorf("clean pictures: %w", err)
+		}
+		if gone {
+			removed++
+		}
+	}
+	return removed, nil
+}
+
+// cleanFile deletes a file from before a time unless somebody has uploaded it.
+func (s *Shelf) cleanFile(ctx context.Context, name string, before time.Time) (gone bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info, err := os.Stat(name)
+	if err != nil || !info.ModTime().Before(before) {
+		return false, err
+	}
+	hash, _, _ := strings.Cut(filepath.Base(name), ".") // of the copy, too; none of what a crash left
+	uploads, err := s.Index.PhotoUploads(ctx, hash)
+	if err != nil || len(uploads) > 0 {
+		return false, err
+	}
+	return true, os.Remove(name)
+}
+
+// file is where a picture lies; hash is one.
+func (s *Shelf) file(hash string) string { return filepath.Join(s.Dir, hash[:2], hash) }
+
+// check decodes the whole picture: half of one is none, and what is called a picture
+// and is none is never kept.
+func check(raw []byte) error {
+	if len(raw) > MaxBytes {
+		return ErrTooLarge
+	}
+	switch http.DetectContentType(raw) {
+	case "image/jpeg", "image/png", "image/webp":
+	default:
+		return ErrNoPicture
+	}
+	size, _, err := image.DecodeConfig(bytes.NewReader(raw))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoPicture, err)
+	}
+	if size.Width*size.Height > MaxPixels {
+		return ErrTooLarge
+	}
+	if _, _, err := image.Decode(bytes.NewReader(raw)); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoPicture, err)
+	}
+	return nil
+}
+
+func redraw(raw []byte) ([]byte, error) {
+	picture, _, err := image.Decode(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	size := picture.Bounds()
+	w, h := size.Dx(), size.Dy()
+	if longest := max(w, h); longest > maxSide {
+		w, h = max(1, w*maxSide/longest), max(1, h*maxSide/longest)
+	}
+	small := image.NewRGBA(image.Rect(0, 0, w, h))
+	draw.Draw(small, small.Bounds(), image.White, image.Point{}, draw.Src) // behind what is transparent
+	draw.ApproxBiLinear.Scale(small, small.Bounds(), picture, size, draw.Over, nil)
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, upright(small, orientation(raw)), &jpeg.Options{Quality: 82}); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// write puts a file there as a whole or not at all, and on disk.
+func write(name string, raw []byte) (err error) {
+	if _, err := os.Stat(name); err == nil {
+		return nil // the name says what is in it
+	}
+	dir := filepath.Dir(name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(raw)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), name); err != nil {
+		return err
+	}
+	return syncDir(dir, filepath.Dir(dir))
+}
+
+func syncDir(names ...string) error {
+	for _, name := range names {
+		d, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
