@@ -42,9 +42,16 @@ func gated(m *memory) *trace.Service {
 
 func medicate(at time.Time, wait, unit string) trace.Operation {
 	return trace.Operation{ID: ulid.Make().String(), Tenant: "maowei", Site: "raft-1", Kind: "medicate", At: at, Person: "wei", Items: []trace.Item{
-		{Key: "product", Value: "示例药"}, {Key: "dose", Value: "1", Unit: "mg/L"}, {Key: "method", Value: "泼洒"}, {Key: "disease", Value: "弧菌病"},
-		{Key: "stop", Value: at.Add(8 * time.Hour).Format(time.DateOnly)}, {Key: "withdrawal", Value: wait, Unit: unit},
-		{Key: "maker", Value: "—"}, {Key: "registration", Value: "—"}, {Key: "lot", Value: "—"}, {Key: "symptom", Value: "—"},
+		{Key: "product", Value: "示例药"},
+		{Key: "dose", Value: "1", Unit: "mg/L"},
+		{Key: "method", Value: "泼洒"},
+		{Key: "disease", Value: "弧菌病"},
+		{Key: "stop", Value: at.Add(8 * time.Hour).Format(time.DateOnly)},
+		{Key: "withdrawal", Value: wait, Unit: unit},
+		{Key: "maker", Value: "—"},
+		{Key: "registration", Value: "—"},
+		{Key: "lot", Value: "—"},
+		{Key: "symptom", Value: "—"},
 	}}
 }
 

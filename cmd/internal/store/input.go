@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -182,7 +183,7 @@ func moveStock(ctx context.Context, tx bun.Tx, op trace.Operation) error {
 	res, err := tx.NewUpdate().Model((*lotRow)(nil)).Set("remains = remains - ?", d.Amount.N).
 		Where("l.id = ? AND l.tenant = ? AND l.dim = ? AND l.remains >= ?", d.Lot, op.Tenant, d.Amount.Dim, d.Amount.N).Exec(ctx)
 	short := &input.ShortError{Lot: d.Lot}
-	if err := changed(res, err, short); err == error(short) {
+	if err := changed(res, err, short); errors.Is(err, short) {
 		var row lotRow
 		if err := tx.NewSelect().Model(&row).Where("l.id = ? AND l.tenant = ?", d.Lot, op.Tenant).Scan(ctx); err != nil {
 			return err
