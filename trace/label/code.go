@@ -1,5 +1,6 @@
 // Package label makes what is printed on a packet: trace codes that cannot be
-// guessed and catch a typing error, and the QR code that carries their address.
+// guessed and catch a typing error, the QR code that carries their address, and
+// GS1 Digital Links for whoever holds a GTIN.
 //
 // A code is 13 characters of Crockford's base 32: 60 random bits and a check
 // character. It is written in upper case, because people read capitals aloud and
