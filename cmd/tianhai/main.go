@@ -30,6 +30,7 @@ type commands struct {
 	Decode    decodeCommand    `cmd:"" help:"Read a device's payload and print what it says, or where it is at fault."`
 	Mapping   mappingCommand   `cmd:"" help:"How the JSON of other people's devices is read: list, show, try, save, delete."`
 	Catalog   catalogCommand   `cmd:"" help:"Products, stages, operations and what is said of each: check, show, save."`
+	Label     labelCommand     `cmd:"" help:"GS1 Digital Links: parse, make."`
 	QC        qcCommand        `cmd:"" name:"qc" help:"Flag the values of a CSV file by QARTOD's tests."`
 	Health    healthCommand    `cmd:"" help:"Ask a running server whether it is ready; exit 0 if so."`
 }
