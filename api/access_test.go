@@ -47,6 +47,12 @@ var access = map[string]struct {
 	"PUT /catalog":          {"/catalog", `{"doc":"x"}`, [8]int{401, 403, 403, 403, 403, 403, 403, 400}},
 	"GET /catalog/document": {"/catalog/document", "", [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
 
+	"GET /tenants/:id/lots":  {"/tenants/oyster/lots", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
+	"POST /tenants/:id/lots": {"/tenants/oyster/lots", `{"id":"01JZ00000000000000000000M1","product":"drug-1","batch":"1","supplier":"x","quantity":1,"unit":"L","expires":"2028-01-01T00:00:00Z"}`, [8]int{401, 404, 404, 404, 403, 201, 201, 201}},
+	"GET /inputs":            {"/inputs", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+	"PUT /inputs/:id":        {"/inputs/feed-1", `{"kind":"feed","name":{"zh":"料"},"maker":"x"}`, [8]int{401, 403, 403, 403, 403, 403, 403, 200}},
+	"GET /bans":              {"/bans", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},
+
 	"GET /sites/:id/gates": {"/sites/raft-1/gates?act=catch", "", [8]int{401, 404, 404, 404, 200, 200, 200, 200}},
 
 	"GET /models":             {"/models", "", [8]int{401, 200, 200, 200, 200, 200, 200, 200}},

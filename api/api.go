@@ -231,6 +231,7 @@ type Config struct {
 	Sessions   Sessions
 	Farms      Farms
 	Operators  Operators
+	Inputs     Inputs
 	Devices    Devices
 	Upkeep     Upkeep
 	Lifecycle  Lifecycle

@@ -20,6 +20,7 @@ import (
 	"tianhai/trace"
 	"tianhai/trace/catalog"
 	"tianhai/trace/gate"
+	"tianhai/trace/input"
 	"tianhai/trace/photo"
 )
 
@@ -109,6 +110,12 @@ func newProblem(err error) problem {
 	}
 	if refused, ok := errors.AsType[*gate.Refused](err); ok {
 		return problem{Status: http.StatusConflict, Code: "gate_" + string(refused.Refusals[0].Gate), Refusals: refused.Refusals}
+	}
+	if bad, ok := errors.AsType[*input.FieldError](err); ok {
+		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: bad.Field, Detail: bad.Reason}
+	}
+	if _, ok := errors.AsType[*input.ShortError](err); ok {
+		return problem{Status: http.StatusConflict, Code: "stock_short"}
 	}
 	if keep, ok := errors.AsType[*ingest.RetentionError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: keep.Field, Detail: keep.Reason}

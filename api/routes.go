@@ -29,6 +29,12 @@ func (s *server) routes() []route {
 		{get, "/tenants/:id", s.getTenant, false},
 		{get, "/tenants/:id/licences", s.listLicences, false},
 		{post, "/tenants/:id/licences", s.addLicence, false},
+		{get, "/tenants/:id/lots", s.listLots, false},
+		{post, "/tenants/:id/lots", s.addLot, false},
+
+		{get, "/inputs", s.listInputs, false},
+		{put, "/inputs/:id", s.putInput, false},
+		{get, "/bans", s.listBans, false},
 
 		{get, "/sites", s.listSites, false},
 		{get, "/sites/:id", s.getSite, false},

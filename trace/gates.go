@@ -47,7 +47,7 @@ func (s *Service) Permit(ctx context.Context, tenant string, act gate.Act) ([]ga
 		return nil, fmt.Errorf("operations of site %s: %w", act.Site, err)
 	}
 	var h gate.History
-	if h.Uses, err = s.uses(ctx, InForce(ops)); err != nil {
+	if h.Uses, err = s.uses(ctx, site, InForce(ops)); err != nil {
 		return nil, err
 	}
 	if s.Licences != nil {
@@ -110,13 +110,21 @@ func growsAt(site farm.Site, c *catalog.Catalog) input.Target {
 	return t
 }
 
-// uses returns what operations say of inputs used.
-func (s *Service) uses(ctx context.Context, ops []Operation) ([]gate.Use, error) {
+// uses returns what operations say of inputs used: by the labels of what is in
+// stock, else as they are written.
+func (s *Service) uses(ctx context.Context, site farm.Site, ops []Operation) ([]gate.Use, error) {
 	var all []gate.Use
 	for _, op := range ops {
+		u, err := s.stocked(ctx, site, op)
+		if said := (*FieldError)(nil); err != nil && !errors.As(err, &said) {
+			return nil, fmt.Errorf("operation %s: %w", op.ID, err)
+		}
+		if u != nil && err == nil {
+			all = append(all, *u)
+			continue
+		}
 		c := s.Catalogs.Current() // of operations from before there was a catalog
 		if op.Catalog != 0 {
-			var err error
 			if c, err = s.Catalogs.At(ctx, op.Catalog); err != nil {
 				return nil, fmt.Errorf("operation %s: %w", op.ID, err)
 			}

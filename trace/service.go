@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -14,6 +15,7 @@ import (
 	"tianhai/farm"
 	"tianhai/trace/catalog"
 	"tianhai/trace/gate"
+	"tianhai/trace/input"
 )
 
 // clockAhead is how far a client's clock may be ahead of ours.
@@ -34,10 +36,14 @@ type Service struct {
 	Licences Licences // nil means that none are known
 	// HasPhoto reports whether a tenant has uploaded the picture with this hash.
 	HasPhoto func(ctx context.Context, tenant, hash string) (bool, error)
+	Inputs   Inputs                 // nil means that nothing is in stock, and lots are but words
+	Bans     input.List             // banned substances
 	NewCode  func() (string, error) // a trace code that nobody can guess
 	Now      func() time.Time       // nil means time.Now
 	Random   io.Reader              // for salts and IDs; nil means crypto/rand
 	Added    func()                 // told of every new record, to wake the Sealer; may be nil
+
+	drawing sync.Mutex // held while one use of an input is counted, drawn and stored
 }
 
 // OpenBatch stores a new batch of a site's product and returns it with ID and
@@ -81,7 +87,9 @@ func (s *Service) OpenBatch(ctx context.Context, b Batch) (Batch, error) {
 // now. Another under its ID, or a second correction of one operation, is
 // farm.ErrConflict. Other errors: *FieldError, *catalog.ItemError,
 // farm.ErrNotFound for the site; *gate.Refused and ErrNoEvidence as for OpenBatch
-// when the operation is a harvest, a catch or the like. Tenant, Site, Kind, At, Person, Position, Items
+// when the operation is a harvest, a catch or the like. One that names a lot draws
+// from stock: *gate.Refused where label or law forbid it, *input.ShortError where
+// there is not so much. Tenant, Site, Kind, At, Person, Position, Items
 // and Corrects are the caller's.
 func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operation, added bool, err error) {
 	now := s.now()
@@ -114,6 +122,13 @@ func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operat
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
 	}
 	if op.Photos, err = s.photos(ctx, op, c); err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	if said(op, itemLot) != "" {
+		s.drawing.Lock()
+		defer s.drawing.Unlock()
+	}
+	if op.Draw, err = s.draw(ctx, site, op); err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
 	}
 	op.Catalog, op.Far = c.Version, op.Position != nil && outOfReach(site, *op.Position)

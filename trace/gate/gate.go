@@ -74,6 +74,7 @@ type Use struct {
 	Lot      input.Lot
 	Quantity input.Amount
 	Extent   input.Amount // what it was used on, in the label's basis; zero where not said
+	Rate     input.Amount // where the dose is only stated: on each Extent; zero: Quantity on Extent
 	Void     bool         // taken back or replaced by a correction
 }
 
@@ -248,7 +249,11 @@ func checkUse(act Act, h History) []Refusal {
 		refuse(Milked, nil)
 	}
 	if !label.Dose.IsZero() {
-		switch dose, ok := label.Dose.Of(u.Quantity, u.Extent); {
+		on := u.Quantity
+		if u.Rate.N > 0 {
+			on = u.Rate
+		}
+		switch dose, ok := label.Dose.Of(on, u.Extent); {
 		case !ok:
 			refuse(DoseUnknown, nil)
 		case label.Dose.Exceeds(dose):
