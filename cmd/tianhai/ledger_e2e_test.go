@@ -221,4 +221,17 @@ func TestLedgerOfTheProgram(t *testing.T) {
 		t.Errorf("a manager reads the audits: %d", status)
 	}
 	stop(s)
+
+	checkpoint := filepath.Join(data, "ledger", "2", "tiles", "checkpoint")
+	raw, err := os.ReadFile(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)-10] ^= 1
+	if err := os.WriteFile(checkpoint, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := tool(true, "audit", "--data", data); !strings.Contains(out, "FAULT log") {
+		t.Errorf("the audit of a false checkpoint says %s", out)
+	}
 }

@@ -373,3 +373,28 @@ func TestOtherDirectory(t *testing.T) {
 		}
 	}
 }
+
+// The tree on disk goes back while the log runs, as when somebody copies a backup
+// over it: no checkpoint of it is signed.
+func TestTreeGoesBackWhileOpen(t *testing.T) {
+	dir := t.TempDir()
+	l := openWith(t, dir, nil, 0)
+	receipt(t, l, appendLeaf(t, l, "one"))
+	name := filepath.Join(dir, "tiles", ".state", "treeState")
+	one, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipt(t, l, appendLeaf(t, l, "two"))
+	before := get(t, l, "/checkpoint").Body.String()
+	if err := os.WriteFile(name, one, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the log to be held", func() bool { return errors.Is(l.Held(), ledger.ErrHeld) })
+	if after := get(t, l, "/checkpoint").Body.String(); after != before {
+		t.Errorf("it published %s", after)
+	}
+	if signed, err := os.ReadFile(filepath.Join(dir, "signed")); err != nil || string(signed) != before {
+		t.Errorf("it signed %s, %v", signed, err)
+	}
+}

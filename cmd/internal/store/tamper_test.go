@@ -1,4 +1,4 @@
-package main
+package store_test
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ func sealedFarm(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(t.Context(), ledger.Options{Dir: filepath.Join(dir, "ledger"), CheckpointInterval: 100 * time.Millisecond, Keeper: keeper{db}})
+	l, err := ledger.Open(t.Context(), ledger.Options{Dir: filepath.Join(dir, "ledger"), CheckpointInterval: 100 * time.Millisecond, Keeper: dyingStore{Store: db}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,14 +89,33 @@ func auditOf(t *testing.T, dir string) trace.Audit {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	a, err := auditor(t, db, dir, "").Run(t.Context(), trace.Audit{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// auditor goes on from a state, or begins where that is empty. A checkpoint that
+// was not signed is found before there is anything to go on from.
+func auditor(t *testing.T, db *store.Store, dir, state string) *trace.Auditor {
+	t.Helper()
 	l, err := ledger.OpenReadOnly(filepath.Join(dir, "ledger"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := audit(t.Context(), db, l, auditOptions{log: slog.New(slog.DiscardHandler), fresh: true})
+	a := &trace.Auditor{
+		Store: db, Log: 1, Logger: slog.New(slog.DiscardHandler),
+		Verify: func(receipt string) (int64, []byte, error) {
+			p, err := ledger.Verify(l.VerifierKey(), receipt)
+			return p.Index, p.Leaf, err
+		},
+	}
+	scan, err := l.Scan(state)
 	if err != nil {
 		t.Fatal(err)
 	}
+	a.Scan = scan
 	return a
 }
 
@@ -145,21 +164,20 @@ func TestAuditNames(t *testing.T) {
 		leaf  int64
 		says  string
 	}{
-		"body":                 {db(`UPDATE records SET body = replace(CAST(body AS TEXT), '苏云金杆菌', '百草枯') WHERE leaf = 77`), trace.FaultRecord, 77, "not what was sealed"},
-		"salt":                 {db(`UPDATE records SET salt = zeroblob(16) WHERE leaf = 280`), trace.FaultRecord, 280, "not what was sealed"},
-		"receipt":              {db(`UPDATE records SET receipt = replace(receipt, 'index 9', 'index 8') WHERE leaf = 99`), trace.FaultReceipt, 99, "receipt"},
-		"receipt of another":   {db(`UPDATE records SET receipt = (SELECT receipt FROM records WHERE leaf = 7) WHERE leaf = 8`), trace.FaultReceipt, 8, "another leaf"},
-		"place":                {db(`UPDATE records SET leaf = 1000, at = 0 WHERE leaf = 20`), trace.FaultRecord, 1000, "not in the log"},
-		"a deleted row":        {db(`DELETE FROM records WHERE leaf = 123`), trace.FaultMissing, 123, "not in the database"},
-		"the last row":         {db(`DELETE FROM records WHERE leaf = 299`), trace.FaultMissing, 299, "not in the database"},
-		"a row never sealed":   {db(`INSERT INTO records (id, tenant, kind, subject, body, salt, at, leaf, receipt) VALUES ('x', 'tea', 'operation', 'x', 'x', 'x', 0, -1, '')`), trace.FaultUnsealed, -1, "no leaf"},
-		"a full tile":          {file(100, "tile/0/000"), trace.FaultLog, -1, "tile/0/000"},
-		"a tile above":         {file(3, "tile/1/000.p/1"), trace.FaultLog, -1, "tile/1/000"},
-		"a tile that grows":    {file(7, "tile/0/001"+last), trace.FaultLog, -1, "tile/0/001"},
-		"an entry":             {file(40, "tile/entries/000"), trace.FaultLog, -1, "tile/0/000"},
-		"an entry at the end":  {file(40, "tile/entries/001"+last), trace.FaultLog, -1, "tile/0/001"},
-		"length of an entry":   {file(0, "tile/entries/000"), trace.FaultLog, 0, "tile/entries/000"},
-		"root of a checkpoint": {file(30, "checkpoint"), trace.FaultLog, -1, "checkpoint"},
+		"body":                {db(`UPDATE records SET body = replace(CAST(body AS TEXT), '苏云金杆菌', '百草枯') WHERE leaf = 77`), trace.FaultRecord, 77, "not what was sealed"},
+		"salt":                {db(`UPDATE records SET salt = zeroblob(16) WHERE leaf = 280`), trace.FaultRecord, 280, "not what was sealed"},
+		"receipt":             {db(`UPDATE records SET receipt = replace(receipt, 'index 9', 'index 8') WHERE leaf = 99`), trace.FaultReceipt, 99, "receipt"},
+		"receipt of another":  {db(`UPDATE records SET receipt = (SELECT receipt FROM records WHERE leaf = 7) WHERE leaf = 8`), trace.FaultReceipt, 8, "another leaf"},
+		"place":               {db(`UPDATE records SET leaf = 1000, at = 0 WHERE leaf = 20`), trace.FaultRecord, 1000, "not in the log"},
+		"a deleted row":       {db(`DELETE FROM records WHERE leaf = 123`), trace.FaultMissing, 123, "not in the database"},
+		"the last row":        {db(`DELETE FROM records WHERE leaf = 299`), trace.FaultMissing, 299, "not in the database"},
+		"a row never sealed":  {db(`INSERT INTO records (id, tenant, kind, subject, body, salt, at, leaf, receipt) VALUES ('x', 'tea', 'operation', 'x', 'x', 'x', 0, -1, '')`), trace.FaultUnsealed, -1, "no leaf"},
+		"a full tile":         {file(100, "tile/0/000"), trace.FaultLog, -1, "tile/0/000"},
+		"a tile above":        {file(3, "tile/1/000.p/1"), trace.FaultLog, -1, "tile/1/000"},
+		"a tile that grows":   {file(7, "tile/0/001"+last), trace.FaultLog, -1, "tile/0/001"},
+		"an entry":            {file(40, "tile/entries/000"), trace.FaultLog, -1, "tile/0/000"},
+		"an entry at the end": {file(40, "tile/entries/001"+last), trace.FaultLog, -1, "tile/0/001"},
+		"length of an entry":  {file(0, "tile/entries/000"), trace.FaultLog, 0, "tile/entries/000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -190,25 +208,14 @@ func TestAuditGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	l, err := ledger.OpenReadOnly(filepath.Join(dir, "ledger"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	scan, err := l.Scan("")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, breakOff := context.WithCancel(t.Context())
-	auditor := &trace.Auditor{
-		Store: db, Log: 1, Scan: scan, Logger: slog.New(slog.DiscardHandler),
-		Verify: func(receipt string) (int64, []byte, error) {
-			breakOff() // in the first page
-			p, err := ledger.Verify(l.VerifierKey(), receipt)
-			return p.Index, p.Leaf, err
-		},
+	first := auditor(t, db, dir, "")
+	verify := first.Verify
+	first.Verify = func(receipt string) (int64, []byte, error) {
+		breakOff() // in the first page
+		return verify(receipt)
 	}
-	// The store may refuse the dead context, or the loop see it first.
-	if half, err := auditor.Run(ctx, trace.Audit{}); err == nil || !half.Ended.IsZero() {
+	if half, err := first.Run(ctx, trace.Audit{}); err == nil || !half.Ended.IsZero() {
 		t.Fatalf("it was not broken off: %+v, %v", half, err)
 	}
 	open, state, err := db.OpenAudit(t.Context(), 1)
@@ -218,11 +225,35 @@ func TestAuditGoesOn(t *testing.T) {
 	if open.Leaves == 0 || open.Leaves > auditedRecords || !bytes.Contains([]byte(state), []byte("levels")) {
 		t.Fatalf("broken off: %+v, %.80s", open, state)
 	}
-	a, err := audit(t.Context(), db, l, auditOptions{log: slog.New(slog.DiscardHandler)})
+	a, err := auditor(t, db, dir, state).Run(t.Context(), open)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if a.FaultCount != 0 || a.Leaves != auditedRecords+1 || a.Records != auditedRecords || !a.Began.Equal(open.Began) {
 		t.Errorf("it did not go on: %+v", a)
+	}
+}
+
+// A published checkpoint with another byte cannot be scanned at all.
+func TestAuditOfAFalseCheckpoint(t *testing.T) {
+	dir := sealedFarm(t)
+	name := filepath.Join(dir, "ledger", "tiles", "checkpoint")
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.OpenReadOnly(filepath.Join(dir, "ledger"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range raw {
+		spoilt := bytes.Clone(raw)
+		spoilt[i] ^= 1
+		if err := os.WriteFile(name, spoilt, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Scan(""); err == nil {
+			t.Errorf("a checkpoint with another byte %d is good", i)
+		}
 	}
 }
