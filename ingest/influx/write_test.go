@@ -234,7 +234,11 @@ func TestWriteRestoresDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
+	defer resp.Body.Close()
+	// The status comes before the work: who goes away then interrupts it.
+	if body, err := io.ReadAll(resp.Body); err != nil || strings.Contains(string(body), "error") {
+		t.Fatalf("drop database: %s, %v", body, err)
+	}
 	obs := series(t, "t", "d", now(), 3)
 	if e := (*influx.Error)(nil); !errors.As(c.Write(t.Context(), obs), &e) || e.Status != http.StatusNotFound {
 		t.Errorf("Write without a database: %v, want 404", e)
