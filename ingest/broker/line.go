@@ -12,6 +12,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"tianhai/ingest"
+	"tianhai/ingest/packet"
 )
 
 // readBuffer is how many bytes of a connection are read at once, which bounds
@@ -82,7 +83,7 @@ func (l *line) SetWriteDeadline(t time.Time) error {
 // hold notes a reading that is to be kept, and the acknowledgement it shall get.
 func (l *line) hold(f ingest.Frame, id uint16) {
 	l.held = append(l.held, f)
-	l.acks = append(l.acks, packets.Puback<<4, 2, byte(id>>8), byte(id))
+	l.acks = packet.AppendPuback(l.acks, id)
 }
 
 // drop forgets what is held; the device sends it again.

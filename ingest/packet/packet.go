@@ -1,10 +1,9 @@
 // Package packet finds MQTT control packets in a stream of bytes, and reads
 // PUBLISH at QoS 0 and 1 in place.
 //
-// Nearly all that devices send is readings at QoS 1. Both ways into this
-// program, the embedded broker and the session with an outside one, take those
-// out of the stream with this package before their MQTT library sees them, and
-// leave everything else to the library. Nothing here allocates.
+// Nearly all that devices send is readings at QoS 1. The session with an outside
+// broker takes those out of the stream before its MQTT library sees them, and
+// leaves everything else to the library. Nothing here allocates.
 package packet
 
 import (
@@ -53,17 +52,6 @@ func ReadPublish(b []byte) (Publish, error) {
 		return Publish{}, ErrMalformed
 	}
 	return ReadStart(b)
-}
-
-// ReadPublish5 does so for MQTT 5. It reports false where the packet has
-// properties, which it does not read, or is malformed.
-func ReadPublish5(b []byte) (Publish, bool) {
-	p, err := ReadPublish(b)
-	if err != nil || len(p.Payload) == 0 || p.Payload[0] != 0 {
-		return Publish{}, false
-	}
-	p.Payload = p.Payload[1:]
-	return p, true
 }
 
 // ReadStart reads the start of a packet for which IsPublish is true, up to its
