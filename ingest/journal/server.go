@@ -24,6 +24,9 @@ const (
 	// what quarantined ones do. A reader can then always move its cursor, and what
 	// it has passed can be removed to make room: without a byte neither is possible.
 	reserve = 16 << 20
+	// plenty is more than can be written to the disk in the time that it lasts.
+	plenty      = 1 << 30
+	plentyLasts = 100 * time.Millisecond
 )
 
 // errNoRoom reports a disk with no more room than the reserve.
@@ -37,8 +40,9 @@ var errNoRoom = errors.New("no room on the journal's disk")
 // one through InProcessConn.
 type embedded struct {
 	opt    *Options
-	broken atomic.Bool // a file could not be written
-	mu     sync.Mutex  // guards srv, and is held while it is exchanged
+	broken atomic.Bool  // a file could not be written
+	ample  atomic.Int64 // Unix ns until which the disk need not be asked for its room
+	mu     sync.Mutex   // guards srv, and is held while it is exchanged
 	srv    *server.Server
 }
 
@@ -127,9 +131,18 @@ func (e *embedded) restart() error {
 	return nil
 }
 
-// leaves reports whether some of the disk's room is left over.
+// leaves reports whether some of the disk's room is left over. Where there is
+// plenty, the system is not asked for every record.
 func (e *embedded) leaves(some uint64) error {
-	if free, known := room(e.opt.Dir); known && free < some {
+	now := time.Now().UnixNano()
+	if now < e.ample.Load() {
+		return nil
+	}
+	free, known := room(e.opt.Dir)
+	if known && free >= some+plenty {
+		e.ample.Store(now + plentyLasts.Nanoseconds())
+	}
+	if known && free < some {
 		return fmt.Errorf("%w: %d MiB are left, of which %d are kept free", errNoRoom, free>>20, some>>20)
 	}
 	return nil

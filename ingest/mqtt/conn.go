@@ -23,6 +23,7 @@ const (
 	skipHead     = packet.MaxHead + 2 + 1<<16 + 2
 	maxMessage   = ingest.MaxPayload + skipHead
 	writeTimeout = 10 * time.Second
+	readEvery    = time.Millisecond
 )
 
 // dial opens a buffered connection; end is told when it is closed, by whichever
@@ -34,7 +35,7 @@ func dial(ctx context.Context, u *url.URL, config *tls.Config, end context.Cance
 		if err != nil {
 			return nil, err
 		}
-		return newConn(c, end), nil
+		return newConn(&calmConn{Conn: c}, end), nil
 	}
 	c, err := (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", withPort(u, "8883"))
 	if err != nil {
@@ -48,6 +49,26 @@ func withPort(u *url.URL, port string) string {
 		return u.Host
 	}
 	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// A calmConn reads no more than once in readEvery, and then what has come
+// meanwhile. A broker writes every message by itself: under load, reading each as
+// it comes costs more than taking it in. What comes slowly does not wait. It is
+// for connections without TLS, whose reads end with a record.
+type calmConn struct {
+	net.Conn
+	last time.Time // when the last read ended that took all there was
+}
+
+func (c *calmConn) Read(p []byte) (int, error) {
+	if rest := readEvery - time.Since(c.last); rest > 0 {
+		time.Sleep(rest)
+	}
+	n, err := c.Conn.Read(p)
+	if n < len(p) {
+		c.last = time.Now()
+	}
+	return n, err
 }
 
 // A bufferedConn spares paho, which reads byte by byte and writes packet by
