@@ -34,6 +34,7 @@ var layout = map[string]string{
 	"trace/gate":           "farm trace/input",
 	"trace/ledger":         "",
 	"trace/label":          "",
+	"trace/epcis":          "",
 	"api":                  "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/gate trace/input trace/photo trace/label api/auth",
 	"api/auth":             "farm",
 	"dashboards/consumer":  "farm i18n trace trace/catalog trace/label trace/ledger",
