@@ -300,3 +300,46 @@ func TestLinkJSON(t *testing.T) {
 		t.Errorf("%s does not begin with %s", marshal(t, l), want)
 	}
 }
+
+// Every AI of the table can be checked, and leads to no AI that is not there.
+func TestTable(t *testing.T) {
+	raw, err := os.ReadFile("ai.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	related := map[string][]string{}
+	for line := range strings.Lines(string(raw)) {
+		f := strings.Split(strings.TrimSpace(line), " | ")
+		if len(f) != 4 || f[0][0] == '#' {
+			continue
+		}
+		ai, _, _ := strings.Cut(f[0], "-")
+		all = append(all, ai)
+		for word := range strings.FieldsSeq(f[2]) {
+			if _, list, ok := strings.Cut(word, "="); ok {
+				related[ai] = append(related[ai], strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(",+|", r) })...)
+			}
+		}
+	}
+	if len(all) < 200 {
+		t.Fatalf("only %d lines", len(all))
+	}
+	for _, ai := range all {
+		fits := 0
+		for n := range 91 {
+			_, err := label.MakeLink("", []label.Element{{"00", "006141411234567890"}, {ai, strings.Repeat("1", n)}})
+			if err == nil || !strings.Contains(err.Error(), "too few") && !strings.Contains(err.Error(), "too many") {
+				fits++
+			}
+		}
+		if fits == 0 {
+			t.Errorf("(%s) has no length that fits", ai)
+		}
+		for _, other := range related[ai] {
+			if !slices.ContainsFunc(all, func(a string) bool { return len(a) == len(other) && strings.HasPrefix(a, strings.TrimRight(other, "n")) }) {
+				t.Errorf("(%s) names %s, which is not there", ai, other)
+			}
+		}
+	}
+}
