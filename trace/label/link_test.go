@@ -94,6 +94,10 @@ func TestParseLink(t *testing.T) {
 			"(01)09506000134352(10)A(422)156(427)GX(7007)260801260803(7008)CPC(7030)156GX1",
 			"https://a/01/09506000134352/10/A?422=156&427=GX&7007=260801260803&7008=CPC&7030=156GX1",
 		},
+		"bank account": {
+			"https://a/415/9520123456788/8020/R?8007=DE89370400440532013000", "(415)9520123456788(8020)R(8007)DE89370400440532013000",
+			"https://a/415/9520123456788/8020/R?8007=DE89370400440532013000",
+		},
 		"model number": {"https://a/8013/1987654Ad4X4bL5ttr2310c2K", "(8013)1987654Ad4X4bL5ttr2310c2K", "https://a/8013/1987654Ad4X4bL5ttr2310c2K"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,6 +162,9 @@ func TestParseLinkNamesTheFault(t *testing.T) {
 		"check characters":    {"https://a/8013/1987654Ad4X4bL5ttr2310c2X", "path", "8013", "should be 2K"},
 		"prefix":              {"https://a/8004/ABC1234", "path", "8004", "Company Prefix"},
 		"hour":                {gtin + "?7003=2708012500", "query", "7003", "not a date or time"},
+		"IBAN":                {"https://a/415/9520123456788/8020/R?8007=DE89370400440532013001", "query", "8007", "check digits"},
+		"latitude":            {"https://a/00/952012345678912345?4309=18000000010000000000", "query", "4309", "latitude"},
+		"birth":               {"https://a/8018/123456789012345675?7259=A&7258=3/2", "query", "7258", "sequence"},
 		"piece":               {"https://a/8006/095060001343520403", "path", "8006", "sequence"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -337,7 +344,9 @@ func TestTable(t *testing.T) {
 			t.Errorf("(%s) has no length that fits", ai)
 		}
 		for _, other := range related[ai] {
-			if !slices.ContainsFunc(all, func(a string) bool { return len(a) == len(other) && strings.HasPrefix(a, strings.TrimRight(other, "n")) }) {
+			if !slices.ContainsFunc(all, func(a string) bool {
+				return len(a) == len(other) && strings.HasPrefix(a, strings.TrimRight(other, "n"))
+			}) {
 				t.Errorf("(%s) names %s, which is not there", ai, other)
 			}
 		}
