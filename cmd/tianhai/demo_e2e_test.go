@@ -16,6 +16,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tianhai/trace"
+	"tianhai/trace/catalog"
 )
 
 func readAll(resp *http.Response) string {
@@ -87,6 +90,12 @@ type demo struct {
 	passwords map[string]string
 }
 
+// How many batches the demo tells of, one of each product at least, and of how many sites.
+const (
+	demoStories = 12
+	demoSites   = 13
+)
+
 func startDemo(t *testing.T, env ...string) *demo {
 	t.Helper()
 	for _, kv := range env {
@@ -96,14 +105,14 @@ func startDemo(t *testing.T, env ...string) *demo {
 	d := &demo{server: startServer(t, "demo", t.TempDir(), "--seed", "7"), passwords: map[string]string{}}
 	code := regexp.MustCompile(`/t/([0-9A-Za-z]{13})\b`)
 	account := regexp.MustCompile(`(?m)^\s+([a-z]+)\s+([0-9a-z-]{8,})\s`)
-	waitFor(t, "four codes", 2*time.Minute, func() bool {
+	waitFor(t, "a code for each story", 2*time.Minute, func() bool {
 		var codes []string
 		for _, m := range code.FindAllStringSubmatch(d.log.String(), -1) {
 			codes = append(codes, m[1])
 		}
 		slices.Sort(codes)
 		d.codes = slices.Compact(codes)
-		return len(d.codes) == 4
+		return len(d.codes) == demoStories
 	})
 	for _, m := range account.FindAllStringSubmatch(d.log.String(), -1) {
 		d.passwords[m[1]] = m[2]
@@ -126,6 +135,7 @@ func TestDemo(t *testing.T) {
 		t.Error("no code was drawn in the terminal")
 	}
 	t.Run("receipts verify offline", func(t *testing.T) { checkReceipts(t, d) })
+	t.Run("one story per product", func(t *testing.T) { checkStories(t, d) })
 	t.Run("accounts see their own", func(t *testing.T) { checkAccounts(t, d) })
 	t.Run("live", func(t *testing.T) { checkLive(t, d) })
 	t.Run("aerator obeys and the alarm ends", func(t *testing.T) { checkPond(t, d, hook) })
@@ -141,6 +151,46 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%d frames of our own devices cannot be read: %v", len(q.Frames), q.Frames[0])
 		}
 	})
+}
+
+// checkStories reads each consumer page: every product of the catalog has one, and it
+// begins with what was sown or stocked and tells all that the catalog demands.
+func checkStories(t *testing.T, d *demo) {
+	b := newBrowser(t, d.HTTP)
+	c, told := catalog.Default(), map[string]bool{}
+	for _, code := range d.codes {
+		_, opening := b.send("GET", "/t/"+code+"/record", nil)
+		rec, err := trace.ParseOpening(opening)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := trace.ParsePublicRecord(rec.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, page := b.send("GET", "/t/"+code, nil)
+		told[r.Product.Species] = true
+		stages := map[string]bool{}
+		for _, o := range r.Operations {
+			kind, _ := c.Operation(o.Kind)
+			stages[kind.Stage] = true
+			if err := c.Check(kind, o.Items); err != nil {
+				t.Errorf("%s: %s: %v", r.Product.ID, o.Kind, err)
+			}
+			if !strings.Contains(string(page), kind.Name.Zh) {
+				t.Errorf("the page of %s does not tell of %s", r.Product.ID, kind.Name.Zh)
+			}
+		}
+		perennial := r.Product.Kind == trace.Tea || r.Product.Kind == trace.Fruit // planted years ago
+		if !stages["harvest"] || !stages["process"] || !stages["origin"] && !perennial {
+			t.Errorf("the story of %s has only the stages %v", r.Product.ID, stages)
+		}
+	}
+	for _, p := range c.Products {
+		if !told[p.ID] {
+			t.Errorf("no story of %s", p.ID)
+		}
+	}
 }
 
 func checkReceipts(t *testing.T, d *demo) {
@@ -201,8 +251,8 @@ func checkAccounts(t *testing.T, d *demo) {
 		}
 		return ids
 	}
-	if got := sites("bureau"); len(got) != 6 {
-		t.Errorf("the bureau sees %v, want all six sites", got)
+	if got := sites("bureau"); len(got) != demoSites {
+		t.Errorf("the bureau sees %v, want all %d sites", got, demoSites)
 	}
 	if got := sites("tea"); !slices.Equal(got, []string{"yunling-garden-1"}) {
 		t.Errorf("the tea grower sees %v", got)

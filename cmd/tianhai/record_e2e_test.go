@@ -51,7 +51,7 @@ func TestRecords(t *testing.T) {
 	c.shoot("record-form")
 	c.click("form.record button[type=submit]")
 	c.says("“放养”已保存")
-	c.waitJS("the record in the list", `[...document.querySelectorAll('.recorded li')].some(e => e.innerText.includes('600 string') && e.innerText.includes('自然采苗'))`)
+	c.waitJS("the record in the list", `[...document.querySelectorAll('.recorded li')].some(e => e.innerText.includes('600 串') && e.innerText.includes('自然采苗'))`)
 
 	// The server hangs: what is sent may arrive, and no answer comes.
 	signal := func(what syscall.Signal) {

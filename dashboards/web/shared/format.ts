@@ -1,6 +1,6 @@
 // How numbers and times are written. Every time is Beijing time whatever the
 // phone's zone; digits are Latin and years Gregorian in every language.
-import { language, t } from './i18n'
+import { has, language, t } from './i18n'
 import type { Flag, Quantity, Text } from './types'
 
 /** The offset of Beijing time, which has no summer time, in milliseconds. */
@@ -41,6 +41,14 @@ export function value(v: number | null | undefined, quantity: Quantity | undefin
 export function measure(v: number | null | undefined, quantity: Quantity | undefined, flag: Flag = 1): string {
   const s = value(v, quantity, flag)
   return quantity?.symbol && s !== '–' ? `${s} ${quantity.symbol}` : s
+}
+
+/** A UCUM unit as people write it: "mL/[mu_chn]" is 毫升/亩. */
+export function unitName(ucum: string): string {
+  return ucum
+    .split('/')
+    .map((part) => (has(`unit.${part}`) ? t(`unit.${part}`) : part.replace(/[{}[\]]/g, '')))
+    .join('/')
 }
 
 /** What a quantity is called. */
