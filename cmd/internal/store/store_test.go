@@ -71,6 +71,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"draws":              testDraws,
 		"draw race":          testDrawRace,
 		"stock balance":      testStockBalance,
+		"histories":          testHistories,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
