@@ -262,21 +262,7 @@ func (s *Service) ErasePersonal(ctx context.Context, from Eraser, tenant, by str
 	if !NaturalPerson(t) {
 		return 0, fmt.Errorf("erase personal data of %s: %w", tenant, field("kind", "is %s: its name is no personal data", t.Kind))
 	}
-	now := s.now()
-	subject, err := s.newID(now)
-	if err != nil {
-		return 0, err
-	}
-	body, err := marshal(struct {
-		Version int       `json:"v"`
-		Tenant  string    `json:"tenant"`
-		At      time.Time `json:"at"`
-		By      string    `json:"by"`
-	}{1, tenant, now, by})
-	if err != nil {
-		return 0, err
-	}
-	rec, err := s.newRecord(Record{Tenant: tenant, Kind: ErasureRecord, Subject: subject, Body: body, At: now})
+	rec, err := s.Erasure(tenant, false, by)
 	if err != nil {
 		return 0, fmt.Errorf("erase personal data of %s: %w", tenant, err)
 	}
@@ -286,6 +272,27 @@ func (s *Service) ErasePersonal(ctx context.Context, from Eraser, tenant, by str
 	}
 	s.added()
 	return n, nil
+}
+
+// Erasure makes the record which says that the personal data of a tenant were
+// erased, or those of one of its accounts, which it does not name.
+func (s *Service) Erasure(tenant string, account bool, by string) (Record, error) {
+	now := s.now()
+	subject, err := s.newID(now)
+	if err != nil {
+		return Record{}, err
+	}
+	body, err := marshal(struct {
+		Version int       `json:"v"`
+		Tenant  string    `json:"tenant"`
+		Account bool      `json:"account,omitempty"` // of one account, not of the tenant
+		At      time.Time `json:"at"`
+		By      string    `json:"by"`
+	}{1, tenant, account, now, by})
+	if err != nil {
+		return Record{}, err
+	}
+	return s.newRecord(Record{Tenant: tenant, Kind: ErasureRecord, Subject: subject, Body: body, At: now})
 }
 
 // An Eraser erases personal data where they are kept.

@@ -6,18 +6,37 @@ import (
 	"fmt"
 	"os/user"
 
+	"tianhai/api/auth"
+	"tianhai/cmd/internal/store"
 	"tianhai/trace"
 )
 
 type eraseCommand struct {
-	Tenant eraseTenantCommand `cmd:"" help:"Erase the personal data of a household, vessel or other natural person. It cannot be undone."`
+	Tenant  eraseTenantCommand  `cmd:"" help:"Erase the personal data of a household, vessel or other natural person. It cannot be undone."`
+	Account eraseAccountCommand `cmd:"" help:"Erase the name of a tenant's account and end it. It cannot be undone."`
+}
+
+type eraseFlags struct {
+	configFlags
+	Yes bool   `required:"" help:"It is meant: what is erased is gone for good."`
+	By  string `help:"Who orders it, for the record; the user of this shell when not given. It is sealed: use an office, not a name."`
+}
+
+// orders is who orders it.
+func (f eraseFlags) orders() (string, error) {
+	if f.By != "" {
+		return f.By, nil
+	}
+	u, err := user.Current()
+	if err != nil {
+		return "", fmt.Errorf("--by: %w", err)
+	}
+	return "shell:" + u.Username, nil
 }
 
 type eraseTenantCommand struct {
-	configFlags
+	eraseFlags
 	Tenant string `arg:"" help:"Its identifier, which stays."`
-	Yes    bool   `required:"" help:"It is meant: names and telephone number are gone for good."`
-	By     string `help:"Who orders it, for the record; the user of this shell when not given. It is sealed: use an office, not a name."`
 }
 
 // Run erases. Every receipt stays good.
@@ -26,13 +45,9 @@ func (c *eraseTenantCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	by := c.By
-	if by == "" {
-		u, err := user.Current()
-		if err != nil {
-			return fmt.Errorf("--by: %w", err)
-		}
-		by = "shell:" + u.Username
+	by, err := c.orders()
+	if err != nil {
+		return err
 	}
 	db, err := openStore(ctx, cfg)
 	if err != nil {
@@ -44,4 +59,49 @@ func (c *eraseTenantCommand) Run(ctx context.Context) error {
 	}
 	fmt.Printf("erased: names and telephone number of %s, and %d texts of its records. A record says so; all receipts stay good.\nCopies of the database from before still hold them.\n", c.Tenant, n)
 	return nil
+}
+
+type eraseAccountCommand struct {
+	eraseFlags
+	Login string `arg:"" help:"Login name, which stays: operations name it."`
+}
+
+// Run erases the name and ends the account.
+func (c *eraseAccountCommand) Run(ctx context.Context) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	by, err := c.orders()
+	if err != nil {
+		return err
+	}
+	db, err := openStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.erase(ctx, db, by), db.Close()); err != nil {
+		return err
+	}
+	fmt.Printf("erased: the name of %s, which can no longer log in. A record says that an account was erased; all receipts stay good.\n", c.Login)
+	return nil
+}
+
+func (c *eraseAccountCommand) erase(ctx context.Context, db *store.Store, by string) error {
+	account, err := db.Account(ctx, c.Login)
+	if err != nil {
+		return err
+	}
+	if account.Tenant == "" {
+		return fmt.Errorf("%s is an account of the %s, not of a tenant, and holds an office", c.Login, account.Role)
+	}
+	phc, err := auth.HashPassword(newPassword()) // which nobody is told
+	if err != nil {
+		return err
+	}
+	rec, err := (&trace.Service{}).Erasure(account.Tenant, true, by)
+	if err != nil {
+		return err
+	}
+	return db.EraseAccount(ctx, c.Login, phc, rec)
 }

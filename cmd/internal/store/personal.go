@@ -52,3 +52,24 @@ func (s *Store) ErasePersonal(ctx context.Context, tenant string, rec trace.Reco
 	})
 	return n, fail("erase personal data", err)
 }
+
+// EraseAccount erases the name of an account and ends it: its password becomes phc,
+// which nobody should know, and its sessions are over. It stores the record that
+// says so; everything or nothing. The login stays, since operations name it.
+// farm.ErrNotFound when the record's tenant has no such account.
+func (s *Store) EraseAccount(ctx context.Context, login, phc string, rec trace.Record) error {
+	if rec.Kind != trace.ErasureRecord {
+		return fmt.Errorf("erase account: record %s does not say so", rec.ID)
+	}
+	return fail("erase account", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		res, err := tx.NewUpdate().Model((*accountRow)(nil)).Set("name = ?, password = ?", erased.Zh, phc).
+			Where("a.login = ? AND a.tenant = ?", login, rec.Tenant).Exec(ctx)
+		if err := changed(res, err, farm.ErrNotFound); err != nil {
+			return err
+		}
+		if _, err := tx.NewDelete().Model((*sessionRow)(nil)).Where("s.login = ?", login).Exec(ctx); err != nil {
+			return err
+		}
+		return addRecord(ctx, tx, rec)
+	}))
+}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"tianhai/api/auth"
 	"tianhai/cmd/internal/store"
 	"tianhai/farm"
 	"tianhai/trace"
@@ -56,4 +57,22 @@ func testPersonal(t *testing.T, s *store.Store) {
 	if other, err := s.Tenant(ctx, "oysters"); err != nil || other.Name == tenant.Name {
 		t.Errorf("another tenant: %+v, %v", other, err)
 	}
+}
+
+func testEraseAccount(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	check(t, s.CreateAccount(ctx, auth.Account{Login: "shan", Name: "韦大山", Role: auth.Farmer, Tenant: "tea", Password: "old", Created: noon}))
+	check(t, s.CreateSession(ctx, auth.Session{TokenHash: []byte("token"), Login: "shan", Created: noon, Expires: noon.AddDate(0, 0, 1)}))
+	erasure := trace.Record{ID: "r-erasure", Tenant: "oysters", Kind: trace.ErasureRecord, Subject: "e1", Body: []byte(`{"v":1}`), Salt: []byte("0123456789abcdef"), At: noon, Index: -1, Log: 1}
+	wantErr(t, "another tenant's", s.EraseAccount(ctx, "shan", "new", erasure), farm.ErrNotFound)
+	erasure.Tenant = "tea"
+	wantErr(t, "unknown", s.EraseAccount(ctx, "nobody", "new", erasure), farm.ErrNotFound)
+	check(t, s.EraseAccount(ctx, "shan", "new", erasure))
+	if a, err := s.Account(ctx, "shan"); err != nil || strings.Contains(a.Name, "韦") || a.Password != "new" || a.Tenant != "tea" {
+		t.Errorf("left: %+v, %v", a, err)
+	}
+	_, err := s.Session(ctx, []byte("token"))
+	wantErr(t, "its session", err, farm.ErrNotFound)
+	equal(t, "and said", []trace.Record{erasure})(s.RecordsOf(ctx, "e1"))
 }

@@ -56,6 +56,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"logs":               testLogs,
 		"audits":             testAudits,
 		"personal":           testPersonal,
+		"erase account":      testEraseAccount,
 		"append only":        testAppendOnly,
 		"retention":          testRetention,
 		"tenants apart":      testTenantsApart,
