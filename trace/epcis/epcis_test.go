@@ -186,6 +186,15 @@ func TestDigitalLink(t *testing.T) {
 		if err != nil || got != "https://id.gs1.org/"+want {
 			t.Errorf("%s is %s, error %v; want %s", urn, got, err, want)
 		}
+		_, body, _ := strings.Cut(strings.SplitN(urn, ":", 2)[1], ":")
+		company, _, _ := strings.Cut(body, ".")
+		back, err := epcis.EPC(got, len(company))
+		if urn == "idpat:upui:4012345.012345.*" {
+			urn = "idpat:sgtin:4012345.012345.*" // one link is all that both classes have
+		}
+		if err != nil || back != "urn:epc:"+urn {
+			t.Errorf("%s is %s again, error %v; want %s", got, back, err, urn)
+		}
 	}
 }
 
@@ -212,6 +221,25 @@ func TestNoDigitalLink(t *testing.T) {
 	}
 }
 
+func TestNoEPC(t *testing.T) {
+	for name, test := range map[string]struct {
+		link   string
+		digits int
+	}{
+		"no link":           {"https://example.com/", 7},
+		"check digit":       {"https://id.gs1.org/01/04012345111117/21/1", 7},
+		"company too short": {"https://id.gs1.org/01/04012345111118/21/1", 5},
+		"company too long":  {"https://id.gs1.org/01/04012345111118/21/1", 13},
+		"key too short":     {"https://id.gs1.org/00/0401", 7},
+		"other qualifier":   {"https://id.gs1.org/417/5200001000008/254/1", 7},
+		"no serial":         {"https://id.gs1.org/255/", 7},
+	} {
+		if urn, err := epcis.EPC(test.link, test.digits); err == nil {
+			t.Errorf("%s: the EPC is %s, want an error", name, urn)
+		}
+	}
+}
+
 // No text breaks the reader, and what it says of a document is the same
 // however often it is asked.
 func FuzzDocument(f *testing.F) {
@@ -232,6 +260,22 @@ func FuzzDocument(f *testing.F) {
 		second, again := d.Hashes()
 		if !slices.Equal(first, second) || (err == nil) != (again == nil) {
 			t.Fatalf("hashes are %v, then %v", first, second)
+		}
+	})
+}
+
+// What has an EPC comes back from it as the same link.
+func FuzzEPC(f *testing.F) {
+	f.Add("https://id.gs1.org/01/04012345111118/21/9876", 7)
+	f.Add("https://id.gs1.org/8006/040123451234560102/21/999", 12)
+	f.Add("https://example.com/8010/4012345ABC/8011/123?x", 6)
+	f.Fuzz(func(t *testing.T, link string, digits int) {
+		urn, err := epcis.EPC(link, digits)
+		if err != nil {
+			return
+		}
+		if back, err := epcis.DigitalLink(urn); err != nil || !strings.HasPrefix(back, "https://id.gs1.org/") {
+			t.Fatalf("%q is %q, and that is %q, error %v", link, urn, back, err)
 		}
 	})
 }
