@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
+	"sync"
 	"time"
 
 	"tianhai/trace/ledger"
@@ -17,17 +19,40 @@ type witnessCommand struct {
 	Data string   `default:"witness" help:"Directory of the witness's key and memory. Never restore it from a backup." placeholder:"DIR"`
 	Addr string   `default:"127.0.0.1:8091" help:"Where it listens."`
 	Name string   `help:"Name of a new witness, such as a domain and a path; fixed by the first start." placeholder:"NAME"`
-	Log  []string `required:"" sep:"none" help:"Public key of a log to cosign for, as served at /log/key; may be given again." placeholder:"VKEY"`
+	Log  []string `required:"" sep:"none" help:"Public key of a log to cosign for, as served at /log/key; may be given again. With an address, what the log shows there is held against what was cosigned, every minute." placeholder:"VKEY[=URL]"`
 }
+
+// watchEvery is how often a witness looks at what its logs show.
+const watchEvery = time.Minute
 
 // Run cosigns until SIGTERM or SIGINT.
 func (c *witnessCommand) Run(ctx context.Context) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	w, err := ledger.OpenWitness(ledger.WitnessOptions{Dir: c.Data, Name: c.Name, Logs: c.Log, Logger: log})
+	var keys []string
+	urls := map[string]string{}
+	for _, arg := range c.Log {
+		key, url, watched := strings.Cut(arg, "=") // which no Ed25519 key holds
+		keys = append(keys, key)
+		if !watched {
+			continue
+		}
+		if err := checkURL(url, []string{"http", "https"}); err != nil || url == "" {
+			return errors.New("--log: what follows the key is not a URL that begins with http:// or https://")
+		}
+		origin, _, _ := strings.Cut(key, "+")
+		urls[origin] = url
+	}
+	w, err := ledger.OpenWitness(ledger.WitnessOptions{Dir: c.Data, Name: c.Name, Logs: keys, Logger: log})
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.serve(ctx, w, log), w.Close())
+	watching, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { w.Watch(watching, urls, watchEvery) })
+	err = c.serve(ctx, w, log)
+	stop()
+	watch.Wait()
+	return errors.Join(err, w.Close())
 }
 
 func (c *witnessCommand) serve(ctx context.Context, w *ledger.Witness, log *slog.Logger) error {

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -319,4 +320,38 @@ func FuzzWitness(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A witness that looks at what its log shows finds a smaller tree and another one.
+func TestWitnessLooks(t *testing.T) {
+	s := newSigner(t, origin)
+	log, fork := newTree(t, s, "leaf", 8), newTree(t, s, "forged", 8)
+	w := openWitness(t, t.TempDir(), s.vkey)
+	shows := log.at(t, 5)
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, shows) }))
+	defer srv.Close()
+	if err := w.Look(t.Context(), origin, srv.URL); err != nil {
+		t.Errorf("before the first cosignature: %v", err)
+	}
+	cosigned(t, w, log.at(t, 5), submit(w, log.request(t, 0, 5)))
+	for name, tt := range map[string]struct {
+		shows string
+		split bool
+		good  bool
+	}{
+		"the same":         {log.at(t, 5), false, true},
+		"a newer one":      {log.at(t, 8), false, true},
+		"a smaller one":    {log.at(t, 4), true, false},
+		"another one":      {fork.at(t, 5), true, false},
+		"nothing of value": {"x", false, false},
+		"a stranger's":     {newTree(t, newSigner(t, origin), "leaf", 8).at(t, 5), false, false},
+	} {
+		shows = tt.shows
+		if err := w.Look(t.Context(), origin, srv.URL); errors.Is(err, ledger.ErrSplit) != tt.split || (err == nil) != tt.good {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := w.Look(t.Context(), "nobody.example", srv.URL); err == nil {
+		t.Error("an unknown log is looked at")
+	}
 }
