@@ -7,9 +7,14 @@ import (
 	"image/jpeg"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"tianhai/trace"
+	"tianhai/trace/catalog"
 )
 
 // TestRecords is a day's writing on a phone: a record with a picture, one that was
@@ -101,6 +106,56 @@ func TestRecords(t *testing.T) {
 	}
 	if said := fmt.Sprint(got.Operations[0].Items); !strings.Contains(said, "{quantity 600 {string}}") || !strings.Contains(said, "{seed_licence — }") || !strings.Contains(said, "{photo ") {
 		t.Errorf("the stocking says %s", said)
+	}
+}
+
+// An administrator adds a product on the command line, and a running server has it
+// within seconds.
+func TestCatalogCommand(t *testing.T) {
+	data, file := t.TempDir(), filepath.Join(t.TempDir(), "catalog.yaml")
+	s := startServer(t, "serve", data)
+	out, err := runTianhai(t, "account", "add", "root", "--role", "administrator", "--data", data)
+	if err != nil {
+		t.Fatalf("account: %v\n%s", err, out)
+	}
+	_, rest, _ := strings.Cut(out, "password ")
+	password, _, _ := strings.Cut(rest, "\n")
+	shown, err := runTianhai(t, "catalog", "show", "--data", data)
+	if err != nil || shown != string(catalog.Shipped()) {
+		t.Fatalf("a new installation shows %d bytes: %v", len(shown), err)
+	}
+	doc := strings.Replace(shown, "products:\n", "products:\n  - {id: mango, group: fruit, name: {zh: 芒果, en: Mango}, sites: [orchard], operations: [plant, harvest]}\n", 1)
+	write := func(doc string) {
+		if err := os.WriteFile(file, []byte(doc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(strings.Replace(doc, "operations: [plant, harvest]", "operations: [plant, reap]", 1))
+	for _, command := range []string{"check", "save"} {
+		args := []string{"catalog", command, file}
+		if command == "save" {
+			args = append(args, "--data", data)
+		}
+		if out, err := runTianhai(t, args...); err == nil || !strings.Contains(out, `mango: operations: operation "reap" is not defined`) {
+			t.Errorf("catalog %s of a faulty one: %v\n%s", command, err, out)
+		}
+	}
+	write(doc)
+	if out, err := runTianhai(t, "catalog", "save", file, "--data", data); err != nil || !strings.Contains(out, "version 2") {
+		t.Fatalf("save: %v\n%s", err, out)
+	}
+	b := newBrowser(t, s.HTTP)
+	b.login("root", password)
+	waitFor(t, "the new product on the running server", time.Minute, func() bool {
+		var c catalog.Catalog
+		b.getJSON("/api/v1/catalog", &c)
+		_, known := c.Product("mango")
+		return known && c.Version == 2
+	})
+	var list struct{ Products []trace.Product }
+	b.getJSON("/api/v1/products", &list)
+	if !slices.ContainsFunc(list.Products, func(p trace.Product) bool { return p.ID == "mango" && p.Species == "mango" }) {
+		t.Error("no batch can be of the new product")
 	}
 }
 
