@@ -2,8 +2,9 @@
 // break the standard, and computes the hashes of their events as CBV 2.0
 // section 8.9.2 defines them.
 //
-// Sources: EPCIS 2.0.1 with its JSON schema, CBV 2.0, and the EPC Tag Data
-// Standard 2.0 for the forms of identification keys.
+// Sources: EPCIS 2.0 with its JSON schema 2.0.0 and the changes of 2.0.1 that
+// are known, CBV 2.0, and the EPC Tag Data Standard 2.0 for the forms of
+// identification keys.
 package epcis
 
 import (

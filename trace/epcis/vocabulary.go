@@ -31,7 +31,7 @@ func wordsOf(text string) map[string]bool {
 }
 
 // CBV 2.0 sections 7.1 to 7.7, and the measurement types of the GS1 Web
-// Vocabulary that the schema of EPCIS 2.0.1 lists.
+// Vocabulary that the schema of EPCIS 2.0 lists.
 var (
 	bizSteps = vocabulary{"business step", cbv + "BizStep-", wordsOf(`
 		accepting arriving assembling collecting commissioning consigning creating_class_instance cycle_counting
