@@ -68,8 +68,13 @@ func testHistories(t *testing.T, s *store.Store) {
 			new = spray{at: now.Add(-time.Duration(r.IntN(72)) * time.Hour), wait: int64(r.IntN(9)), id: op.ID}
 			op.Kind, op.At = "spray", new.at
 			op.Items = []trace.Item{
-				{Key: "product", Value: "示例"}, {Key: "maker", Value: "示例厂"}, {Key: "target", Value: "茶尺蠖"}, {Key: "registration", Value: "—"},
-				{Key: "dose", Value: "60", Unit: "mL/[mu_chn]"}, {Key: "interval", Value: strconv.FormatInt(new.wait, 10), Unit: "d"}, {Key: "lot", Value: "—"},
+				{Key: "product", Value: "示例"},
+				{Key: "maker", Value: "示例厂"},
+				{Key: "target", Value: "茶尺蠖"},
+				{Key: "registration", Value: "—"},
+				{Key: "dose", Value: "60", Unit: "mL/[mu_chn]"},
+				{Key: "interval", Value: strconv.FormatInt(new.wait, 10), Unit: "d"},
+				{Key: "lot", Value: "—"},
 			}
 			if r.IntN(2) == 0 { // from stock: the label's seven days count, whatever is written
 				new.ml, new.wait = 1+r.IntN(3000), 7
