@@ -127,8 +127,9 @@ func sealOnce(t *testing.T, dsn, dir, point string, after time.Duration) (added 
 	child.Env = append(os.Environ(), sealDSN+"="+dsn, sealLog+"="+dir, sealDie+"="+point)
 	out, err := child.StdoutPipe()
 	check(t, err)
-	var said bytes.Buffer
-	child.Stderr = &said
+	var said strings.Builder
+	var complained bytes.Buffer // written to by another goroutine until Wait returns
+	child.Stderr = &complained
 	check(t, child.Start())
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
@@ -148,7 +149,7 @@ func sealOnce(t *testing.T, dsn, dir, point string, after time.Duration) (added 
 		}
 	}
 	if err != nil {
-		t.Fatalf("the process failed: %v\n%s", err, said.String())
+		t.Fatalf("the process failed: %v\n%s%s", err, said.String(), complained.String())
 	}
 	return added, false
 }
