@@ -141,5 +141,8 @@ func TestLargeFramesBehindMosquitto(t *testing.T) {
 		}
 		line.conn.Close()
 	}
+	waitFor(t, "mosquitto to hand on what it acknowledged", time.Minute, func() bool {
+		return strings.Contains(x.s.metrics(), "tianhai_frames_received_total{source=\"mqtt\"} 1\n")
+	})
 	x.sum()
 }

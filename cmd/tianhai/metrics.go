@@ -32,8 +32,8 @@ func newGauges(s *server) gauges {
 		quarantined: desc("quarantine_frames", "Frames in quarantine."),
 		devices:     desc("devices_connected", "Devices that are connected, as far as the broker tells."),
 		ready:       desc("ready", "1 when a frame sent now would be acknowledged and kept."),
-		faults:      desc("audit_faults", "Faults that the last audit of the log found; none before the first."),
-		audited:     desc("audit_timestamp_seconds", "When the last audit of the log ended, in Unix seconds."),
+		faults:      desc("audit_faults", "Faults that the last audit of the log found."),
+		audited:     desc("audit_timestamp_seconds", "When the last audit of the log ended, in Unix seconds; 0 before the first."),
 		unsealed:    desc("records_unsealed", "Records that have no receipt from the log yet."),
 		part:        desc("part_ok", "1 when the part is well, see /readyz.", "part"),
 	}
@@ -61,10 +61,8 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	if n, err := g.server.store.CountOnline(ctx); err == nil {
 		gauge(g.devices, float64(n))
 	}
-	if n := g.server.audits.faults.Load(); n >= 0 {
-		gauge(g.faults, float64(n))
-		gauge(g.audited, float64(g.server.audits.ended.Load()))
-	}
+	gauge(g.faults, float64(max(g.server.audits.faults.Load(), 0)))
+	gauge(g.audited, float64(g.server.audits.ended.Load()))
 	if n, err := g.server.store.UnsealedCount(ctx); err == nil {
 		gauge(g.unsealed, float64(n))
 	}
