@@ -50,6 +50,12 @@ type Sessions interface {
 	Logout(ctx context.Context, token string) error
 }
 
+// A Door lets devices in by their secrets; *ingest.Door does. A wrong one is
+// ingest.ErrDenied, and ingest.ErrGuesses after too many.
+type Door interface {
+	Admit(ctx context.Context, device, remote string, secret []byte) error
+}
+
 // Farms knows sites. One that does not exist is farm.ErrNotFound.
 type Farms interface {
 	Site(ctx context.Context, id string) (farm.Site, error)
@@ -229,6 +235,7 @@ type Mappings interface {
 // A Config says what the API works with. Everything without another word is needed.
 type Config struct {
 	Sessions   Sessions
+	Door       Door
 	Farms      Farms
 	Operators  Operators
 	Inputs     Inputs

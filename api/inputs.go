@@ -37,8 +37,8 @@ func (s *server) listInputs(c *gin.Context) error {
 
 // putInput is the administrator's: what a label says counts for every farm.
 func (s *server) putInput(c *gin.Context) error {
-	if who(c).Role != auth.Administrator {
-		return errForbidden
+	if err := administrator(c); err != nil {
+		return err
 	}
 	id, err := id(c)
 	if err != nil {

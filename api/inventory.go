@@ -76,8 +76,8 @@ type issuedView struct {
 }
 
 func (s *server) listIssued(c *gin.Context, q DeviceQuery) error {
-	if who(c).Role != auth.Administrator {
-		return errForbidden
+	if err := administrator(c); err != nil {
+		return err
 	}
 	limit := q.Limit
 	q.Limit++

@@ -18,7 +18,7 @@ import (
 // listEvents shows a device's; those of one that nobody owns yet to administrators.
 func (s *server) listEvents(c *gin.Context) error {
 	d, err := s.device(c, auth.Read)
-	issued := errors.Is(err, farm.ErrNotFound) && who(c).Role == auth.Administrator
+	issued := errors.Is(err, farm.ErrNotFound) && administrator(c) == nil
 	if err != nil && !issued {
 		return err
 	}
@@ -106,9 +106,8 @@ func (s *server) revokeSecret(c *gin.Context) error {
 // issueDevices answers with secrets and claim codes, the only time they are seen; or
 // with labels to print, beside which the secrets are a file.
 func (s *server) issueDevices(c *gin.Context) error {
-	p := who(c)
-	if p.Role != auth.Administrator {
-		return errForbidden
+	if err := administrator(c); err != nil {
+		return err
 	}
 	var in struct {
 		Model string `json:"model"`
@@ -131,7 +130,7 @@ func (s *server) issueDevices(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	labels, err := s.Claims.Issue(c.Request.Context(), p.Login, m, in.Count)
+	labels, err := s.Claims.Issue(c.Request.Context(), who(c).Login, m, in.Count)
 	if err != nil {
 		return err
 	}
@@ -169,9 +168,8 @@ func (s *server) offer(c *gin.Context) error {
 // reissueClaim answers with another claim code, the only time it is seen; or with a
 // label to print.
 func (s *server) reissueClaim(c *gin.Context) error {
-	p := who(c)
-	if p.Role != auth.Administrator {
-		return errForbidden
+	if err := administrator(c); err != nil {
+		return err
 	}
 	id, err := id(c)
 	if err != nil {
@@ -192,7 +190,7 @@ func (s *server) reissueClaim(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	code, err := s.Claims.Reissue(c.Request.Context(), device.Order{Device: id, Account: p.Login, Reason: in.Reason})
+	code, err := s.Claims.Reissue(c.Request.Context(), device.Order{Device: id, Account: who(c).Login, Reason: in.Reason})
 	if err != nil {
 		return err
 	}

@@ -7,23 +7,14 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"tianhai/api/auth"
 	"tianhai/farm"
 	"tianhai/ingest"
 	"tianhai/ingest/decode"
 	"tianhai/ingest/mapping"
 )
 
-// mayMap is nil for whoever says how everybody's devices are read.
-func mayMap(c *gin.Context) error {
-	if !auth.Can(who(c), auth.Administer, auth.Object{}) {
-		return errForbidden
-	}
-	return nil
-}
-
 func (s *server) listMappings(c *gin.Context) error {
-	if err := mayMap(c); err != nil {
+	if err := administrator(c); err != nil {
 		return err
 	}
 	all, err := s.Mappings.List(c.Request.Context())
@@ -36,7 +27,7 @@ func (s *server) listMappings(c *gin.Context) error {
 
 // getMapping answers with every version, newest first.
 func (s *server) getMapping(c *gin.Context) error {
-	if err := mayMap(c); err != nil {
+	if err := administrator(c); err != nil {
 		return err
 	}
 	name, err := id(c)
@@ -53,7 +44,7 @@ func (s *server) getMapping(c *gin.Context) error {
 }
 
 func (s *server) saveMapping(c *gin.Context) error {
-	if err := mayMap(c); err != nil {
+	if err := administrator(c); err != nil {
 		return err
 	}
 	var in struct {
@@ -81,7 +72,7 @@ func (s *server) saveMapping(c *gin.Context) error {
 // deleteMapping has frames that need the mapping go to quarantine until it is
 // saved again.
 func (s *server) deleteMapping(c *gin.Context) error {
-	if err := mayMap(c); err != nil {
+	if err := administrator(c); err != nil {
 		return err
 	}
 	name, err := id(c)
@@ -98,7 +89,7 @@ func (s *server) deleteMapping(c *gin.Context) error {
 // tryMapping answers 200 also where the mapping or the sample is at fault: that is
 // what was asked.
 func (s *server) tryMapping(c *gin.Context) error {
-	if err := mayMap(c); err != nil {
+	if err := administrator(c); err != nil {
 		return err
 	}
 	var in struct {

@@ -14,6 +14,7 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/farm"
+	"tianhai/ingest"
 	"tianhai/ingest/history"
 	"tianhai/trace/photo"
 )
@@ -96,22 +97,56 @@ func (s *server) limit(c *gin.Context) {
 	c.Next()
 }
 
-// authenticate finds out who is asking, and refuses whoever has no session.
+// authenticate finds out who is asking, by session or as a device by its secret,
+// and refuses whoever shows neither.
 func (s *server) authenticate(c *gin.Context) {
-	token, err := c.Cookie(cookieName)
-	if err != nil || token == "" {
-		s.fail(c, errUnauthenticated)
-		return
-	}
-	p, err := s.Sessions.Principal(c.Request.Context(), token)
-	if errors.Is(err, auth.ErrDenied) {
-		err = errUnauthenticated
-	}
+	p, err := s.principal(c)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
 	c.Set(keyPrincipal, p)
+}
+
+func (s *server) principal(c *gin.Context) (auth.Principal, error) {
+	ctx := c.Request.Context()
+	if dev, secret, ok := c.Request.BasicAuth(); ok {
+		return s.deviceItself(c, dev, secret)
+	}
+	token, err := c.Cookie(cookieName)
+	if err != nil || token == "" {
+		return auth.Principal{}, errUnauthenticated
+	}
+	p, err := s.Sessions.Principal(ctx, token)
+	if errors.Is(err, auth.ErrDenied) {
+		err = errUnauthenticated
+	}
+	return p, err
+}
+
+// deviceItself returns the principal that a device's secret makes.
+func (s *server) deviceItself(c *gin.Context, dev, secret string) (auth.Principal, error) {
+	ctx := c.Request.Context()
+	if farm.CheckID(dev) != nil {
+		return auth.Principal{}, errUnauthenticated
+	}
+	err := s.Door.Admit(ctx, dev, c.Request.RemoteAddr, []byte(secret))
+	if errors.Is(err, ingest.ErrDenied) {
+		err = errUnauthenticated
+	}
+	if err != nil {
+		return auth.Principal{}, err
+	}
+	d, err := s.Devices.Device(ctx, dev)
+	return auth.Principal{Login: d.ID, Name: d.Name.Zh, Role: auth.Device, Tenant: d.Tenant}, err
+}
+
+// administrator refuses everybody else: what it guards counts for all.
+func administrator(c *gin.Context) error {
+	if !auth.Can(who(c), auth.Administer, auth.Object{}) {
+		return errForbidden
+	}
+	return nil
 }
 
 // allow is nil when p may do a to o. Who may not read it is told that it does
@@ -131,7 +166,7 @@ func scopeOf(p auth.Principal) (Scope, bool) {
 	switch p.Role {
 	case auth.Administrator:
 		return Scope{}, true
-	case auth.Bureau:
+	case auth.Bureau, auth.Inspector:
 		return Scope{Region: p.Region}, p.Region != ""
 	case auth.Manager, auth.Farmer:
 		return Scope{Tenant: p.Tenant}, p.Tenant != ""

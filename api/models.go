@@ -6,7 +6,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"tianhai/api/auth"
 	"tianhai/farm"
 	"tianhai/ingest/device"
 )
@@ -34,7 +33,7 @@ func (s *server) listModels(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if who(c).Role != auth.Administrator {
+	if administrator(c) != nil {
 		views := make([]modelView, len(models))
 		for i, m := range models {
 			views[i] = viewModel(m)
@@ -57,9 +56,8 @@ func (s *server) listModels(c *gin.Context) error {
 // putModel adds a model or replaces it. What it says counts from the next frame
 // on; what is stored already stays as it is.
 func (s *server) putModel(c *gin.Context) error {
-	p := who(c)
-	if p.Role != auth.Administrator {
-		return errForbidden
+	if err := administrator(c); err != nil {
+		return err
 	}
 	id, err := id(c)
 	if err != nil {
@@ -85,7 +83,7 @@ func (s *server) putModel(c *gin.Context) error {
 	if len(faults) > 0 {
 		return &faultsError{faults}
 	}
-	if err := s.Models.PutModel(c.Request.Context(), device.ModelChange{At: s.Now().UTC(), Account: p.Login, Model: m}); err != nil {
+	if err := s.Models.PutModel(c.Request.Context(), device.ModelChange{At: s.Now().UTC(), Account: who(c).Login, Model: m}); err != nil {
 		return err
 	}
 	c.JSON(http.StatusOK, viewModel(m))
@@ -100,8 +98,8 @@ type changeView struct {
 }
 
 func (s *server) listModelChanges(c *gin.Context) error {
-	if who(c).Role != auth.Administrator {
-		return errForbidden
+	if err := administrator(c); err != nil {
+		return err
 	}
 	id, err := id(c)
 	if err != nil {

@@ -108,7 +108,7 @@ func (s *server) sent(ctx context.Context, p auth.Principal, raw json.RawMessage
 		}
 		sites[in.Site] = site
 	}
-	if err := allow(p, auth.Write, siteObject(site)); err != nil {
+	if err := s.mayRecord(ctx, p, site, in.operationRequest); err != nil {
 		return in.ID, op, err
 	}
 	return in.ID, in.operation(site, p.Login), nil

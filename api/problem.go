@@ -70,6 +70,7 @@ func kinds() []kind {
 		{errJSON, http.StatusBadRequest, "bad_json"},
 		{auth.ErrDenied, http.StatusUnauthorized, "bad_login"},
 		{auth.ErrTooMany, http.StatusTooManyRequests, "too_many"},
+		{ingest.ErrGuesses, http.StatusTooManyRequests, "too_many"},
 		{device.ErrClaim, http.StatusForbidden, "claim_refused"},
 		{farm.ErrNotFound, http.StatusNotFound, "not_found"},
 		{farm.ErrConflict, http.StatusConflict, "conflict"},

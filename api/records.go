@@ -11,6 +11,7 @@ import (
 	"tianhai/api/auth"
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/catalog"
 )
 
 // How much of a site's operations is listed.
@@ -54,13 +55,47 @@ func (in operationRequest) operation(site farm.Site, person string) trace.Operat
 	}
 }
 
+// mayRecord is nil for whoever may say this of a site. What the catalog calls
+// official is an inspector's: to say, to correct and to take back. All else is the
+// farm's, and neither strikes out what the other has said.
+func (s *server) mayRecord(ctx context.Context, p auth.Principal, site farm.Site, in operationRequest) error {
+	kinds := []string{in.Kind}
+	if in.Corrects != "" {
+		all, err := s.Records.Operations(ctx, site.ID, time.Unix(0, 0), s.Now().Add(time.Hour))
+		if err != nil {
+			return err
+		}
+		for _, op := range all {
+			if op.ID == in.Corrects {
+				kinds = append(kinds, op.Kind)
+			}
+		}
+		if in.Kind == catalog.Void && len(kinds) > 1 {
+			kinds = kinds[1:] // a void says nothing of its own
+		}
+	}
+	for _, k := range kinds {
+		a := auth.Write
+		if o, _ := s.Catalogs.Current().Operation(k); o.Official {
+			a = auth.Inspect
+		}
+		if err := allow(p, a, siteObject(site)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *server) addOperation(c *gin.Context) error {
-	site, err := s.site(c, auth.Write)
+	site, err := s.site(c, auth.Read)
 	if err != nil {
 		return err
 	}
 	var in operationRequest
 	if err := body(c, &in); err != nil {
+		return err
+	}
+	if err := s.mayRecord(c.Request.Context(), who(c), site, in); err != nil {
 		return err
 	}
 	op, added, err := s.Recorder.AddOperation(c.Request.Context(), in.operation(site, who(c).Login))

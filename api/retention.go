@@ -7,7 +7,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"tianhai/api/auth"
 	"tianhai/farm"
 	"tianhai/ingest"
 )
@@ -16,14 +15,6 @@ import (
 type retentionView struct {
 	ingest.RetentionChange
 	Pending bool `json:"pending"` // until effective, what the rule before it keeps longer is kept
-}
-
-// administrator refuses everybody else: what is deleted is gone for all.
-func administrator(c *gin.Context) error {
-	if !auth.Can(who(c), auth.Administer, auth.Object{}) {
-		return errForbidden
-	}
-	return nil
 }
 
 func (s *server) listRetentions(c *gin.Context) error {

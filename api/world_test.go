@@ -82,13 +82,17 @@ const (
 )
 
 var accounts = map[string]auth.Principal{
-	"admin":      {Login: "admin", Name: "管理员", Role: auth.Administrator},
-	"bureau":     {Login: "bureau", Name: "北海局", Role: auth.Bureau, Region: "450500"},
-	"bureau-tea": {Login: "bureau-tea", Name: "梧州局", Role: auth.Bureau, Region: "450400"},
-	"manager":    {Login: "manager", Name: "蚝场长", Role: auth.Manager, Tenant: "oyster"},
-	"farmer":     {Login: "farmer", Name: "蚝农", Role: auth.Farmer, Tenant: "oyster"},
-	"stranger":   {Login: "stranger", Name: "茶农", Role: auth.Farmer, Tenant: "tea"},
-	"nobody":     {Login: "nobody", Name: "离职者", Role: "retired", Tenant: "oyster"},
+	"admin":         {Login: "admin", Name: "管理员", Role: auth.Administrator},
+	"bureau":        {Login: "bureau", Name: "北海局", Role: auth.Bureau, Region: "450500"},
+	"bureau-tea":    {Login: "bureau-tea", Name: "梧州局", Role: auth.Bureau, Region: "450400"},
+	"manager-tea":   {Login: "manager-tea", Name: "茶场长", Role: auth.Manager, Tenant: "tea"},
+	"inspector":     {Login: "inspector", Name: "北海监督员", Role: auth.Inspector, Region: "450500"},
+	"inspector-tea": {Login: "inspector-tea", Name: "梧州监督员", Role: auth.Inspector, Region: "450400"},
+	"laboratory":    {Login: "laboratory", Name: "检测员", Role: auth.Laboratory, Tenant: "lab"},
+	"manager":       {Login: "manager", Name: "蚝场长", Role: auth.Manager, Tenant: "oyster"},
+	"farmer":        {Login: "farmer", Name: "蚝农", Role: auth.Farmer, Tenant: "oyster"},
+	"stranger":      {Login: "stranger", Name: "茶农", Role: auth.Farmer, Tenant: "tea"},
+	"nobody":        {Login: "nobody", Name: "离职者", Role: "retired", Tenant: "oyster"},
 }
 
 func newWorld() *world {
@@ -156,6 +160,14 @@ func (w *world) Principal(_ context.Context, token string) (auth.Principal, erro
 		return auth.Principal{}, auth.ErrDenied
 	}
 	return p, nil
+}
+
+// Admit knows a device's secret, which is secret- and its ID.
+func (w *world) Admit(_ context.Context, device, _ string, secret []byte) error {
+	if string(secret) != "secret-"+device {
+		return ingest.ErrDenied
+	}
+	return nil
 }
 
 func (w *world) Logout(_ context.Context, token string) error {
@@ -476,7 +488,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Farms: w, Operators: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
+		Sessions: w, Door: w, Farms: w, Operators: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
 		Aliases:     w,
 		Catalogs:    library(t),
 		Photos:      shelfOf(t),
@@ -486,7 +498,11 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 	}
 }
 
-// A client is a browser of one account; without an account it has no session.
+// devices are those that ask for something themselves, by the name that people has.
+var devices = map[string]string{"device": "do-1", "device-tea": "tea-1"}
+
+// A client is a browser of one account; without an account it has no session. One of
+// devices comes with its secret.
 type client struct {
 	t    testing.TB
 	base string
@@ -533,7 +549,9 @@ func (c client) do(method, path, body string, header ...string) answer {
 	case body != "":
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if c.as != "" {
+	if dev, ok := devices[c.as]; ok {
+		req.SetBasicAuth(dev, "secret-"+dev)
+	} else if c.as != "" {
 		req.AddCookie(&http.Cookie{Name: "th_session", Value: "token-" + c.as})
 	}
 	for i := 0; i+1 < len(header); i += 2 {

@@ -10,24 +10,32 @@ import (
 	"tianhai/farm"
 )
 
-// Role is what a person is to the system.
+// Role is what somebody is to the system.
 type Role string
 
 // The roles.
 const (
 	Administrator Role = "administrator"
-	Bureau        Role = "bureau" // officer of the agriculture bureau, for one region
-	Manager       Role = "manager"
+	Bureau        Role = "bureau"    // officer of the agriculture bureau, for one region
+	Inspector     Role = "inspector" // who looks at farms of one region on the spot
+	Manager       Role = "manager"   // of a farm or co-operative
 	Farmer        Role = "farmer"
+	Laboratory    Role = "laboratory" // works for an operator that tests what others send in
+	Device        Role = "device"     // no account: a device that shows its secret
 )
+
+// Roles returns those that an account can have.
+func Roles() []Role {
+	return []Role{Administrator, Bureau, Inspector, Manager, Farmer, Laboratory}
+}
 
 // An Account is a person's login.
 type Account struct {
 	Login    string // unique, a farm identifier
 	Name     string
 	Role     Role
-	Tenant   string // of a manager or farmer
-	Region   string // of a bureau officer, GB/T 2260
+	Tenant   string // of a manager or farmer; of a laboratory, the one that it works for
+	Region   string // of a bureau officer or inspector, GB/T 2260
 	Password string // argon2id in PHC string format
 	Created  time.Time
 }
@@ -41,12 +49,12 @@ func (a Account) Check() error {
 	tenant, region := false, false
 	switch a.Role {
 	case Administrator:
-	case Bureau:
+	case Bureau, Inspector:
 		region = true
-	case Manager, Farmer:
+	case Manager, Farmer, Laboratory:
 		tenant = true
 	default:
-		return fmt.Errorf("role %q is none of administrator, bureau, manager and farmer", a.Role)
+		return fmt.Errorf("role %q is none of %v", a.Role, Roles())
 	}
 	switch {
 	case tenant != (a.Tenant != ""):
@@ -79,6 +87,8 @@ const (
 	Read       Action = "read"
 	Write      Action = "write"   // append operations, batches
 	Command    Action = "command" // make a device do something
+	Inspect    Action = "inspect" // append what an inspector found
+	Report     Action = "report"  // append what a laboratory found
 	Administer Action = "administer"
 )
 
@@ -86,17 +96,28 @@ const (
 type Object struct {
 	Tenant string
 	Region string // GB/T 2260
+	// Laboratory is the tenant that was asked to test this very thing. It is set on
+	// samples and reports, and never on the farm or batch that they are of.
+	Laboratory string
 }
 
 // Can reports whether p may do a to o. A bureau officer reads everything in the
-// region and changes nothing; managers and farmers act within their tenant; an
-// administrator may do everything; everyone else, nothing.
+// region and changes nothing; so does an inspector, who appends inspections and
+// can neither change nor void what a farm said. Managers and farmers act within
+// their tenant. A laboratory reads what it was asked to test and reports on it. An
+// administrator may do everything; everyone else, nothing: a device speaks through
+// its own topics and its own door, which know it by its secret, and asks for
+// nothing here.
 func Can(p Principal, a Action, o Object) bool {
 	switch p.Role {
 	case Administrator:
 		return true
 	case Bureau:
 		return a == Read && farm.RegionContains(p.Region, o.Region)
+	case Inspector:
+		return (a == Read || a == Inspect) && farm.RegionContains(p.Region, o.Region)
+	case Laboratory:
+		return p.Tenant != "" && p.Tenant == o.Laboratory && (a == Read || a == Report)
 	case Manager:
 		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command || a == Administer)
 	case Farmer:

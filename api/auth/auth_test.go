@@ -9,8 +9,9 @@ import (
 
 // TestCan goes through every role, action and relation to the object.
 func TestCan(t *testing.T) {
-	everything := []auth.Action{auth.Read, auth.Write, auth.Command, auth.Administer, "", "invent"}
+	everything := []auth.Action{auth.Read, auth.Write, auth.Command, auth.Administer, auth.Inspect, auth.Report, "", "invent"}
 	read, farming, managing := everything[:1], everything[:3], everything[:4]
+	inspecting, reporting := []auth.Action{auth.Read, auth.Inspect}, []auth.Action{auth.Read, auth.Report}
 	objects := map[string]auth.Object{
 		"own":             {Tenant: "tea", Region: "450406"},
 		"other in region": {Tenant: "oysters", Region: "450481"},
@@ -18,6 +19,7 @@ func TestCan(t *testing.T) {
 		"of nobody":       {},
 		"region alone":    {Region: "450406"},
 		"nowhere":         {Tenant: "oysters", Region: "000000"},
+		"sample":          {Tenant: "oysters", Region: "450702", Laboratory: "lab"},
 	}
 	tests := map[string]struct {
 		who auth.Principal
@@ -25,18 +27,27 @@ func TestCan(t *testing.T) {
 	}{
 		"administrator": {auth.Principal{Role: auth.Administrator}, map[string][]auth.Action{
 			"own": everything, "other in region": everything, "other elsewhere": everything,
-			"of nobody": everything, "region alone": everything, "nowhere": everything,
+			"of nobody": everything, "region alone": everything, "nowhere": everything, "sample": everything,
 		}},
 		"bureau of the city": {auth.Principal{Role: auth.Bureau, Region: "450400"}, map[string][]auth.Action{
 			"own": read, "other in region": read, "region alone": read,
 		}},
 		"bureau of Guangxi": {auth.Principal{Role: auth.Bureau, Region: "450000"}, map[string][]auth.Action{
-			"own": read, "other in region": read, "other elsewhere": read, "region alone": read,
+			"own": read, "other in region": read, "other elsewhere": read, "region alone": read, "sample": read,
 		}},
-		"bureau of a county":            {auth.Principal{Role: auth.Bureau, Region: "450481"}, map[string][]auth.Action{"other in region": read}},
-		"bureau of nowhere":             {auth.Principal{Role: auth.Bureau}, nil},
-		"bureau of the whole world":     {auth.Principal{Role: auth.Bureau, Region: "000000"}, nil},
-		"bureau with a tenant":          {auth.Principal{Role: auth.Bureau, Tenant: "tea"}, nil},
+		"bureau of a county":        {auth.Principal{Role: auth.Bureau, Region: "450481"}, map[string][]auth.Action{"other in region": read}},
+		"bureau of nowhere":         {auth.Principal{Role: auth.Bureau}, nil},
+		"bureau of the whole world": {auth.Principal{Role: auth.Bureau, Region: "000000"}, nil},
+		"bureau with a tenant":      {auth.Principal{Role: auth.Bureau, Tenant: "tea"}, nil},
+		"inspector": {auth.Principal{Role: auth.Inspector, Region: "450400"}, map[string][]auth.Action{
+			"own": inspecting, "other in region": inspecting, "region alone": inspecting,
+		}},
+		"inspector of nowhere":          {auth.Principal{Role: auth.Inspector}, nil},
+		"inspector with a tenant":       {auth.Principal{Role: auth.Inspector, Tenant: "tea"}, nil},
+		"laboratory":                    {auth.Principal{Role: auth.Laboratory, Tenant: "lab"}, map[string][]auth.Action{"sample": reporting}},
+		"another laboratory":            {auth.Principal{Role: auth.Laboratory, Tenant: "tea"}, nil},
+		"laboratory of nobody":          {auth.Principal{Role: auth.Laboratory}, nil},
+		"device":                        {auth.Principal{Login: "do-1", Role: auth.Device, Tenant: "tea"}, nil},
 		"manager":                       {auth.Principal{Role: auth.Manager, Tenant: "tea"}, map[string][]auth.Action{"own": managing}},
 		"manager with a region":         {auth.Principal{Role: auth.Manager, Tenant: "tea", Region: "450000"}, map[string][]auth.Action{"own": managing}},
 		"manager of nobody":             {auth.Principal{Role: auth.Manager}, nil},
@@ -64,6 +75,8 @@ func TestAccountCheck(t *testing.T) {
 		"bureau":        {Login: "wei", Role: auth.Bureau, Region: "450700"},
 		"manager":       {Login: "li", Role: auth.Manager, Tenant: "tea"},
 		"farmer":        {Login: "chen", Role: auth.Farmer, Tenant: "tea"},
+		"inspector":     {Login: "lu", Role: auth.Inspector, Region: "450700"},
+		"laboratory":    {Login: "qin", Role: auth.Laboratory, Tenant: "lab"},
 	}
 	for name, a := range good {
 		if err := a.Check(); err != nil {
@@ -78,6 +91,9 @@ func TestAccountCheck(t *testing.T) {
 		"bureau of the whole world":   {Login: "x", Role: auth.Bureau, Region: "000000"},
 		"bureau with a tenant":        {Login: "x", Role: auth.Bureau, Region: "450700", Tenant: "tea"},
 		"farmer of nobody":            {Login: "x", Role: auth.Farmer},
+		"inspector with a tenant":     {Login: "x", Role: auth.Inspector, Region: "450700", Tenant: "tea"},
+		"laboratory of nobody":        {Login: "x", Role: auth.Laboratory},
+		"device":                      {Login: "x", Role: auth.Device, Tenant: "tea"},
 		"manager with a region":       {Login: "x", Role: auth.Manager, Tenant: "tea", Region: "450700"},
 		"administrator with a tenant": {Login: "x", Role: auth.Administrator, Tenant: "tea"},
 	}

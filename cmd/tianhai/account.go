@@ -21,9 +21,9 @@ type accountAddCommand struct {
 	configFlags
 	Login  string    `arg:"" help:"Login name: a-z, 0-9, - and _."`
 	Name   string    `help:"Name shown on screens; the login when not given."`
-	Role   auth.Role `required:"" enum:"administrator,bureau,manager,farmer" help:"One of ${enum}."`
-	Tenant string    `help:"Of a manager or farmer."`
-	Region string    `help:"Of a bureau officer: GB/T 2260 code, such as 450000."`
+	Role   auth.Role `required:"" enum:"administrator,bureau,inspector,manager,farmer,laboratory" help:"One of ${enum}."`
+	Tenant string    `help:"Of a manager, farmer or laboratory."`
+	Region string    `help:"Of a bureau officer or inspector: GB/T 2260 code, such as 450000."`
 }
 
 // Run creates the account.

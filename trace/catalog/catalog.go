@@ -115,6 +115,7 @@ type Operation struct {
 	Stated   []string  `json:"stated" yaml:"stated"`     // a value, or a dash where nothing applies
 	Wanted   []string  `json:"wanted" yaml:"wanted"`     // may be left out
 	Medicine bool      `json:"medicine,omitempty" yaml:"medicine"`
+	Official bool      `json:"official,omitempty" yaml:"official"` // an inspector's to say and to take back, and nobody else's
 	Source   string    `json:"source" yaml:"source"`
 }
 

@@ -17,8 +17,12 @@ func testAccounts(t *testing.T, s *store.Store) {
 	farmer := auth.Account{Login: "farmer", Name: "李", Role: auth.Farmer, Tenant: "tea", Password: "$argon2id$…", Created: noon}
 	check(t, s.CreateAccount(ctx, farmer))
 	check(t, s.CreateAccount(ctx, bureau))
+	inspector := auth.Account{Login: "inspector", Name: "陆", Role: auth.Inspector, Region: "450700", Password: "$argon2id$…", Created: noon}
+	laboratory := auth.Account{Login: "laboratory", Name: "覃", Role: auth.Laboratory, Tenant: "tea", Password: "$argon2id$…", Created: noon}
+	check(t, s.CreateAccount(ctx, inspector))
+	check(t, s.CreateAccount(ctx, laboratory))
 	equal(t, "account", farmer)(s.Account(ctx, "farmer"))
-	equal(t, "accounts", []auth.Account{bureau, farmer})(s.Accounts(ctx))
+	equal(t, "accounts", []auth.Account{bureau, farmer, inspector, laboratory})(s.Accounts(ctx))
 	_, err := s.Account(ctx, "nobody")
 	wantErr(t, "unknown account", err, farm.ErrNotFound)
 	wantErr(t, "account again", s.CreateAccount(ctx, farmer), farm.ErrConflict)
@@ -30,6 +34,9 @@ func testAccounts(t *testing.T, s *store.Store) {
 		"manager of nobody":     {Role: auth.Manager},
 		"officer of nowhere":    {Role: auth.Bureau},
 		"officer with a tenant": {Role: auth.Bureau, Region: "450700", Tenant: "tea"},
+		"inspector of nowhere":  {Role: auth.Inspector},
+		"laboratory of nobody":  {Role: auth.Laboratory},
+		"device":                {Role: auth.Device, Tenant: "tea"},
 		"unknown role":          {Role: "root"},
 	} {
 		a.Login, a.Created = "x", noon

@@ -34,6 +34,9 @@ test('a site has the operations of what grows there', () => {
   expect(kinds('garden')).toEqual([['spray']])
   expect(kinds('pond')).toEqual([['catch']])
   expect(kinds('barn')).toEqual([['spray'], ['catch']])
+  const official = { ...catalog, operations: [...catalog.operations, { ...spray, kind: 'supervise', official: true }] }
+  expect(kindsAt(official, 'pond').flatMap((s) => s.kinds.map((k) => k.kind))).toEqual(['catch'])
+  expect(kindsAt(official, 'pond', true).flatMap((s) => s.kinds.map((k) => k.kind))).toEqual(['supervise'])
 })
 
 test('what must be said comes first, what everything may carry last', () => {

@@ -25,6 +25,7 @@ export interface OperationKind {
   required: string[] | null
   stated: string[] | null
   wanted: string[] | null
+  official?: boolean
 }
 
 export interface Catalog {
@@ -66,10 +67,11 @@ export interface Field {
   need: 'required' | 'stated' | 'wanted'
 }
 
-/** The kinds of operation that a site of this kind has, by stage; all where no product grows on such sites. */
-export function kindsAt(catalog: Catalog, siteKind: string): { name: Text; kinds: OperationKind[] }[] {
+/** The kinds of operation that a site of this kind has, by stage; all where no product grows on such sites.
+ *  What is official has no product: it is an inspector's, who has nothing else. */
+export function kindsAt(catalog: Catalog, siteKind: string, official = false): { name: Text; kinds: OperationKind[] }[] {
   const here = new Set(catalog.products.filter((p) => p.sites.includes(siteKind)).flatMap((p) => p.operations))
-  const kinds = catalog.operations.filter((o) => o.kind !== voidKind && (here.size === 0 || here.has(o.kind)))
+  const kinds = catalog.operations.filter((o) => o.kind !== voidKind && (official ? o.official : !o.official && (here.size === 0 || here.has(o.kind))))
   return catalog.stages.map((s) => ({ name: s.name, kinds: kinds.filter((o) => o.stage === s.id) })).filter((s) => s.kinds.length > 0)
 }
 

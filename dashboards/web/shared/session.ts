@@ -8,6 +8,11 @@ export const principal = ref<Principal | null>()
 
 const kept = 'tianhai.principal'
 
+/** Whether who is signed in does the work of a farm: writes, and switches devices. */
+export function works(): boolean {
+  return ['farmer', 'manager', 'administrator'].includes(principal.value?.role ?? '')
+}
+
 /** Asks the server who is signed in. Where it is out of reach, whoever was signed in last
  *  on this phone stays so: the pages then show what they kept, and the server decides later. */
 export async function startSession(): Promise<void> {

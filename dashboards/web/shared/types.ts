@@ -27,7 +27,7 @@ export interface Vocabulary {
 export interface Principal {
   login: string
   name: string
-  role: 'administrator' | 'bureau' | 'manager' | 'farmer'
+  role: 'administrator' | 'bureau' | 'inspector' | 'manager' | 'farmer' | 'laboratory' | 'device'
   tenant?: string
   region?: string
 }
