@@ -61,9 +61,26 @@ func (s *Service) Permit(ctx context.Context, tenant string, act gate.Act) ([]ga
 	return gate.Check(act, h), nil
 }
 
-// PermitBatch is Permit for what is done with a harvested batch: its sale, its
-// certificate, its code.
+// PermitBatch is Permit for what is done with a batch: its sale, its certificate,
+// its code. What is made of batches answers for everything that it was made of.
 func (s *Service) PermitBatch(ctx context.Context, b Batch, kind gate.ActKind, at time.Time) ([]gate.Refusal, error) {
+	origins, err := s.origins(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	var all []gate.Refusal
+	for _, o := range origins {
+		refusals, err := s.permitOrigin(ctx, o, kind, at)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, refusals...)
+	}
+	return all, nil
+}
+
+// permitOrigin is PermitBatch for a harvested batch.
+func (s *Service) permitOrigin(ctx context.Context, b Batch, kind gate.ActKind, at time.Time) ([]gate.Refusal, error) {
 	product, err := s.Store.Product(ctx, b.Product)
 	if err != nil {
 		return nil, fmt.Errorf("product %s: %w", b.Product, err)

@@ -32,6 +32,7 @@ type Service struct {
 	Journal  Journal
 	Evidence Evidence
 	Catalogs Catalogs
+	Chain    Chain    // nil means that batches are made of no others
 	Water    Water    // for waits in degree-days; nil refuses what hangs on them
 	Licences Licences // nil means that none are known
 	// HasPhoto reports whether a tenant has uploaded the picture with this hash.

@@ -283,7 +283,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	s.sealer = trace.NewSealer(s.store, s.ledger, s.log)
 	s.tracer = &trace.Service{
 		Store: s.store, Journal: s.store, Evidence: s.series, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.sealer.Wake,
-		Water: series{s.series}, Licences: s.store, Inputs: s.store, Bans: input.Banned(),
+		Water: series{s.series}, Licences: s.store, Inputs: s.store, Bans: input.Banned(), Chain: s.store,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 	}
 	return nil

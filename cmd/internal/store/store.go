@@ -3,7 +3,7 @@
 //
 // Both databases hold the same schema and pass the same tests. What a method
 // has returned nil for is on disk. A method writes everything or nothing.
-// Operations, installations, calibrations, changes of retention, events,
+// Operations, movements, installations, calibrations, changes of retention, events,
 // mappings and records are appended and never edited; the database itself refuses to, whoever
 // asks. Every reference is a foreign key, and names the owner too: nothing can tie
 // together what two tenants own.
@@ -54,6 +54,7 @@ var (
 	_ trace.Store         = (*Store)(nil)
 	_ trace.Journal       = (*Store)(nil)
 	_ trace.Outbox        = (*Store)(nil)
+	_ trace.Chain         = (*Store)(nil)
 	_ trace.AuditStore    = (*Store)(nil)
 	_ auth.Store          = (*Store)(nil)
 	_ history.Store       = (*Store)(nil)

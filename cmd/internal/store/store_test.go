@@ -73,6 +73,12 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"draw race":          testDrawRace,
 		"stock balance":      testStockBalance,
 		"histories":          testHistories,
+		"movements":          testMovements,
+		"voids of movements": testVoids,
+		"handover":           testHandover,
+		"movement race":      testMovementRace,
+		"genealogies":        testGenealogies,
+		"movements stay":     testMovementsStay,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

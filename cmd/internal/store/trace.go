@@ -10,6 +10,7 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/chain"
 )
 
 // How many batches are returned at most.
@@ -177,19 +178,35 @@ func (s *Store) Operations(ctx context.Context, site string, from, to time.Time)
 // farm.ErrNotFound when its product or site is unknown or the site is of
 // another tenant.
 func (s *Store) AddBatch(ctx context.Context, b trace.Batch) error {
-	_, err := s.write.NewInsert().Model(newBatchRow(b)).Exec(ctx)
-	return fail("add batch", err)
+	a, ok := chain.Round(b.Quantity, b.Unit)
+	if !ok {
+		return fmt.Errorf("add batch: %v %s is nothing, or too much", b.Quantity, b.Unit)
+	}
+	return fail("add batch", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return addBatch(ctx, tx, b, a, b.Harvest)
+	}))
 }
 
 // CloseBatch stores a closed batch and its record; farm.ErrConflict when it is
-// closed already or the code is taken, farm.ErrNotFound when the tenant has no
-// such batch.
+// closed already, was taken back or the code is taken, farm.ErrNotFound when the
+// tenant has no such batch. How much there is of it stays as it was.
 func (s *Store) CloseBatch(ctx context.Context, b trace.Batch, rec trace.Record) error {
 	if b.Code == "" || b.Closed.IsZero() || rec.Code != b.Code || rec.Subject != b.ID || rec.Tenant != b.Tenant {
 		return fmt.Errorf("close batch: record %s does not close batch %s", rec.ID, b.ID)
 	}
 	return fail("close batch", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		res, err := tx.NewUpdate().Model(newBatchRow(b)).ExcludeColumn("id", "tenant", "site", "opened").
+		// This holds the stock, so that nobody takes back meanwhile what made the batch.
+		if _, err := tx.NewUpdate().Model((*stockRow)(nil)).Set("remains = remains").Where("st.batch = ? AND NOT st.void", b.ID).Exec(ctx); err != nil {
+			return err
+		}
+		void, err := tx.NewSelect().Model((*stockRow)(nil)).Where("st.batch = ? AND st.void", b.ID).Exists(ctx)
+		if err != nil {
+			return err
+		}
+		if void {
+			return farm.ErrConflict
+		}
+		res, err := tx.NewUpdate().Model(newBatchRow(b)).ExcludeColumn("id", "tenant", "site", "product", "quantity", "unit", "opened").
 			Where("b.id = ? AND b.tenant = ? AND b.code IS NULL", b.ID, b.Tenant).Exec(ctx)
 		if err := changed(res, err, farm.ErrNotFound); err != nil {
 			known, existsErr := false, error(nil)
@@ -212,10 +229,12 @@ func (s *Store) Batch(ctx context.Context, id string) (trace.Batch, error) {
 	return row.batch(), fail("read batch", err)
 }
 
-// Batches returns the batches that f chooses, those opened last first.
+// Batches returns the batches that f chooses, those opened last first, without
+// those whose movement was taken back.
 func (s *Store) Batches(ctx context.Context, f BatchFilter) ([]trace.Batch, error) {
 	var rows []batchRow
 	q := s.read.NewSelect().Model(&rows).Join("JOIN sites AS s ON s.id = b.site").
+		Join("JOIN stocks AS st ON st.batch = b.id").Where("NOT st.void").
 		Order("b.opened DESC", "b.id DESC").Limit(bounded(f.Limit, DefaultBatches, MaxBatches))
 	err := within(q, "b.tenant", f.Tenant, "s.region", f.Region).Scan(ctx)
 	return each(rows, batchRow.batch), fail("read batches", err)

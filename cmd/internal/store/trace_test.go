@@ -114,7 +114,7 @@ func testBatches(t *testing.T, s *store.Store) {
 	equal(t, "open", b)(s.Batch(ctx, "b1"))
 
 	done, rec := closed(b, "CODE1")
-	done.Quantity = 11
+	done.Lot = "2026-17b"
 	check(t, s.CloseBatch(ctx, done, rec))
 	equal(t, "closed", done)(s.Batch(ctx, "b1"))
 	equal(t, "record by code", rec)(s.RecordByCode(ctx, "CODE1"))
