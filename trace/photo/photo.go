@@ -43,6 +43,12 @@ var ErrTooLarge = errors.New("picture is too large")
 // ErrNoPicture reports bytes that are no JPEG, PNG or WebP picture, or not all of one.
 var ErrNoPicture = errors.New("not a JPEG, PNG or WebP picture")
 
+// ErrNoDocument reports bytes that are neither a whole picture nor a whole PDF.
+var ErrNoDocument = errors.New("not a PDF, JPEG, PNG or WebP file")
+
+// PDF is the media type of a document.
+const PDF = "application/pdf"
+
 // An Upload is who put a picture there, and for which site.
 type Upload struct {
 	Hash    string // SHA-256 of the bytes, in hex
@@ -67,6 +73,8 @@ type Index interface {
 type Shelf struct {
 	Dir   string
 	Index Index
+	// Documents says that PDF files are kept as well. Their inside is not looked at.
+	Documents bool
 
 	// Held while files and index are brought together, and while a picture is
 	// decoded: one at a time, so that memory is bounded.
@@ -75,11 +83,11 @@ type Shelf struct {
 
 // Put stores a picture and returns its hash. The file is on disk before the index
 // knows of it, so that what is known can be read. Errors: ErrTooLarge,
-// ErrNoPicture, and those of Index.
+// ErrNoPicture or ErrNoDocument, and those of Index.
 func (s *Shelf) Put(ctx context.Context, raw []byte, u Upload) (hash string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := check(raw); err != nil {
+	if err := s.check(raw); err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(raw)
@@ -191,6 +199,31 @@ func (s *Shelf) cleanFile(ctx context.Context, name string, before time.Time) (g
 
 // file is where a picture lies; hash is one.
 func (s *Shelf) file(hash string) string { return filepath.Join(s.Dir, hash[:2], hash) }
+
+// check looks at a picture, or at a document where these are kept.
+func (s *Shelf) check(raw []byte) error {
+	if !s.Documents {
+		return check(raw)
+	}
+	if http.DetectContentType(raw) == PDF {
+		switch {
+		case len(raw) > MaxBytes:
+			return ErrTooLarge
+		case !bytes.Contains(raw[max(0, len(raw)-pdfEnd):], []byte("%%EOF")):
+			return fmt.Errorf("%w: its end is missing", ErrNoDocument)
+		}
+		return nil
+	}
+	err := check(raw)
+	if errors.Is(err, ErrNoPicture) {
+		err = fmt.Errorf("%w: %w", ErrNoDocument, err)
+	}
+	return err
+}
+
+// pdfEnd is how far from its end readers look for a PDF's end mark, in bytes
+// (ISO 32000-1, appendix H.3, note 18).
+const pdfEnd = 1024
 
 // check decodes the whole picture: half of one is none, and what is called a picture
 // and is none is never kept.
