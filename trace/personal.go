@@ -52,32 +52,41 @@ func (p *PublicRecord) personalFields() map[string]*string {
 }
 
 // withhold takes the personal data out of the record, which then holds commitments.
-func (p *PublicRecord) withhold(random io.Reader) ([]Personal, error) {
+func (p *PublicRecord) withhold(random io.Reader) (personal []Personal, err error) {
+	p.Personal, personal, err = withhold(p.personalFields(), random)
+	return personal, err
+}
+
+// withhold takes texts, by path, out of a statement. It returns the commitments that
+// stand in their place.
+func withhold(fields map[string]*string, random io.Reader) (map[string]string, []Personal, error) {
 	var out []Personal
-	fields := p.personalFields()
-	p.Personal = map[string]string{}
+	commitments := map[string]string{}
 	for _, path := range slices.Sorted(maps.Keys(fields)) {
 		if *fields[path] == "" {
 			continue
 		}
 		d := Personal{Path: path, Salt: make([]byte, saltSize), Text: *fields[path]}
 		if _, err := io.ReadFull(random, d.Salt); err != nil {
-			return nil, fmt.Errorf("make salt: %w", err)
+			return nil, nil, fmt.Errorf("make salt: %w", err)
 		}
-		*fields[path], p.Personal[path] = "", d.Commitment()
+		*fields[path], commitments[path] = "", d.Commitment()
 		out = append(out, d)
 	}
-	return out, nil
+	return commitments, out, nil
 }
 
 // Disclose puts personal data back in their places, each after a look at its
 // commitment. What is not given stays empty: it was erased. A text that is not the
 // one committed to is an error.
 func (p *PublicRecord) Disclose(personal []Personal) error {
-	fields := p.personalFields()
+	return disclose(p.personalFields(), p.Personal, personal)
+}
+
+func disclose(fields map[string]*string, commitments map[string]string, personal []Personal) error {
 	for _, d := range personal {
 		field := fields[d.Path]
-		if field == nil || len(d.Salt) != saltSize || p.Personal[d.Path] == "" || p.Personal[d.Path] != d.Commitment() {
+		if field == nil || len(d.Salt) != saltSize || commitments[d.Path] == "" || commitments[d.Path] != d.Commitment() {
 			return fmt.Errorf("%s is not what the record commits to", d.Path)
 		}
 		*field = d.Text

@@ -15,13 +15,8 @@ import (
 )
 
 // A Decoder reads one payload. Values may share memory with each other, never
-// with the payload. They may be put in room, whatever it holds.
-type Decoder = func(payload []byte, room []ingest.Value) ([]ingest.Value, error)
-
-// Roomless makes a Decoder of a function that needs no room.
-func Roomless(decode func(payload []byte) ([]ingest.Value, error)) Decoder {
-	return func(payload []byte, _ []ingest.Value) ([]ingest.Value, error) { return decode(payload) }
-}
+// with the payload.
+type Decoder = func(payload []byte) ([]ingest.Value, error)
 
 // Formats lists the names that ByFormat knows, without media types.
 const Formats = "json, senml+json, senml+cbor, influx, chirpstack, ttn"
@@ -31,7 +26,7 @@ const Formats = "json, senml+json, senml+cbor, influx, chirpstack, ttn"
 // parameters: "influx;precision=ms".
 func ByFormat(name string) (Decoder, bool) {
 	if name == "json" {
-		return jsonIn, true // nearly every frame
+		return JSON, true // nearly every frame
 	}
 	media, params, err := mime.ParseMediaType(name)
 	if err != nil {
@@ -39,17 +34,17 @@ func ByFormat(name string) (Decoder, bool) {
 	}
 	switch media {
 	case "application/json", "json":
-		return jsonIn, true
+		return JSON, true
 	case "senml+json", "application/senml+json":
-		return Roomless(SenMLJSON), true
+		return SenMLJSON, true
 	case "senml+cbor", "application/senml+cbor":
-		return Roomless(SenMLCBOR), true
+		return SenMLCBOR, true
 	case "influx":
 		return Influx(cmp.Or(params["precision"], "ns"))
 	case "chirpstack":
-		return Roomless(ChirpStack), true
+		return ChirpStack, true
 	case "ttn":
-		return Roomless(TheThingsStack), true
+		return TheThingsStack, true
 	default:
 		return nil, false
 	}

@@ -4,17 +4,16 @@ import (
 	"strings"
 	"testing"
 
-	"tianhai/ingest"
 	"tianhai/ingest/decode"
 )
 
-func influx(tb testing.TB, precision string) func([]byte) ([]ingest.Value, error) {
+func influx(tb testing.TB, precision string) decode.Decoder {
 	tb.Helper()
 	d, known := decode.Influx(precision)
 	if !known {
 		tb.Fatalf("precision %q is not known", precision)
 	}
-	return func(payload []byte) ([]ingest.Value, error) { return d(payload, nil) }
+	return d
 }
 
 func TestInflux(t *testing.T) {
@@ -30,7 +29,7 @@ func TestInfluxPrecision(t *testing.T) {
 		if !known {
 			t.Fatalf("%s is not known", format)
 		}
-		values, err := d([]byte("m a=1 "+stamp), nil)
+		values, err := d([]byte("m a=1 " + stamp))
 		if err != nil || full(values) != "a 2026-08-01T01:00:00Z 1\n" {
 			t.Errorf("%s: %v, %v", format, values, err)
 		}

@@ -8,11 +8,10 @@ import (
 	"testing"
 	_ "time/tzdata"
 
-	"tianhai/ingest"
 	"tianhai/ingest/decode"
 )
 
-func mapping(tb testing.TB, doc string) func([]byte) ([]ingest.Value, error) {
+func mapping(tb testing.TB, doc string) decode.Decoder {
 	tb.Helper()
 	m, err := decode.ParseMapping([]byte(doc))
 	if err != nil {

@@ -4,7 +4,7 @@ package journal
 var (
 	EncodeFrame       = encodeFrame
 	DecodeFrame       = decodeFrame
-	AppendFrames      = appendFrames
+	DecodeFrames      = decodeFrames
 	AppendGrouped     = appendGrouped
 	EncodeQuarantined = encodeQuarantined
 	DecodeQuarantined = decodeQuarantined

@@ -272,7 +272,7 @@ func (m *signalMemory) judge(p point) ingest.Flag {
 	if p.missing {
 		return ingest.Missing
 	}
-	now := p.ms
+	now := p.at.UnixMilli()
 	period := m.test.period().Milliseconds()
 	part := now / max(1, period/signalBuckets)
 	drop := 0

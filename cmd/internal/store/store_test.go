@@ -79,6 +79,14 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"movement race":      testMovementRace,
 		"genealogies":        testGenealogies,
 		"movements stay":     testMovementsStay,
+
+		"reports":                testReports,
+		"samples":                testSamples,
+		"report files":           testReportFiles,
+		"certificates":           testCertificates,
+		"certificates and tests": testCertificateNeedsTests,
+		"certificate race":       testCertificateRace,
+		"certificate histories":  testCertificateHistories,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
