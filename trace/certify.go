@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -200,9 +201,9 @@ func (c *Certifier) draft(ctx context.Context, b Batch, in Issue, at time.Time) 
 	if err != nil {
 		return cert.Certificate{}, fmt.Errorf("tenant %s: %w", b.Tenant, err)
 	}
-	site, err := store.Site(ctx, b.Site)
+	origin, err := c.origin(ctx, b)
 	if err != nil {
-		return cert.Certificate{}, fmt.Errorf("site %s: %w", b.Site, err)
+		return cert.Certificate{}, err
 	}
 	product, err := store.Product(ctx, b.Product)
 	if err != nil {
@@ -211,7 +212,7 @@ func (c *Certifier) draft(ctx context.Context, b Batch, in Issue, at time.Time) 
 	out := cert.Certificate{
 		Version: 1, ID: in.ID, Tenant: b.Tenant, Batch: b.ID, Code: b.Code,
 		Style: in.Style, Promise: in.Style.Promise(), Basis: in.Basis, Collected: in.Collected,
-		Product: product.Name, Quantity: b.Quantity, Unit: b.Unit, Origin: originOf(site),
+		Product: product.Name, Quantity: b.Quantity, Unit: b.Unit, Origin: origin,
 		Promiser: cert.Promiser{Name: tenant.Name, CreditCode: tenant.CreditCode, Phone: tenant.Phone}, Issued: at,
 	}
 	if out.Parents, err = c.parents(ctx, b.ID); err != nil {
@@ -233,13 +234,25 @@ func (c *Certifier) draft(ctx context.Context, b Batch, in Issue, at time.Time) 
 	return out, nil
 }
 
-// originOf says where something grew, no finer than consumers may see.
-func originOf(site farm.Site) farm.Text {
-	prefecture, _ := farm.Prefecture(site.Region)
-	return farm.Text{
-		Zh: "广西" + prefecture.Name.Zh + site.Town.Zh,
-		En: joinNonEmpty(", ", site.Town.En, prefecture.Name.En, "Guangxi"),
+// origin says where a batch grew, no finer than consumers may see: every place that
+// it was mixed from.
+func (c *Certifier) origin(ctx context.Context, b Batch) (farm.Text, error) {
+	roots, err := c.Service.origins(ctx, b)
+	if err != nil {
+		return farm.Text{}, err
 	}
+	var zh, en []string
+	for _, root := range roots {
+		site, err := c.Service.Store.Site(ctx, root.Site)
+		if err != nil {
+			return farm.Text{}, fmt.Errorf("site %s: %w", root.Site, err)
+		}
+		prefecture, _ := farm.Prefecture(site.Region)
+		if place := "广西" + prefecture.Name.Zh + site.Town.Zh; !slices.Contains(zh, place) {
+			zh, en = append(zh, place), append(en, joinNonEmpty(", ", site.Town.En, prefecture.Name.En, "Guangxi"))
+		}
+	}
+	return farm.Text{Zh: strings.Join(zh, "、"), En: strings.Join(en, "; ")}, nil
 }
 
 func joinNonEmpty(sep string, parts ...string) string {

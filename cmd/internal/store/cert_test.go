@@ -18,6 +18,7 @@ import (
 	"tianhai/trace"
 	"tianhai/trace/catalog"
 	"tianhai/trace/cert"
+	"tianhai/trace/chain"
 	"tianhai/trace/gate"
 	"tianhai/trace/input"
 	"tianhai/trace/photo"
@@ -29,7 +30,7 @@ func newCertifier(t *testing.T, s *store.Store, now *time.Time) (*trace.Certifie
 	seed(t, s)
 	books, err := catalog.Open(t.Context(), s, nil)
 	check(t, err)
-	service := &trace.Service{Store: s, Journal: s, Catalogs: books, Licences: s, Inputs: s, Bans: input.Banned(), Now: func() time.Time { return *now }}
+	service := &trace.Service{Store: s, Journal: s, Chain: s, Catalogs: books, Licences: s, Inputs: s, Bans: input.Banned(), Now: func() time.Time { return *now }}
 	return &trace.Certifier{Service: service, Book: s}, closedBatch(t, s, "b1")
 }
 
@@ -283,6 +284,64 @@ func testCertificateNeedsTests(t *testing.T, s *store.Store) {
 			t.Errorf("the database did %s", query)
 		}
 	}
+}
+
+// What is split or mixed is offered for a certificate of its own, which names those
+// that it was made of; a test that failed goes down with the goods.
+func testReissue(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	now := noon.Add(2 * time.Hour)
+	c, parent := newCertifier(t, s, &now)
+	issued, err := c.Issue(ctx, parent, newIssue())
+	check(t, err)
+	equal(t, "nothing is due", []trace.Batch{})(s.CertificatesDue(ctx, "tea"))
+	amount := func(kg string) chain.Amount {
+		a, err := chain.Measure(kg, "kg")
+		check(t, err)
+		return a
+	}
+	split := chain.Movement{ID: ulid.Make().String(), Tenant: "tea", Kind: chain.Split, At: now, Person: "wei", Inputs: []chain.Input{{Batch: parent.ID, Amount: amount("10")}}}
+	for i, kg := range []string{"4", "6"} {
+		split.Outputs = append(split.Outputs, chain.Output{Batch: ulid.Make().String(), Product: "liubao", Lot: fmt.Sprint("2026-17-", i), Amount: amount(kg)})
+	}
+	_, _, err = c.Service.Move(ctx, split)
+	check(t, err)
+	due, err := s.CertificatesDue(ctx, "tea")
+	check(t, err)
+	if len(due) != 2 {
+		t.Fatalf("due: %+v", due)
+	}
+	child := due[0]
+	_, err = c.Issue(ctx, child, newIssue())
+	wantErr(t, "without a code", err, farm.ErrConflict)
+	child, rec := closed(child, "CHILD")
+	rec.At = now
+	check(t, s.CloseBatch(ctx, child, rec))
+
+	// The parent's test fails after it was split.
+	worse := newReport(parent)
+	worse.Items = []cert.Item{{Name: "镉", Result: "0.3", Limit: "0.05"}}
+	_, err = c.AddReport(ctx, worse)
+	check(t, err)
+	var why *cert.FailedError
+	if _, err := c.Issue(ctx, child, newIssue()); !errors.As(err, &why) {
+		t.Errorf("a child of what failed: %v", err)
+	}
+	_, err = c.AddReport(ctx, newReport(child)) // cleansed, and tested again
+	check(t, err)
+	in := newIssue()
+	in.Style = cert.Buyer
+	got, err := c.Issue(ctx, child, in)
+	check(t, err)
+	if want := []string{issued.Code + "/" + issued.Number}; !slices.Equal(got.Parents, want) || got.Origin != issued.Origin {
+		t.Errorf("made of %v in %v, want %v in %v", got.Parents, got.Origin, want, issued.Origin)
+	}
+	if due, err = s.CertificatesDue(ctx, "tea"); err != nil || len(due) != 1 || due[0].ID == child.ID {
+		t.Errorf("still due: %+v, %v", due, err)
+	}
+	equal(t, "of strangers", []trace.Batch{})(s.CertificatesDue(ctx, "oysters"))
+	check(t, c.VoidCertificate(ctx, parent.ID, issued.ID, "不合格"))
+	equal(t, "of a void certificate nothing is due", []trace.Batch{})(s.CertificatesDue(ctx, "tea"))
 }
 
 // Whoever issues at the same time gets numbers of his own, without a gap, and one

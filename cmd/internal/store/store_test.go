@@ -86,6 +86,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"certificates":           testCertificates,
 		"certificates and tests": testCertificateNeedsTests,
 		"certificate race":       testCertificateRace,
+		"re-issue":               testReissue,
 		"certificate histories":  testCertificateHistories,
 	}
 	for name, test := range tests {
