@@ -87,13 +87,16 @@ func TestPurgeByTheRules(t *testing.T) {
 		t.Errorf("purged %d days, previewed %+v", days, preview)
 	}
 	for site, want := range map[string]time.Time{"tea-1": now.AddDate(0, 0, -41), "tea-2": began.AddDate(0, 0, -1), "fish-1": now.AddDate(0, 0, -91)} {
-		all, err := client.Summaries(ctx, site[:len(site)-2], site, now.AddDate(-1, 0, 0), now)
-		check(err)
-		if len(all) != 1 || len(all[0].Points) == 0 {
-			t.Fatalf("%s: %+v", site, all)
-		}
-		if first := all[0].Points[0].Time; first.Sub(want).Abs() > 72*time.Hour {
-			t.Errorf("%s: the oldest reading is of about %s, want about %s", site, first, want)
+		var oldest time.Time
+		q := influx.ReadingsQuery{Tenant: site[:len(site)-2], Site: site, From: now.AddDate(-1, 0, 0), To: now}
+		check(client.Readings(ctx, q, func(s farm.Sample) error {
+			if at := time.UnixMilli(s.Time); oldest.IsZero() || at.Before(oldest) {
+				oldest = at
+			}
+			return nil
+		}))
+		if oldest.Sub(want).Abs() > 72*time.Hour {
+			t.Errorf("%s: the oldest reading is of %s, want about %s", site, oldest, want)
 		}
 	}
 }

@@ -56,11 +56,7 @@ func garden(t *testing.T) (bench, []ingest.Observation) {
 // count returns the readings of a quantity that a measurement still has.
 func (b bench) count(t testing.TB, tenant, id string, from, to time.Time) int {
 	t.Helper()
-	all, err := b.Summaries(t.Context(), tenant, "s", from, to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range all {
+	for _, s := range summaries(t, b.Client, tenant, from, to) {
 		if s.Quantity == id {
 			return s.N
 		}

@@ -30,7 +30,7 @@ type SeriesQuery struct {
 // they do not begin at q.From.
 //
 // Points of less than an hour, and their numbers and gaps, follow the rules of
-// Summaries. Longer ones begin at even hours of Beijing time (UTC+8), those of
+// farm.Summariser. Longer ones begin at even hours of Beijing time (UTC+8), those of
 // days at its midnight, the first of them where q.From lies in it. They come from
 // the rollups, and for what is not rolled up yet from the readings: the numbers
 // are the same. Gaps are then whole hours, or days, without a usable reading,
@@ -52,7 +52,6 @@ func (c *Client) series(ctx context.Context, q SeriesQuery) (farm.Summary, error
 	if err != nil {
 		return farm.Summary{}, err
 	}
-	p.quality = true
 	if p.interval < time.Hour && c.opt.Now().Sub(p.from) < ingest.RetentionFloor {
 		return c.rawSeries(ctx, q, p)
 	}
@@ -78,11 +77,15 @@ func (c *Client) series(ctx context.Context, q SeriesQuery) (farm.Summary, error
 }
 
 func (c *Client) rawSeries(ctx context.Context, q SeriesQuery, p period) (farm.Summary, error) {
-	found := map[string]*summary{q.Quantity.ID: newSummary(q.Quantity.ID, p)}
-	if err := c.scan(ctx, rawStatement(q, p.from, p.to), p, found); err != nil {
+	sum := farm.NewSummariser(q.Quantity.ID, p.from, p.to, p.interval, true)
+	err := c.scan(ctx, rawStatement(q, p.from, p.to), func(s farm.Sample) error {
+		sum.Add(s)
+		return nil
+	})
+	if err != nil {
 		return farm.Summary{}, err
 	}
-	return found[q.Quantity.ID].result(), nil
+	return sum.Result(), nil
 }
 
 func rawStatement(q SeriesQuery, from, to time.Time) string {

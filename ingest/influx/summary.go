@@ -1,10 +1,11 @@
 package influx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -13,34 +14,32 @@ import (
 	"tianhai/ingest"
 )
 
-// Limits of what one summary holds.
-const (
-	summaryPoints = 200
-	maxPoints     = 2000
-	// minGap is the shortest time without a good reading that counts as a gap.
-	minGap = 15 * time.Minute
-)
+// maxPoints is how many points a series has at most.
+const maxPoints = 2000
 
 // errScope keeps an empty name from opening everybody's readings.
-var errScope = errors.New("tenant or site not named")
+var errScope = errors.New("tenant, or site and device, not named")
 
-// Summaries returns a summary of each quantity that was measured at a site, or
-// reported missing there, with from ≤ t < to, in the order of farm.Quantities.
-// What a device says of itself, such as its battery, is not among them.
-//
-// Readings flagged fail or missing are counted in Rejected and enter nothing
-// else. A gap is a time without one good reading from any device of the site,
-// longer than 15 minutes and than three times the usual spacing, which is the
-// median spacing, in minutes rounded up, of the device that reports most often;
-// the ends of the period count as readings. Points begin at from and are evenly
-// wide; empty ones are left out.
-func (c *Client) Summaries(ctx context.Context, tenant, site string, from, to time.Time) ([]farm.Summary, error) {
-	if tenant == "" || site == "" {
-		return nil, fmt.Errorf("read summaries: %w", errScope)
+// A ReadingsQuery asks for what was measured over From ≤ t < To at a site of a
+// tenant's, or by a device wherever it stood.
+type ReadingsQuery struct {
+	Tenant   string // required
+	Site     string // this or Device is
+	Device   string
+	From, To time.Time
+}
+
+// Readings passes every reading that is stored of farm.Quantities, whatever its
+// flag, but not what a device says of itself, such as its battery. Those of one
+// quantity come in the order of time, and of device where the time is the same;
+// quantities come mixed. It keeps no more in memory than the readings of one
+// moment. An error of each ends it and is returned.
+func (c *Client) Readings(ctx context.Context, q ReadingsQuery, each func(farm.Sample) error) error {
+	if q.Tenant == "" || q.Site == "" && q.Device == "" {
+		return fmt.Errorf("read readings: %w", errScope)
 	}
-	p, err := newPeriod(from, to, summaryPoints)
-	if err != nil {
-		return nil, fmt.Errorf("read summaries: %w", err)
+	if !q.From.Before(q.To) {
+		return errors.New("read readings: the period ends before it begins")
 	}
 	var media []string
 	for _, q := range farm.Quantities() {
@@ -49,47 +48,74 @@ func (c *Client) Summaries(ctx context.Context, tenant, site string, from, to ti
 		}
 	}
 	statement := fmt.Sprintf("SELECT *::field, %s FROM %s WHERE %s",
-		ident(TagDevice), strings.Join(media, ", "), where(tenant, site, "", from, to))
-	found := map[string]*summary{}
-	if err := c.scan(ctx, statement, p, found); err != nil {
-		return nil, fmt.Errorf("read summaries: %w", err)
+		ident(TagDevice), strings.Join(media, ", "), where(q.Tenant, q.Site, q.Device, q.From, q.To))
+	m := moment{each: each}
+	if err := c.scan(ctx, statement, m.add); err != nil {
+		return fmt.Errorf("read readings: %w", err)
 	}
-	var all []farm.Summary
-	for _, q := range farm.Quantities() {
-		if s := found[q.ID]; s != nil && s.N+s.Rejected > 0 {
-			all = append(all, s.result())
-		}
+	if err := m.pass(); err != nil {
+		return fmt.Errorf("read readings: %w", err)
 	}
-	return all, nil
+	return nil
 }
 
-// scan adds every row of a statement to found, making a summary of each known
-// quantity that has none.
+// A moment holds samples of one time until another comes, because InfluxDB does not
+// say in which order it gives the series of one moment.
+type moment struct {
+	samples []farm.Sample
+	each    func(farm.Sample) error
+}
+
+func (m *moment) add(s farm.Sample) error {
+	if len(m.samples) > 0 && m.samples[0].Time != s.Time {
+		if err := m.pass(); err != nil {
+			return err
+		}
+	}
+	m.samples = append(m.samples, s)
+	return nil
+}
+
+func (m *moment) pass() error {
+	slices.SortStableFunc(m.samples, func(a, b farm.Sample) int {
+		return cmp.Or(strings.Compare(a.Device, b.Device), cmp.Compare(a.Value, b.Value), cmp.Compare(a.Flag, b.Flag))
+	})
+	for _, s := range m.samples {
+		if err := m.each(s); err != nil {
+			return err
+		}
+	}
+	m.samples = m.samples[:0]
+	return nil
+}
+
+// scan passes what every row of a statement says of a quantity.
 //
 // Rows come one by one rather than aggregated by InfluxDB, because InfluxQL has
 // no condition that spares rows without a flag field and means the same in 1.8,
 // 2.x and 3. One pass over all fields of a measurement costs no more than an
 // aggregate per quantity, and finds exact gaps on its way.
-func (c *Client) scan(ctx context.Context, statement string, p period, found map[string]*summary) error {
+func (c *Client) scan(ctx context.Context, statement string, each func(farm.Sample) error) error {
 	return c.query(ctx, statement, func(_ int, s *series) error {
 		device := slices.Index(s.Columns, TagDevice)
 		if device < 0 {
 			return errors.New("answer without a device")
 		}
-		for _, col := range columnsOf(s) {
-			sum := found[col.quantity.ID]
-			if sum == nil {
-				sum = newSummary(col.quantity.ID, p)
-				found[col.quantity.ID] = sum
-			}
-			for _, row := range s.Values {
+		columns := columnsOf(s)
+		for _, row := range s.Values {
+			ms, _ := row[0].(float64)
+			name, _ := row[device].(string)
+			for _, col := range columns {
 				v, flag, ok := col.reading(row)
 				if !ok {
 					continue
 				}
-				ms, _ := row[0].(float64)
-				name, _ := row[device].(string)
-				sum.count(time.UnixMilli(int64(ms)).UTC(), name, v, flag)
+				if !col.valued(row) {
+					v = math.NaN()
+				}
+				if err := each(farm.Sample{Quantity: col.quantity.ID, Device: name, Time: int64(ms), Value: v, Flag: int(flag)}); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -133,16 +159,19 @@ func (c column) reading(row []any) (v float64, flag ingest.Flag, ok bool) {
 	return v, flag, ok
 }
 
+// valued reports whether a row has a value of the quantity.
+func (c column) valued(row []any) bool {
+	if c.value < 0 {
+		return false
+	}
+	_, ok := row[c.value].(float64)
+	return ok
+}
+
 // A period is a time cut into even intervals.
 type period struct {
 	from, to time.Time
 	interval time.Duration
-	quality  bool // count flags too
-}
-
-// at returns the start of the interval that holds t.
-func (p period) at(t time.Time) time.Time {
-	return p.from.Add(t.Sub(p.from).Truncate(p.interval))
 }
 
 func newPeriod(from, to time.Time, points int) (period, error) {
@@ -150,138 +179,5 @@ func newPeriod(from, to time.Time, points int) (period, error) {
 		return period{}, errors.New("the period ends before it begins")
 	}
 	from, to = from.UTC(), to.UTC()
-	return period{from: from, to: to, interval: niceInterval(to.Sub(from), min(max(points, 1), maxPoints))}, nil
-}
-
-// niceInterval returns the shortest interval people count in that cuts d into
-// at most n parts.
-func niceInterval(d time.Duration, n int) time.Duration {
-	const day = 24 * time.Hour
-	least := (d + time.Duration(n) - 1) / time.Duration(n)
-	for _, i := range [...]time.Duration{
-		time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
-		time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
-		time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
-	} {
-		if i >= least {
-			return i
-		}
-	}
-	return (least + day - 1) / day * day
-}
-
-// A summary grows by one reading at a time, in order of time.
-type summary struct {
-	farm.Summary
-	period  period
-	last    time.Time // of the last good reading, or the start of the period
-	holes   []farm.Gap
-	devices map[string]*spacing
-}
-
-// A spacing counts how far apart a device's readings are, in minutes.
-type spacing struct {
-	last    time.Time
-	minutes map[time.Duration]int
-}
-
-func newSummary(quantity string, p period) *summary {
-	return &summary{
-		Summary: farm.Summary{Quantity: quantity, Interval: p.interval},
-		period:  p, last: p.from, devices: map[string]*spacing{},
-	}
-}
-
-// count notes a reading, whatever its flag.
-func (s *summary) count(t time.Time, device string, v float64, f ingest.Flag) {
-	if s.period.quality {
-		at := s.period.at(t)
-		if n := len(s.Quality); n == 0 || s.Quality[n-1].Time.Before(at) {
-			s.Quality = append(s.Quality, farm.Quality{Time: at})
-		}
-		q := &s.Quality[len(s.Quality)-1]
-		q.Total++
-		if f == ingest.Good {
-			q.Good++
-		}
-	}
-	if f.Usable() {
-		s.add(t, device, v)
-	} else {
-		s.Rejected++
-	}
-}
-
-func (s *summary) add(t time.Time, device string, v float64) {
-	if s.N == 0 {
-		s.Min, s.Max = v, v
-	}
-	s.N++
-	s.Min, s.Max, s.Sum = min(s.Min, v), max(s.Max, v), s.Sum+v
-
-	at := s.period.at(t)
-	if n := len(s.Points); n == 0 || s.Points[n-1].Time.Before(at) {
-		s.Points = append(s.Points, farm.Point{Time: at, Min: v, Max: v})
-	}
-	p := &s.Points[len(s.Points)-1]
-	p.N++
-	p.Min, p.Max = min(p.Min, v), max(p.Max, v)
-	p.Mean += (v - p.Mean) / float64(p.N)
-
-	s.pause(t)
-	d := s.devices[device]
-	if d == nil {
-		d = &spacing{minutes: map[time.Duration]int{}}
-		s.devices[device] = d
-	} else {
-		d.minutes[(t.Sub(d.last)+time.Minute-1)/time.Minute]++
-	}
-	d.last = t
-}
-
-// pause notes the time since the last good reading where it may be a gap.
-func (s *summary) pause(t time.Time) {
-	if t.Sub(s.last) > minGap {
-		s.holes = append(s.holes, farm.Gap{From: s.last, To: t})
-	}
-	s.last = t
-}
-
-// result ends the period and returns what was found.
-func (s *summary) result() farm.Summary {
-	s.pause(s.period.to)
-	s.Devices = slices.Sorted(maps.Keys(s.devices))
-	if s.N > 0 {
-		s.Mean = s.Sum / float64(s.N)
-	}
-	usual := time.Duration(0)
-	for _, d := range s.devices {
-		if m := d.median(); m > 0 && (usual == 0 || m < usual) {
-			usual = m
-		}
-	}
-	var missed time.Duration
-	for _, g := range s.holes {
-		if d := g.To.Sub(g.From); d > 3*usual {
-			s.Gaps = append(s.Gaps, g)
-			missed += d
-		}
-	}
-	s.Coverage = 1 - float64(missed)/float64(s.period.to.Sub(s.period.from))
-	return s.Summary
-}
-
-// median returns 0 when there were fewer than two readings.
-func (d *spacing) median() time.Duration {
-	total := 0
-	for _, n := range d.minutes {
-		total += n
-	}
-	seen := 0
-	for _, m := range slices.Sorted(maps.Keys(d.minutes)) {
-		if seen += d.minutes[m]; 2*seen >= total {
-			return m * time.Minute
-		}
-	}
-	return 0
+	return period{from: from, to: to, interval: farm.NiceInterval(to.Sub(from), min(max(points, 1), maxPoints))}, nil
 }

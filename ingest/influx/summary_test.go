@@ -25,6 +25,37 @@ func one(tb testing.TB, device, tenant string, at time.Time, id string, v float6
 	}
 }
 
+// summaries returns what farm makes of the readings at site s, in the order of the
+// vocabulary.
+func summaries(tb testing.TB, c *influx.Client, tenant string, from, to time.Time) []farm.Summary {
+	tb.Helper()
+	found := map[string]*farm.Summariser{}
+	last := map[string]farm.Sample{}
+	q := influx.ReadingsQuery{Tenant: tenant, Site: "s", From: from, To: to}
+	err := c.Readings(tb.Context(), q, func(s farm.Sample) error {
+		if l, again := last[s.Quantity]; again && (s.Time < l.Time || s.Time == l.Time && s.Device < l.Device) {
+			tb.Errorf("%+v comes after %+v", s, l)
+		}
+		last[s.Quantity] = s
+		if found[s.Quantity] == nil {
+			found[s.Quantity] = farm.NewSummariser(s.Quantity, from, to, farm.NiceInterval(to.Sub(from), farm.SummaryPoints), false)
+		}
+		found[s.Quantity].Add(s)
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var all []farm.Summary
+	for _, q := range farm.Quantities() {
+		if s := found[q.ID]; s != nil {
+			all = append(all, s.Result())
+		}
+	}
+	return all
+}
+
+// TestSummaries holds what is read of a site against what farm's rules make of it.
 func TestSummaries(t *testing.T) {
 	each(t, func(t *testing.T, opt influx.Options) {
 		c := dial(t, opt)
@@ -71,10 +102,7 @@ func TestSummaries(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		got, err := c.Summaries(t.Context(), tenant, "s", from, at(121))
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := summaries(t, c, tenant, from, at(121))
 		ids := make([]string, len(got))
 		for i, s := range got {
 			ids[i] = s.Quantity
@@ -121,9 +149,9 @@ func TestSummariesGaps(t *testing.T) {
 		if err := c.Write(t.Context(), obs); err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.Summaries(t.Context(), tenant, "s", from, at(24))
-		if err != nil || len(got) != 1 {
-			t.Fatalf("%v, error %v", got, err)
+		got := summaries(t, c, tenant, from, at(24))
+		if len(got) != 1 {
+			t.Fatalf("%v", got)
 		}
 		want := []farm.Gap{{From: at(0), To: at(5)}, {From: at(8), To: at(12)}, {From: at(20), To: at(24)}}
 		if diff := cmp.Diff(want, got[0].Gaps); diff != "" {
@@ -170,9 +198,9 @@ func TestSummariesLong(t *testing.T) {
 		if err := c.Write(t.Context(), obs); err != nil {
 			t.Fatal(err)
 		}
-		all, err := c.Summaries(t.Context(), tenant, "s", from, to)
-		if err != nil || len(all) != 1 {
-			t.Fatalf("%d summaries, error %v", len(all), err)
+		all := summaries(t, c, tenant, from, to)
+		if len(all) != 1 {
+			t.Fatalf("%d summaries", len(all))
 		}
 		got := all[0]
 		if got.N != want.N || got.Rejected != want.Rejected || got.Min != want.Min || got.Max != want.Max || math.Abs(got.Sum-want.Sum) > 1e-6 {
@@ -288,9 +316,10 @@ func TestReadersNeedATenant(t *testing.T) {
 		if _, err := c.Series(t.Context(), influx.SeriesQuery{Site: "s", Quantity: quantity(t, "water.ph"), From: now(), To: now().Add(1)}); err == nil {
 			t.Error("Series reads every tenant's readings")
 		}
-		for _, scope := range [][2]string{{"", "s"}, {"t", ""}} {
-			if _, err := c.Summaries(t.Context(), scope[0], scope[1], now(), now().Add(1)); err == nil {
-				t.Errorf("Summaries reads tenant %q, site %q", scope[0], scope[1])
+		for _, q := range []influx.ReadingsQuery{{Site: "s"}, {Device: "d"}, {Tenant: "t"}} {
+			q.From, q.To = now(), now().Add(1)
+			if err := c.Readings(t.Context(), q, func(farm.Sample) error { return nil }); err == nil {
+				t.Errorf("Readings reads %+v", q)
 			}
 		}
 	})
