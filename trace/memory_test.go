@@ -239,16 +239,21 @@ func (m *memory) all() (records []trace.Record, sealed bool) {
 	return slices.Clone(m.records), sealed
 }
 
-// evidence answers with fixed summaries and remembers what it was asked.
+// evidence answers with fixed readings and remembers what it was asked.
 type evidence struct {
-	summaries []farm.Summary
-	err       error
-	from, to  time.Time
+	samples []farm.Sample
+	err     error // after the readings
+	asked   trace.ReadingsQuery
 }
 
-func (e *evidence) Summaries(_ context.Context, tenant, site string, from, to time.Time) ([]farm.Summary, error) {
-	e.from, e.to = from, to
-	return e.summaries, e.err
+func (e *evidence) Readings(_ context.Context, q trace.ReadingsQuery, each func(farm.Sample) error) error {
+	e.asked = q
+	for _, s := range e.samples {
+		if err := each(s); err != nil {
+			return err
+		}
+	}
+	return e.err
 }
 
 // waitFor polls until done, for at most a quarter of a minute.

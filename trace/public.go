@@ -3,11 +3,11 @@ package trace
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
 	"tianhai/farm"
+	"tianhai/trace/evidence"
 )
 
 // PublicVersion is the newest version of a PublicRecord. Version 2 withholds the
@@ -71,18 +71,23 @@ type PublicOperation struct {
 	CorrectedBy string    `json:"corrected_by,omitempty"` // to be shown struck through
 }
 
+// EvidenceVersion is that of evidence that can be recomputed from the canonical
+// series. What was sealed before has none and lacks what came with it.
+const EvidenceVersion = 2
+
 // PublicEvidence is what the sensors of the site said while the batch grew.
 type PublicEvidence struct {
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
+	Version int       `json:"v,omitempty"` // EvidenceVersion
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
 	// Recorded is false where no sensor gave one usable reading. That is said
 	// aloud, because a missing record is something to know about a batch.
 	Recorded bool     `json:"recorded"`
 	Series   []Series `json:"series"` // by quantity
 }
 
-// A Series is the record of one quantity; see farm.Summary. Values are rounded
-// to one decimal more than the vocabulary says is worth showing.
+// A Series is the record of one quantity; see farm.Summary and evidence.Tally.
+// Values are rounded to one decimal more than the vocabulary says is worth showing.
 type Series struct {
 	Quantity string       `json:"quantity"`
 	Unit     string       `json:"unit"` // UCUM
@@ -90,13 +95,35 @@ type Series struct {
 	N        int          `json:"n"`
 	Rejected int          `json:"rejected"`
 	Min      float64      `json:"min"`
-	Mean     float64      `json:"mean"`
+	Mean     float64      `json:"mean"` // of readings
 	Max      float64      `json:"max"`
 	Sum      *float64     `json:"sum,omitempty"` // only of quantities that add up
 	Interval int          `json:"interval"`      // seconds that one point stands for
 	Points   []farm.Point `json:"points"`
 	Gaps     []farm.Gap   `json:"gaps"`
 	Coverage float64      `json:"coverage"`
+
+	// Since version 2.
+	SHA256     string               `json:"sha256,omitempty"` // of the canonical series, in hex
+	InRange    *evidence.InRange    `json:"in_range,omitempty"`
+	Below      *evidence.Below      `json:"below,omitempty"`
+	DegreeDays *evidence.DegreeDays `json:"degree_days,omitempty"`
+	Sensors    []Sensor             `json:"sensors,omitempty"` // of Devices, in their order
+}
+
+// A Sensor is a device as it stood when the evidence was sealed.
+type Sensor struct {
+	Device      string       `json:"device"`
+	Model       string       `json:"model,omitempty"`       // empty where the registry does not know the device any more
+	Calibration *Calibration `json:"calibration,omitempty"` // the last; nil where there was none
+}
+
+// A Calibration is how a sensor's values were corrected.
+type Calibration struct {
+	At     time.Time `json:"at"` // since when
+	Slope  float64   `json:"slope"`
+	Offset float64   `json:"offset"`       // in the quantity's unit
+	By     string    `json:"by,omitempty"` // the role of who recorded it, not the person
 }
 
 // ParsePublicRecord reads the body of a batch's record.
@@ -107,6 +134,9 @@ func ParsePublicRecord(body []byte) (PublicRecord, error) {
 	}
 	if p.Version < 1 || p.Version > PublicVersion {
 		return PublicRecord{}, fmt.Errorf("read public record: version %d is not known", p.Version)
+	}
+	if v := p.Evidence.Version; v != 0 && v != EvidenceVersion {
+		return PublicRecord{}, fmt.Errorf("read public record: version %d of its evidence is not known", v)
 	}
 	return p, nil
 }
@@ -129,59 +159,6 @@ func ofBatch(ops []Operation, from, to time.Time) []Operation {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(ops), func(op Operation) bool { return !keep[op.ID] })
-}
-
-// publicEvidence keeps what was measured of the place, and leaves out what the
-// devices report of themselves.
-func publicEvidence(summaries []farm.Summary, from, to time.Time) (PublicEvidence, error) {
-	e := PublicEvidence{From: from.UTC(), To: to.UTC(), Series: []Series{}}
-	for _, s := range summaries {
-		q, known := farm.LookupQuantity(s.Quantity)
-		if known && q.Medium() == farm.OfDevice {
-			continue
-		}
-		round := func(v float64) float64 { return v }
-		if known {
-			scale := math.Pow10(q.Digits + 1)
-			round = func(v float64) float64 { return math.Round(v*scale)/scale + 0 } // + 0: never "-0"
-		}
-		out, err := publicSeries(s, round)
-		if err != nil {
-			return PublicEvidence{}, fmt.Errorf("%s: %w", s.Quantity, err)
-		}
-		out.Unit = q.Unit
-		if q.Sum && s.N > 0 {
-			sum := round(s.Sum)
-			out.Sum = &sum
-		}
-		e.Recorded = e.Recorded || s.N > 0
-		e.Series = append(e.Series, out)
-	}
-	slices.SortStableFunc(e.Series, func(a, b Series) int { return quantityRank(a.Quantity) - quantityRank(b.Quantity) })
-	return e, nil
-}
-
-func publicSeries(s farm.Summary, round func(float64) float64) (Series, error) {
-	out := Series{
-		Quantity: s.Quantity, Devices: append([]string{}, s.Devices...), N: s.N, Rejected: s.Rejected,
-		Interval: int(s.Interval / time.Second), Points: []farm.Point{}, Gaps: []farm.Gap{}, Coverage: math.Round(s.Coverage*1e4) / 1e4,
-	}
-	for _, g := range s.Gaps {
-		out.Gaps = append(out.Gaps, farm.Gap{From: g.From.UTC(), To: g.To.UTC()})
-	}
-	if s.N == 0 { // Min, Mean and Max of nothing
-		return out, nil
-	}
-	out.Min, out.Mean, out.Max = round(s.Min), round(s.Mean), round(s.Max)
-	for _, p := range s.Points {
-		out.Points = append(out.Points, farm.Point{Time: p.Time.UTC(), Min: round(p.Min), Mean: round(p.Mean), Max: round(p.Max), N: p.N})
-	}
-	for _, v := range []float64{out.Min, out.Mean, out.Max, out.Coverage, s.Sum} {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return Series{}, fmt.Errorf("the summary holds %v", v)
-		}
-	}
-	return out, nil
 }
 
 // quantityRank orders series as the vocabulary does, unknown ones last.

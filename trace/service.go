@@ -14,6 +14,7 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace/catalog"
+	"tianhai/trace/evidence"
 	"tianhai/trace/gate"
 	"tianhai/trace/input"
 )
@@ -31,6 +32,8 @@ type Service struct {
 	Store    Store
 	Journal  Journal
 	Evidence Evidence
+	Sensors  Sensors         // nil means that nothing is known of devices
+	Series   *evidence.Shelf // where sealed series are kept; nil keeps none
 	Catalogs Catalogs
 	Chain    Chain    // nil means that batches are made of no others
 	Water    Water    // for waits in degree-days; nil refuses what hangs on them
@@ -330,7 +333,7 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 	if err != nil {
 		return PublicRecord{}, err
 	}
-	evidence, err := s.evidence(ctx, b)
+	seen, err := s.evidence(ctx, b, product)
 	if err != nil {
 		return PublicRecord{}, err
 	}
@@ -341,24 +344,8 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 		Origin:   Origin{Region: site.Region, Prefecture: prefecture.Name, Town: site.Town, Kind: site.Kind, Site: site.Name},
 		Lot:      b.Lot, Quantity: b.Quantity, Unit: b.Unit,
 		Began: b.Began.UTC(), Harvest: b.Harvest.UTC(), Closed: b.Closed,
-		Operations: done, Words: words, Evidence: evidence,
+		Operations: done, Words: words, Evidence: seen,
 	}, nil
-}
-
-func (s *Service) evidence(ctx context.Context, b Batch) (PublicEvidence, error) {
-	to := b.Closed
-	if b.Harvest.Before(to) {
-		to = b.Harvest
-	}
-	summaries, err := s.Evidence.Summaries(ctx, b.Tenant, b.Site, b.Began, to)
-	if err != nil {
-		return PublicEvidence{}, fmt.Errorf("%w: %w", ErrNoEvidence, err)
-	}
-	e, err := publicEvidence(summaries, b.Began, to)
-	if err != nil {
-		return PublicEvidence{}, fmt.Errorf("sensor record: %w", err)
-	}
-	return e, nil
 }
 
 // site refuses a site of another tenant as if there were none.

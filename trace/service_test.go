@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"tianhai/farm"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	series "tianhai/trace/evidence"
 	"tianhai/trace/label"
 )
 
@@ -68,22 +70,23 @@ func openBatch(t *testing.T, s *trace.Service) trace.Batch {
 	return b
 }
 
-func salinity() farm.Summary {
-	return farm.Summary{
-		Quantity: "water.salinity", Devices: []string{"raft-1-water"}, N: 4000, Rejected: 3, Min: 17.24999, Mean: 21.000049, Max: 25.5,
-		Interval: 6 * time.Hour, Coverage: 0.98765432,
-		Points: []farm.Point{{Time: noon.AddDate(0, 0, -3), Min: 17.24999, Mean: 20.1234567, Max: 25.5, N: 72}},
-		Gaps:   []farm.Gap{{From: noon.AddDate(0, 0, -2), To: noon.AddDate(0, 0, -1)}},
-	}
+// sample is a reading so long before noon.
+func sample(quantity, device string, before time.Duration, v float64, flag int) farm.Sample {
+	return farm.Sample{Quantity: quantity, Device: device, Time: noon.Add(-before).UnixMilli(), Value: v, Flag: flag}
 }
 
 // From opening to closing, with a mistake corrected on the way.
 func TestBatchStory(t *testing.T) {
 	m := newMemory()
-	battery := farm.Summary{Quantity: "device.battery", N: 9, Min: 12, Mean: 12, Max: 12}
-	rain := farm.Summary{Quantity: "air.rain", Devices: []string{"mast"}, N: 10, Max: 3, Sum: 12.34, Interval: time.Hour, Coverage: 1}
-	ev := &evidence{summaries: []farm.Summary{battery, rain, salinity()}}
+	day := 24 * time.Hour
+	ev := &evidence{samples: []farm.Sample{
+		sample("air.rain", "mast", 3*day, 1.23, 1), sample("air.rain", "mast", 3*day-time.Hour, 3, 1),
+		sample("water.salinity", "raft-1-water", 3*day, 17.24999, 1), sample("water.salinity", "raft-1-water", 3*day-time.Hour, 25.5, 3),
+		sample("water.salinity", "raft-1-water", 3*day-2*time.Hour, 99, 4),
+	}}
 	s := newService(m, ev)
+	s.Series = &series.Shelf{Dir: t.TempDir()}
+	s.Sensors = registry{}
 
 	before := add(t, s, operation("prune", noon.AddDate(-1, 0, 0)))
 	stock := add(t, s, operation("stock", noon.AddDate(0, -2, 1)))
@@ -106,8 +109,8 @@ func TestBatchStory(t *testing.T) {
 	if code, err := label.ParseCode(closed.Code); err != nil || code != closed.Code || !closed.Closed.Equal(noon) {
 		t.Errorf("closed as %+v: %v", closed, err)
 	}
-	if !ev.from.Equal(b.Began) || !ev.to.Equal(b.Harvest) {
-		t.Errorf("sensors were asked about %v to %v, want from began to harvest", ev.from, ev.to)
+	if want := (trace.ReadingsQuery{Tenant: "maowei", Site: "raft-1", From: b.Began, To: b.Harvest}); ev.asked != want {
+		t.Errorf("sensors were asked %+v, want %+v", ev.asked, want)
 	}
 
 	rec, err := m.RecordByCode(t.Context(), closed.Code)
@@ -130,7 +133,9 @@ func TestBatchStory(t *testing.T) {
 	word := func(kind string) trace.OperationWord {
 		return trace.OperationWord{Name: farm.Text{Zh: "做" + kind, En: "Do " + kind}, Stage: "all"}
 	}
-	sum := 12.34
+	sum := 4.23
+	at := func(before time.Duration) time.Time { return noon.Add(-before) }
+	gaps := []farm.Gap{{From: b.Began, To: at(3 * day)}, {From: at(3*day - time.Hour), To: b.Harvest}}
 	want := trace.PublicRecord{
 		Version: 1, Code: closed.Code, Batch: b.ID, Product: m.product,
 		Producer: trace.Producer{Name: m.tenant.Name, CreditCode: m.tenant.CreditCode, Phone: m.tenant.Phone},
@@ -148,17 +153,22 @@ func TestBatchStory(t *testing.T) {
 			},
 			Choices: map[string]farm.Text{"grade.first": {Zh: "一级", En: "first"}},
 		},
-		Evidence: trace.PublicEvidence{From: b.Began, To: b.Harvest, Recorded: true, Series: []trace.Series{
+		Evidence: trace.PublicEvidence{Version: 2, From: b.Began, To: b.Harvest, Recorded: true, Series: []trace.Series{
 			{
-				Quantity: "water.salinity", Unit: "1", Devices: []string{"raft-1-water"}, N: 4000, Rejected: 3, Min: 17.25, Mean: 21, Max: 25.5,
-				Interval: 21600, Coverage: 0.9877,
-				Points: []farm.Point{{Time: noon.AddDate(0, 0, -3), Min: 17.25, Mean: 20.12, Max: 25.5, N: 72}}, Gaps: salinity().Gaps,
+				Quantity: "water.salinity", Unit: "1", Devices: []string{"raft-1-water"}, N: 2, Rejected: 1, Min: 17.25, Mean: 21.37, Max: 25.5,
+				Interval: 43200, Coverage: 0.0007, Gaps: gaps,
+				Points:  []farm.Point{{Time: at(3 * day), Min: 17.25, Mean: 21.37, Max: 25.5, N: 2}},
+				Sensors: []trace.Sensor{{Device: "raft-1-water", Model: "sonde", Calibration: &trace.Calibration{At: b.Harvest, Slope: 1.1, By: "manager"}}},
 			},
 			{
-				Quantity: "air.rain", Unit: "mm", Devices: []string{"mast"}, N: 10, Max: 3, Sum: &sum, Interval: 3600, Coverage: 1,
-				Points: []farm.Point{}, Gaps: []farm.Gap{},
+				Quantity: "air.rain", Unit: "mm", Devices: []string{"mast"}, N: 2, Min: 1.23, Mean: 2.12, Max: 3, Sum: &sum, Interval: 43200, Coverage: 0.0007,
+				Gaps: gaps, Points: []farm.Point{{Time: at(3 * day), Min: 1.23, Mean: 2.12, Max: 3, N: 2}},
+				Sensors: []trace.Sensor{{Device: "mast"}},
 			},
 		}},
+	}
+	for i := range want.Evidence.Series { // the reader of the text itself is tested with the package
+		want.Evidence.Series[i].SHA256 = kept(t, s.Series, got.Evidence.Series[i])
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("public record (-want +got):\n%s", diff)
@@ -171,20 +181,52 @@ func TestBatchStory(t *testing.T) {
 	}
 }
 
+// registry knows one sensor.
+type registry struct{}
+
+func (registry) Sensor(_ context.Context, device, quantity string, at time.Time) (trace.Sensor, error) {
+	if device != "raft-1-water" || quantity != "water.salinity" {
+		return trace.Sensor{Device: device}, nil
+	}
+	return trace.Sensor{Device: device, Model: "sonde", Calibration: &trace.Calibration{At: at, Slope: 1.1, By: "manager"}}, nil
+}
+
+// kept returns the hash of the text that is kept of a sealed series.
+func kept(t *testing.T, shelf *series.Shelf, s trace.Series) string {
+	t.Helper()
+	text, err := shelf.Open(s.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.Close()
+	r, err := series.NewReader(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	sum, err := r.Each(func(farm.Sample) error { n++; return nil })
+	if err != nil || n != s.N+s.Rejected || r.Header.Quantity != s.Quantity {
+		t.Errorf("%d rows are kept of %+v, error %v", n, r.Header, err)
+	}
+	return sum
+}
+
 // No sensor record is a fact and is sealed as one; an unanswered question is not.
 func TestEvidenceMissing(t *testing.T) {
 	m := newMemory()
-	ev := &evidence{err: errors.New("connection refused")}
+	ev := &evidence{err: errors.New("connection refused"), samples: []farm.Sample{sample("water.ph", "raft-1-water", 49*time.Hour, 8, 1)}}
 	s := newService(m, ev)
+	s.Series = &series.Shelf{Dir: t.TempDir()}
 	b := openBatch(t, s)
 	if _, err := s.CloseBatch(t.Context(), b.ID); !errors.Is(err, trace.ErrNoEvidence) || !strings.Contains(err.Error(), "connection refused") {
 		t.Fatalf("closed without evidence: %v", err)
 	}
-	if records, _ := m.all(); len(records) != 0 || m.batches[b.ID].Code != "" {
-		t.Fatal("a failed closing left something behind")
+	left, err := os.ReadDir(s.Series.Dir)
+	if records, _ := m.all(); len(records) != 0 || m.batches[b.ID].Code != "" || len(left) != 0 || err != nil {
+		t.Fatalf("a failed closing left something behind: %v, %v", left, err)
 	}
 	ev.err = nil
-	ev.summaries = []farm.Summary{{Quantity: "water.ph", Rejected: 5, Min: math.NaN(), Mean: math.NaN(), Max: math.NaN()}}
+	ev.samples = []farm.Sample{sample("water.ph", "raft-1-water", 48*time.Hour, math.NaN(), 9)}
 	closed, err := s.CloseBatch(t.Context(), b.ID)
 	if err != nil {
 		t.Fatalf("closing again: %v", err)

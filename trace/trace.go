@@ -192,9 +192,28 @@ type Catalogs interface {
 	At(ctx context.Context, version int) (*catalog.Catalog, error)
 }
 
-// Evidence is what the sensors of a site say about a period.
+// A ReadingsQuery asks for what was measured over From ≤ t < To at a tenant's site,
+// or by one of its devices wherever it stood.
+type ReadingsQuery struct {
+	Tenant   string
+	Site     string // this or Device
+	Device   string
+	From, To time.Time
+}
+
+// Evidence is what sensors said.
 type Evidence interface {
-	Summaries(ctx context.Context, tenant, site string, from, to time.Time) ([]farm.Summary, error)
+	// Readings passes every reading that is stored, whatever its flag, those of one
+	// quantity in the order of the canonical form; quantities come mixed. An error of
+	// each ends it and is returned.
+	Readings(ctx context.Context, q ReadingsQuery, each func(farm.Sample) error) error
+}
+
+// Sensors knows the devices behind the evidence.
+type Sensors interface {
+	// Sensor returns what is known of a device that measured a quantity: its model
+	// and the last calibration that was in force at a time.
+	Sensor(ctx context.Context, device, quantity string, at time.Time) (Sensor, error)
 }
 
 // Log is the transparency log.

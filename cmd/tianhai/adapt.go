@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"tianhai/api"
@@ -71,6 +72,52 @@ func (r records) Batches(ctx context.Context, in api.Scope) ([]trace.Batch, erro
 	return r.Store.Batches(ctx, store.BatchFilter{Tenant: in.Tenant, Region: in.Region})
 }
 
+// Sensor returns a device's model and the last calibration of the quantity that was
+// in force at a time, and the role of who recorded it. A device that is not in the
+// registry any more has neither.
+func (r records) Sensor(ctx context.Context, id, quantity string, at time.Time) (trace.Sensor, error) {
+	out := trace.Sensor{Device: id}
+	d, err := r.Device(ctx, id)
+	if errors.Is(err, farm.ErrNotFound) {
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	out.Model = d.Model
+	models, err := r.Models(ctx)
+	if err != nil {
+		return out, err
+	}
+	keys := map[string]bool{}
+	for _, m := range models {
+		for _, ch := range m.Channels {
+			if m.ID == d.Model && ch.Quantity == quantity {
+				keys[ch.Key] = true
+			}
+		}
+	}
+	history, err := r.Calibrations(ctx, id)
+	if err != nil {
+		return out, err
+	}
+	account := ""
+	for _, c := range history {
+		if keys[c.Channel] && !c.From.After(at) {
+			out.Calibration, account = &trace.Calibration{At: c.From.UTC(), Slope: c.Slope, Offset: c.Offset}, c.Account
+		}
+	}
+	if account == "" {
+		return out, nil
+	}
+	who, err := r.Account(ctx, account)
+	if errors.Is(err, farm.ErrNotFound) {
+		return out, nil
+	}
+	out.Calibration.By = string(who.Role)
+	return out, err
+}
+
 // Watched lists what no-data rules watch: every device that stands somewhere.
 func (r records) Watched(ctx context.Context) ([]alert.Watched, error) {
 	placed, err := r.Devices(ctx, store.DeviceFilter{})
@@ -121,6 +168,11 @@ func (s series) Series(ctx context.Context, q api.SeriesQuery) (farm.Summary, er
 func beijingDay(t time.Time) time.Time {
 	y, m, d := t.In(time.FixedZone("UTC+8", 8*60*60)).Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, time.FixedZone("UTC+8", 8*60*60))
+}
+
+// Readings passes what sensors said.
+func (s series) Readings(ctx context.Context, q trace.ReadingsQuery, each func(farm.Sample) error) error {
+	return s.Client.Readings(ctx, influx.ReadingsQuery(q), each)
 }
 
 // DayMeans returns the mean water temperature of whole Beijing days, as the mean of

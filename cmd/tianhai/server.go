@@ -35,6 +35,7 @@ import (
 	"tianhai/monitor/alert/notify"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/evidence"
 	"tianhai/trace/input"
 	"tianhai/trace/label"
 	"tianhai/trace/ledger"
@@ -282,7 +283,8 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	s.photos = &photo.Shelf{Dir: s.cfg.path("blobs"), Index: s.store}
 	s.sealer = trace.NewSealer(s.store, s.ledger, s.log)
 	s.tracer = &trace.Service{
-		Store: s.store, Journal: s.store, Evidence: s.series, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.sealer.Wake,
+		Store: s.store, Journal: s.store, Evidence: series{s.series}, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.sealer.Wake,
+		Sensors: records{s.store}, Series: &evidence.Shelf{Dir: s.cfg.path("evidence")},
 		Water: series{s.series}, Licences: s.store, Inputs: s.store, Bans: input.Banned(), Chain: s.store,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"tianhai/farm"
+	"tianhai/trace/evidence"
 )
 
 //go:embed default.yaml
@@ -127,6 +128,24 @@ type Product struct {
 	Name       farm.Text       `json:"name" yaml:"name"`
 	Sites      []farm.SiteKind `json:"sites" yaml:"sites"` // where it grows
 	Operations []string        `json:"operations" yaml:"operations"`
+	// Norms and Cold are what its readings are held against. What is not written here
+	// is not known, and no number is made of it.
+	Norms []Norm           `json:"norms,omitempty" yaml:"norms"`
+	Cold  *evidence.Limits `json:"cold,omitempty" yaml:"cold"` // on its way to whoever eats it
+}
+
+// A Norm is what a product's readings of one quantity are held against.
+type Norm struct {
+	Quantity string           `json:"quantity" yaml:"quantity"` // farm.Quantity.ID
+	Range    *evidence.Range  `json:"range,omitempty" yaml:"range"`
+	Floor    *evidence.Floor  `json:"floor,omitempty" yaml:"floor"`
+	Warmth   *evidence.Warmth `json:"warmth,omitempty" yaml:"warmth"` // of a temperature
+}
+
+// NormsOf returns what readings of a quantity are held against.
+func (p Product) NormsOf(quantity string) evidence.Norms {
+	n, _ := find(p.Norms, func(n Norm) bool { return n.Quantity == quantity })
+	return evidence.Norms{Range: n.Range, Floor: n.Floor, Warmth: n.Warmth}
 }
 
 // Groups lists what a product can be: the kinds that pages and icons know.

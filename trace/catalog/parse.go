@@ -238,6 +238,59 @@ func (r *reader) product(i int, p Product) {
 			r.fault(at("products", i, "operations"), p.ID, "operation %q is there twice", kind)
 		}
 	}
+	r.norms(i, p)
+	if p.Cold != nil {
+		if err := p.Cold.Check(); err != nil {
+			r.fault(at("products", i, "cold"), p.ID, "%v", err)
+		}
+		r.said("cold", i, p.ID, p.Cold.Source)
+	}
+}
+
+// norms checks what readings are held against. Whoever states a number says whose
+// it is.
+func (r *reader) norms(i int, p Product) {
+	seen := map[string]bool{}
+	for _, n := range p.Norms {
+		q, known := farm.LookupQuantity(n.Quantity)
+		fault := func(reason string, args ...any) {
+			r.fault(at("products", i, "norms"), p.ID+" "+n.Quantity, reason, args...)
+		}
+		switch {
+		case !known || q.Medium() == farm.OfDevice:
+			fault("is no measured quantity; write one such as air.temperature")
+			continue
+		case seen[n.Quantity]:
+			fault("is there twice")
+		case n.Range == nil && n.Floor == nil && n.Warmth == nil:
+			fault("says nothing; write range, floor or warmth")
+		}
+		seen[n.Quantity] = true
+		if l := n.Range; l != nil {
+			if lo, hi := orInf(l.Min, -1), orInf(l.Max, 1); !(lo < hi) || l.Min == nil && l.Max == nil {
+				fault("range: want min, max or both, min below max")
+			}
+			r.said("norms", i, p.ID, l.Source)
+		}
+		if l := n.Floor; l != nil {
+			if !q.Range.Contains(l.Limit) {
+				fault("floor: the limit %v is not from %v to %v %s", l.Limit, q.Range.Min, q.Range.Max, q.Unit)
+			}
+			r.said("norms", i, p.ID, l.Source)
+		}
+		if w := n.Warmth; w != nil {
+			if q.Unit != "Cel" || !q.Range.Contains(w.Base) || !(w.Base < orInf(w.Upper, 1)) {
+				fault("warmth: want a temperature, with a base that can be measured, below upper")
+			}
+			r.said("norms", i, p.ID, w.Source)
+		}
+	}
+}
+
+func (r *reader) said(list string, i int, id, source string) {
+	if strings.TrimSpace(source) == "" || len(source) > MaxText {
+		r.fault(at("products", i, list), id, "want a source, such as GB 11607-1989; write 本场 where it is your own wish")
+	}
 }
 
 // yamlFault turns the parser's message, "[line:column] what" and then a drawing of
