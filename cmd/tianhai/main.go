@@ -16,6 +16,7 @@ type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Run the server."`
 	Demo      demoCommand      `cmd:"" help:"Run the server with simulated farms, seeded accounts and batches."`
 	Verify    verifyCommand    `cmd:"" help:"Check a downloaded receipt offline."`
+	Evidence  evidenceCommand  `cmd:"" help:"The readings behind sealed records: export, verify."`
 	Witness   witnessCommand   `cmd:"" help:"Cosign the checkpoints of logs, so that no log can show two histories."`
 	Audit     auditCommand     `cmd:"" help:"Compare the whole log with the records; exit 0 if they agree."`
 	Ledger    ledgerCommand    `cmd:"" help:"The transparency log: rotate its key."`

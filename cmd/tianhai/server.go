@@ -281,10 +281,14 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 		return err
 	}
 	s.photos = &photo.Shelf{Dir: s.cfg.path("blobs"), Index: s.store}
+	kept := &evidence.Shelf{Dir: s.cfg.path("evidence")}
+	if err := kept.Sweep(time.Now()); err != nil { // nobody else writes there yet
+		return err
+	}
 	s.sealer = trace.NewSealer(s.store, s.ledger, s.log)
 	s.tracer = &trace.Service{
 		Store: s.store, Journal: s.store, Evidence: series{s.series}, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.sealer.Wake,
-		Sensors: records{s.store}, Series: &evidence.Shelf{Dir: s.cfg.path("evidence")},
+		Sensors: records{s.store}, Series: kept,
 		Water: series{s.series}, Licences: s.store, Inputs: s.store, Bans: input.Banned(), Chain: s.store,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 	}

@@ -193,3 +193,6 @@ func appendNumber(dst []byte, v float64) []byte {
 	}
 	return dst
 }
+
+// Row returns a sample as it stands in a series, with its LF.
+func Row(s farm.Sample) string { return string(appendRow(nil, s)) }

@@ -1,0 +1,151 @@
+package main_test
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tianhai/farm"
+	"tianhai/ingest"
+	"tianhai/ingest/influx"
+	"tianhai/trace"
+)
+
+// measured writes a month of readings at raft-1, every ten minutes, with a night of
+// silence and what sensors do wrong, into the InfluxDB of a server.
+func measured(t *testing.T, s *server, late bool) {
+	t.Helper()
+	token, err := influx.ServerToken(filepath.Join(s.dir, "influx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := influx.Open(t.Context(), influx.Options{URL: s.Influx, Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	temperature, _ := farm.LookupQuantity("water.temperature")
+	oxygen, _ := farm.LookupQuantity("water.dissolved_oxygen")
+	place := ingest.Place{Tenant: "oysters", Site: "raft-1", Region: "450702"}
+	now := time.Now().UTC().Truncate(time.Hour)
+	if late {
+		ob := ingest.Observation{Device: "sonde", Place: place, Time: now.AddDate(0, 0, -9).Add(time.Minute), Readings: []ingest.Reading{{Quantity: oxygen, Value: 4.44, Flag: ingest.Good}}}
+		if err := c.Write(t.Context(), []ingest.Observation{ob}); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	var obs []ingest.Observation
+	for at := now.AddDate(0, 0, -29); at.Before(now.Add(-2 * time.Hour)); at = at.Add(10 * time.Minute) {
+		if at.After(now.AddDate(0, 0, -20)) && at.Before(now.AddDate(0, 0, -20).Add(9*time.Hour)) {
+			continue
+		}
+		day := float64(at.Unix()%86400) / 86400 * 2 * math.Pi
+		o := ingest.Observation{Device: "sonde", Place: place, Time: at, Readings: []ingest.Reading{
+			{Quantity: temperature, Value: 26 + 2*math.Sin(day), Flag: ingest.Good},
+			{Quantity: oxygen, Value: 5 + 2.5*math.Sin(day), Flag: ingest.Good},
+		}}
+		switch len(obs) % 100 {
+		case 7:
+			o.Readings[0] = ingest.Reading{Quantity: temperature, Value: 99, Flag: ingest.Fail}
+		case 8:
+			o.Readings[1] = ingest.Reading{Quantity: oxygen, Flag: ingest.Missing}
+		}
+		obs = append(obs, o)
+	}
+	if err := c.Write(t.Context(), obs); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestEvidenceOfTheProgram goes the way of a stranger who was handed the readings
+// behind a code: they lead to what was sealed; changed ones do not; what came after
+// the sealing is named, and breaks nothing.
+func TestEvidenceOfTheProgram(t *testing.T) {
+	data, out := filepath.Join(t.TempDir(), "data"), t.TempDir()
+	_, printed := importAccounts(t, data, managedFarm+"products: [{id: oyster, kind: aquatic, species: oyster, name: {zh: 大蚝, en: Oyster}}]\n")
+	s := startServer(t, "serve", data)
+	measured(t, s, false)
+	b := newBrowser(t, s.HTTP)
+	b.login("wang", passwordOf(t, printed, "wang"))
+	if status, raw := b.send("POST", "/api/v1/devices/sonde/calibrations", []byte(`{"channel":"do","slope":1.05,"offset":0.1,"from":"2026-02-01T00:00:00Z"}`)); status >= 300 {
+		t.Fatalf("calibrate: %d %s", status, raw)
+	}
+	code := sellBatch(b, "E-1")
+	waitFor(t, "the receipt", 30*time.Second, func() bool {
+		status, _ := b.send("GET", "/t/"+code+"/receipt", nil)
+		return status == 200
+	})
+	_, raw := b.send("GET", "/log/key", nil)
+	key := strings.TrimSpace(string(raw))
+
+	if said, err := runTianhai(t, "evidence", "export", code, "--data", data, "--out", out); err != nil {
+		t.Fatalf("export: %v\n%s", err, said)
+	}
+	file := func(name string) string { return filepath.Join(out, code+name) }
+	opening, err := os.ReadFile(file(".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := trace.ParseOpening(opening)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := trace.ParsePublicRecord(rec.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	oxygen, err := public.Evidence.SealedSeries("water.dissolved_oxygen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sensors, _ := json.Marshal(oxygen.Sensors)
+	if oxygen.Below == nil || oxygen.Below.Hours < 50 || oxygen.InRange == nil || oxygen.InRange.Share < 0.4 || oxygen.InRange.Share > 0.6 ||
+		string(sensors) != `[{"device":"sonde","model":"station","calibration":{"at":"2026-02-01T00:00:00Z","slope":1.05,"offset":0.1,"by":"manager"}}]` || len(oxygen.Gaps) != 3 {
+		t.Errorf("sealed: %+v, below %+v, in range %+v, %s", oxygen, oxygen.Below, oxygen.InRange, sensors)
+	}
+
+	verify := func(args ...string) (string, error) {
+		t.Helper()
+		return runTianhai(t, append([]string{"evidence", "verify", "--record", file(".json")}, args...)...)
+	}
+	files := []string{file("-water.temperature.csv"), file("-water.dissolved_oxygen.csv")}
+	said, err := verify(append(files, "--receipt", file(".tlog-proof"), "--key", key)...)
+	if err != nil || !strings.Contains(said, "the record is the one that was sealed") || strings.Count(said, "holds: ") != 3 || !strings.Contains(said, "\nverified: ") {
+		t.Errorf("verify: %v\n%s", err, said)
+	}
+	if said, err = verify(files[0]); err == nil || !strings.Contains(said, "no readings were given for water.dissolved_oxygen") {
+		t.Errorf("with one file of two: %v\n%s", err, said)
+	}
+	if said, err = verify("--data", data); err != nil || strings.Count(said, "and no other") != 2 {
+		t.Errorf("against the running InfluxDB: %v\n%s", err, said)
+	}
+
+	// One night's oxygen is made better.
+	text, err := os.ReadFile(files[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	cells := strings.Split(lines[500], ",")
+	cells[2] = "7.5"
+	lines[500] = strings.Join(cells, ",")
+	forged := filepath.Join(t.TempDir(), "forged.csv")
+	if err := os.WriteFile(forged, []byte(strings.Join(lines, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, err = verify(files[0], forged); err == nil || !strings.Contains(said, "does not hold: water.dissolved_oxygen: sha256") || !strings.Contains(said, "holds: water.temperature") {
+		t.Errorf("with a forged file: %v\n%s", err, said)
+	}
+
+	// A logger hands in what it could not send: the record speaks of what was there.
+	measured(t, s, true)
+	said, err = verify("--data", data)
+	if err != nil || !strings.Contains(said, "since sealing: water.dissolved_oxygen: 1 rows came") || !strings.Contains(said, ",4.44,1") {
+		t.Errorf("with a late reading: %v\n%s", err, said)
+	}
+}
