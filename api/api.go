@@ -252,6 +252,8 @@ type Config struct {
 	Alerts     Alerts
 	Records    Records
 	Recorder   Recorder
+	Chain      Chain
+	Mover      Mover
 	Catalogs   Catalogs
 	Photos     Photos
 	Quarantine Quarantine

@@ -19,6 +19,7 @@ import (
 	"tianhai/ingest/history"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/chain"
 	"tianhai/trace/gate"
 	"tianhai/trace/input"
 	"tianhai/trace/photo"
@@ -75,6 +76,7 @@ func kinds() []kind {
 		{farm.ErrNotFound, http.StatusNotFound, "not_found"},
 		{farm.ErrConflict, http.StatusConflict, "conflict"},
 		{ingest.ErrNoDelete, http.StatusConflict, "no_delete"},
+		{chain.ErrTooMany, http.StatusConflict, "genealogy_too_large"},
 		{trace.ErrNoEvidence, http.StatusServiceUnavailable, "no_evidence"},
 		{ingest.ErrBusy, http.StatusServiceUnavailable, "busy"},
 		{context.DeadlineExceeded, http.StatusServiceUnavailable, "timeout"},
@@ -93,7 +95,14 @@ type problem struct {
 	Faults []device.Fault `json:"faults,omitempty"` // all, where there may be many
 	// Refusals are every reason of a gate_… problem; its code and title are of the first.
 	Refusals []gate.Refusal `json:"refusals,omitempty"`
-	Request  string         `json:"request,omitempty"` // where to look in the log
+	Batch    string         `json:"batch,omitempty"` // of a batch_short problem
+	Left     *chain.Amount  `json:"left,omitempty"`
+	In       *chain.Amount  `json:"in,omitempty"` // of an unbalanced problem
+	Out      *chain.Amount  `json:"out,omitempty"`
+	// Movements and Codes are what hangs on a movement that is depended_on.
+	Movements []string `json:"movements,omitempty"`
+	Codes     []string `json:"codes,omitempty"`
+	Request   string   `json:"request,omitempty"` // where to look in the log
 }
 
 // retryAfter is what a client is told to wait when an error does not say.
@@ -118,6 +127,9 @@ func newProblem(err error) problem {
 	if _, ok := errors.AsType[*input.ShortError](err); ok {
 		return problem{Status: http.StatusConflict, Code: "stock_short"}
 	}
+	if p, ok := chainProblem(err); ok {
+		return p
+	}
 	if keep, ok := errors.AsType[*ingest.RetentionError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: keep.Field, Detail: keep.Reason}
 	}
@@ -134,6 +146,23 @@ func newProblem(err error) problem {
 		}
 	}
 	return problem{Status: http.StatusInternalServerError, Code: "internal"}
+}
+
+// chainProblem returns what is wrong with a movement.
+func chainProblem(err error) (problem, bool) {
+	if bad, ok := errors.AsType[*chain.FieldError](err); ok {
+		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: bad.Field, Detail: bad.Reason}, true
+	}
+	if short, ok := errors.AsType[*chain.ShortError](err); ok {
+		return problem{Status: http.StatusConflict, Code: "batch_short", Batch: short.Batch, Left: &short.Left}, true
+	}
+	if off, ok := errors.AsType[*chain.BalanceError](err); ok {
+		return problem{Status: http.StatusConflict, Code: "unbalanced", Detail: off.Error(), In: &off.In, Out: &off.Out}, true
+	}
+	if on, ok := errors.AsType[*chain.DependentError](err); ok {
+		return problem{Status: http.StatusConflict, Code: "depended_on", Detail: on.Error(), Movements: on.Movements, Codes: on.Codes}, true
+	}
+	return problem{}, false
 }
 
 // itemProblem names the item in both languages, for whoever stands in a field.
@@ -180,7 +209,7 @@ func (s *server) lang(c *gin.Context) string {
 // words gives a problem its title.
 func (s *server) words(c *gin.Context, p problem) problem {
 	lang := s.lang(c)
-	p.Type, p.Title = "about:blank", s.Catalog.T(lang, "problem."+p.Code, gateWords(p, lang)...)
+	p.Type, p.Title = "about:blank", s.Catalog.T(lang, "problem."+p.Code, append(gateWords(p, lang), s.chainProblemWords(p, lang)...)...)
 	return p
 }
 
@@ -190,6 +219,17 @@ func gateWords(p problem, lang string) []string {
 		return nil
 	}
 	return refusalWords(p.Refusals[0], lang)
+}
+
+// chainProblemWords are what the words about a movement are completed with.
+func (s *server) chainProblemWords(p problem, lang string) []string {
+	var all []string
+	for name, a := range map[string]*chain.Amount{"left": p.Left, "in": p.In, "out": p.Out} {
+		if a != nil {
+			all = append(all, name, a.Number()+" "+s.unitWord(lang, a.Unit))
+		}
+	}
+	return append(all, "n", strconv.Itoa(len(p.Movements)+len(p.Codes)))
 }
 
 // wait returns how long an error asks the client to wait.

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"tianhai/farm"
+	"tianhai/trace/chain"
 )
 
 // body reads the request's JSON into a struct, strictly: a member that the
@@ -45,6 +46,9 @@ func bodyError(err error) error {
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
 		return &invalidError{e.Field, "is of another JSON type, or out of range"}
+	}
+	if bad, ok := errors.AsType[*chain.FieldError](err); ok { // of an amount
+		return bad
 	}
 	if _, ok := errors.AsType[*time.ParseError](err); ok {
 		return &invalidError{"", "a time is not RFC 3339"}

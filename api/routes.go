@@ -84,7 +84,13 @@ func (s *server) routes() []route {
 		{get, "/products", s.listProducts, false},
 		{get, "/batches", s.listBatches, false},
 		{post, "/batches", s.openBatch, false},
+		{get, "/batches/:id", s.getBatch, false},
 		{post, "/batches/:id/close", s.closeBatch, false},
+		{get, "/batches/:id/genealogy", s.showGenealogy, false},
+		{get, "/batches/:id/genealogy.svg", s.drawGenealogy, false},
+		{get, "/movements", s.listMovements, false},
+		{post, "/movements", s.addMovement, false},
+		{del, "/movements/:id/buyer", s.eraseBuyer, false},
 
 		{get, "/audits", s.listAudits, false},
 

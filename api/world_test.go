@@ -73,6 +73,8 @@ type world struct {
 	leaky    bool // lists hold everything, whatever is asked for
 	hangs    bool // asking for products takes for ever
 	wrote    int
+
+	handsOver bool // the oyster farm sold to the tea farm
 }
 
 const (
@@ -488,7 +490,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Door: w, Farms: w, Operators: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
+		Sessions: w, Door: w, Farms: w, Operators: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
 		Aliases:     w,
 		Catalogs:    library(t),
 		Photos:      shelfOf(t),

@@ -24,6 +24,7 @@ var composed = map[string]string{
 	"consumer.harvest.":         "the same",
 	"alert_reason.":             "alert.Alert.Reason",
 	"alert_state.":              "alert.State",
+	"chain.kind.":               "chain.Kind",
 	"command_state.":            "device.CommandState",
 	"device_event.":             "device.EventKind",
 	"device_state.":             "device.State, and issued and locked before",

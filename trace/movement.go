@@ -38,6 +38,9 @@ type Chain interface {
 	// exist are left out.
 	Goods(ctx context.Context, batches []string) ([]chain.Goods, error)
 	Genealogy(ctx context.Context, batches []string, dir chain.Direction) (chain.Graph, error)
+	// EraseBuyer erases what a movement's record commits to and stores the record
+	// that says so; false, and nothing is written, where there is nothing.
+	EraseBuyer(ctx context.Context, movement string, rec Record) (bool, error)
 }
 
 // Move stores a movement, the batches it makes and its record. It returns the
@@ -340,6 +343,28 @@ func (s *Service) movementRecord(m chain.Movement) (Record, error) {
 		return Record{}, err
 	}
 	return s.newRecord(Record{Tenant: m.Tenant, Kind: MovementRecord, Subject: m.ID, Body: body, At: m.Recorded, Personal: personal})
+}
+
+// EraseBuyer has the name and telephone number of a buyer outside erased, which the
+// movement's record only commits to, and that it was done becomes a record. It
+// returns false where none were known. farm.ErrNotFound.
+func (s *Service) EraseBuyer(ctx context.Context, movement, by string) (bool, error) {
+	m, err := s.Chain.Movement(ctx, movement)
+	if err != nil {
+		return false, fmt.Errorf("erase buyer: %w", err)
+	}
+	rec, err := s.Erasure(m.Tenant, false, by)
+	if err != nil {
+		return false, fmt.Errorf("erase buyer: %w", err)
+	}
+	erased, err := s.Chain.EraseBuyer(ctx, movement, rec)
+	if err != nil {
+		return false, fmt.Errorf("erase buyer: %w", err)
+	}
+	if erased {
+		s.added()
+	}
+	return erased, nil
 }
 
 // Steps returns the steps of processing that the catalog knows.

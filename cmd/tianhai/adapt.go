@@ -15,6 +15,7 @@ import (
 	"tianhai/ingest/journal"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
+	"tianhai/trace/chain"
 	"tianhai/trace/gate"
 )
 
@@ -116,6 +117,15 @@ func (r records) Sensor(ctx context.Context, id, quantity string, at time.Time) 
 	}
 	out.Calibration.By = string(who.Role)
 	return out, err
+}
+
+// FindMovements returns movements, newest first.
+func (r records) FindMovements(ctx context.Context, q api.MovementQuery) ([]chain.Movement, error) {
+	f := store.MovementFilter{Tenant: q.Tenant, Region: q.Region, Pending: q.Pending, Limit: q.Limit}
+	if q.Batch != "" {
+		f.Batches = []string{q.Batch}
+	}
+	return r.Movements(ctx, f)
 }
 
 // Watched lists what no-data rules watch: every device that stands somewhere.

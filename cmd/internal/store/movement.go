@@ -349,6 +349,27 @@ func (s *Store) Movement(ctx context.Context, id string) (chain.Movement, error)
 	return all[0], nil
 }
 
+// EraseBuyer erases the buyer of a movement and stores the record that says so;
+// false, and nothing is written, where none is known.
+func (s *Store) EraseBuyer(ctx context.Context, movement string, rec trace.Record) (erased bool, err error) {
+	if rec.Kind != trace.ErasureRecord {
+		return false, fmt.Errorf("erase buyer: record %s does not say so", rec.ID)
+	}
+	err = s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		of := tx.NewSelect().Model((*recordRow)(nil)).Column("r.id").Where("r.subject = ? AND r.kind = ? AND r.tenant = ?", movement, trace.MovementRecord, rec.Tenant)
+		res, err := tx.NewDelete().Model((*openingRow)(nil)).Where("o.record IN (?)", of).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if erased = n > 0; err != nil || !erased {
+			return err
+		}
+		return addRecord(ctx, tx, rec)
+	})
+	return erased && err == nil, fail("erase buyer", err)
+}
+
 // A MovementFilter chooses movements. Its zero value chooses the newest of all.
 type MovementFilter struct {
 	Tenant  string   // that made them, or to whom they hand over

@@ -1,0 +1,346 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/oklog/ulid/v2"
+
+	"tianhai/api/auth"
+	"tianhai/farm"
+	"tianhai/trace"
+	"tianhai/trace/chain"
+)
+
+// How many movements are listed.
+const (
+	usualMovements = 100
+	maxMovements   = 1000
+)
+
+// A MovementQuery asks for movements; what is empty does not narrow it.
+type MovementQuery struct {
+	Scope          // of who made them, or of whom they hand over to
+	Batch   string // that went in or came out
+	Pending bool   // that hand over and wait for an answer
+	Limit   int
+}
+
+// Chain reads what became of batches. What does not exist is farm.ErrNotFound.
+type Chain interface {
+	// FindMovements returns movements, newest first.
+	FindMovements(ctx context.Context, q MovementQuery) ([]chain.Movement, error)
+	Movement(ctx context.Context, id string) (chain.Movement, error)
+	// Goods returns those batches that exist.
+	Goods(ctx context.Context, batches []string) ([]chain.Goods, error)
+	Genealogy(ctx context.Context, batches []string, dir chain.Direction) (chain.Graph, error)
+}
+
+// A Mover appends movements; *trace.Service does.
+type Mover interface {
+	Move(ctx context.Context, m chain.Movement) (stored chain.Movement, added bool, err error)
+	// EraseBuyer erases who bought; false where nobody was known.
+	EraseBuyer(ctx context.Context, movement, by string) (bool, error)
+}
+
+// operator returns whose an object of a tenant is.
+func (s *server) operator(ctx context.Context, tenant string) (auth.Object, error) {
+	t, err := s.Operators.Tenant(ctx, tenant)
+	return auth.Object{Tenant: t.ID, Region: t.Region}, err
+}
+
+// addMovement takes a movement as chain.Movement is written. The tenant is the
+// caller's own where it is not said.
+func (s *server) addMovement(c *gin.Context) error {
+	ctx, p := c.Request.Context(), who(c)
+	var m chain.Movement
+	if err := body(c, &m); err != nil {
+		return err
+	}
+	if m.Tenant == "" {
+		m.Tenant = p.Tenant
+	}
+	for _, id := range []struct {
+		name, value string
+		needed      bool
+	}{{"tenant", m.Tenant, true}, {"site", m.Site, false}, {"to", m.To, false}} {
+		if (id.needed || id.value != "") && farm.CheckID(id.value) != nil {
+			return &invalidError{id.name, "is not an identifier"}
+		}
+	}
+	o, err := s.operator(ctx, m.Tenant)
+	if err != nil {
+		return err
+	}
+	if err := allow(p, auth.Write, o); err != nil {
+		return err
+	}
+	m.Person = p.Login
+	stored, added, err := s.Mover.Move(ctx, m)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if added {
+		status = http.StatusCreated
+	}
+	c.JSON(status, stored)
+	return nil
+}
+
+// listMovements lists what one may see of movements, and what their batches are.
+func (s *server) listMovements(c *gin.Context) error {
+	ctx, p := c.Request.Context(), who(c)
+	limit, err := queryInt(c, "limit", usualMovements, maxMovements)
+	if err != nil {
+		return err
+	}
+	visible, goods := []chain.Movement{}, []chain.Goods{}
+	in, ok := scopeOf(p)
+	if ok {
+		all, err := s.Chain.FindMovements(ctx, MovementQuery{Scope: in, Batch: c.Query("batch"), Pending: c.Query("pending") == "true", Limit: limit})
+		if err != nil {
+			return err
+		}
+		for _, m := range all {
+			seen, err := s.seen(ctx, p, m)
+			if err != nil {
+				return err
+			}
+			if seen != nil {
+				visible = append(visible, *seen)
+			}
+		}
+		if goods, err = s.goodsOf(ctx, p, visible); err != nil {
+			return err
+		}
+	}
+	c.JSON(http.StatusOK, gin.H{"movements": visible, "goods": goods})
+	return nil
+}
+
+// seen returns what p may see of a movement, nil for nothing. Whom it hands over to
+// sees what, not who else bought and who wrote it down.
+func (s *server) seen(ctx context.Context, p auth.Principal, m chain.Movement) (*chain.Movement, error) {
+	for _, tenant := range []string{m.Tenant, m.To} {
+		if tenant == "" {
+			continue
+		}
+		o, err := s.operator(ctx, tenant)
+		if err != nil {
+			return nil, err
+		}
+		if !auth.Can(p, auth.Read, o) {
+			continue
+		}
+		if tenant != m.Tenant {
+			m.Person, m.Buyer, m.Reason = "", nil, ""
+		}
+		return &m, nil
+	}
+	return nil, nil
+}
+
+// goodsOf returns the batches of movements. Where they lie and how much is left is
+// told of those whose tenant p may read.
+func (s *server) goodsOf(ctx context.Context, p auth.Principal, movements []chain.Movement) ([]chain.Goods, error) {
+	var ids []string
+	for _, m := range movements {
+		for _, in := range m.Inputs {
+			ids = append(ids, in.Batch)
+		}
+		for _, o := range m.Outputs {
+			ids = append(ids, o.Batch)
+		}
+	}
+	slices.Sort(ids)
+	goods, err := s.Chain.Goods(ctx, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	may := map[string]bool{}
+	for i, g := range goods {
+		if _, asked := may[g.Tenant]; !asked {
+			o, err := s.operator(ctx, g.Tenant)
+			if err != nil {
+				return nil, err
+			}
+			may[g.Tenant] = auth.Can(p, auth.Read, o)
+		}
+		if !may[g.Tenant] {
+			goods[i].Left, goods[i].Site, goods[i].MadeBy = chain.Amount{}, "", ""
+		}
+	}
+	return list(goods), nil
+}
+
+// eraseBuyer has the name of a buyer outside erased, as the law lets people ask.
+func (s *server) eraseBuyer(c *gin.Context) error {
+	ctx := c.Request.Context()
+	if _, err := ulid.ParseStrict(c.Param("id")); err != nil {
+		return farm.ErrNotFound
+	}
+	m, err := s.Chain.Movement(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	o, err := s.operator(ctx, m.Tenant)
+	if err != nil {
+		return err
+	}
+	if err := allow(who(c), auth.Administer, o); err != nil {
+		return err
+	}
+	erased, err := s.Mover.EraseBuyer(ctx, m.ID, who(c).Login)
+	if err != nil {
+		return err
+	}
+	if !erased {
+		return farm.ErrNotFound
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// batch returns the batch of the path if the caller may do a to it.
+func (s *server) batch(c *gin.Context, a auth.Action) (trace.Batch, error) {
+	ctx := c.Request.Context()
+	if _, err := ulid.ParseStrict(c.Param("id")); err != nil {
+		return trace.Batch{}, farm.ErrNotFound
+	}
+	b, err := s.Records.Batch(ctx, c.Param("id"))
+	if err != nil {
+		return trace.Batch{}, err
+	}
+	o, err := s.batchObject(ctx, b)
+	if err != nil {
+		return trace.Batch{}, err
+	}
+	return b, allow(who(c), a, o)
+}
+
+// A batchView is a batch and what is left of it.
+type batchView struct {
+	trace.Batch
+	Made   chain.Amount `json:"made"`
+	Left   chain.Amount `json:"left"`
+	MadeBy string       `json:"made_by,omitempty"` // movement
+	Void   bool         `json:"void,omitempty"`
+}
+
+func (s *server) getBatch(c *gin.Context) error {
+	b, err := s.batch(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	view := batchView{Batch: b}
+	goods, err := s.Chain.Goods(c.Request.Context(), []string{b.ID})
+	if err != nil {
+		return err
+	}
+	for _, g := range goods {
+		view.Made, view.Left, view.MadeBy, view.Void = g.Made, g.Left, g.MadeBy, g.Void
+	}
+	c.JSON(http.StatusOK, view)
+	return nil
+}
+
+// showGenealogy tells what a batch was made of and what became of it: as JSON, or as
+// a picture to whom asks for image/svg+xml. An officer sees all, a tenant what it
+// holds and one movement up and down.
+func (s *server) showGenealogy(c *gin.Context) error {
+	return s.genealogy(c, c.NegotiateFormat(gin.MIMEJSON, "image/svg+xml") == "image/svg+xml")
+}
+
+func (s *server) drawGenealogy(c *gin.Context) error { return s.genealogy(c, true) }
+
+func (s *server) genealogy(c *gin.Context, draw bool) error {
+	ctx, p := c.Request.Context(), who(c)
+	b, err := s.batch(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	dir := chain.Direction(c.DefaultQuery("direction", string(chain.Both)))
+	if !slices.Contains([]chain.Direction{chain.Up, chain.Down, chain.Both}, dir) {
+		return &invalidError{"direction", "is none of up, down, both"}
+	}
+	g, err := s.Chain.Genealogy(ctx, []string{b.ID}, dir)
+	if err != nil {
+		return err
+	}
+	if p.Role == auth.Manager || p.Role == auth.Farmer {
+		g = g.For(p.Tenant)
+	}
+	if !draw {
+		c.JSON(http.StatusOK, gin.H{"batch": b.ID, "direction": dir, "batches": list(g.Batches), "movements": list(g.Steps)})
+		return nil
+	}
+	words, err := s.chainWords(c, b, p.Tenant)
+	if err != nil {
+		return err
+	}
+	c.Header("Vary", "Accept, Accept-Language")
+	c.Header("Content-Language", s.lang(c))
+	// A picture alone in a window runs nothing and loads nothing.
+	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'")
+	c.Data(http.StatusOK, "image/svg+xml; charset=utf-8", g.SVG([]string{b.ID}, words))
+	return nil
+}
+
+// chainWords are what a picture of batches says to the caller.
+func (s *server) chainWords(c *gin.Context, b trace.Batch, tenant string) (chain.Words, error) {
+	lang := s.lang(c)
+	products, err := s.Records.Products(c.Request.Context())
+	if err != nil {
+		return chain.Words{}, err
+	}
+	steps := s.Catalogs.Current()
+	name := func(n chain.Node) string {
+		for _, p := range products {
+			if p.ID == n.Product {
+				return p.Name.In(lang)
+			}
+		}
+		return n.Product
+	}
+	say := func(key string, args ...string) string { return s.Catalog.T(lang, key, args...) }
+	amount := func(a chain.Amount) string { return a.Number() + " " + s.unitWord(lang, a.Unit) }
+	return chain.Words{
+		Title: say("chain.title", "lot", b.Lot),
+		Batch: func(n chain.Node) (string, string) {
+			detail := n.Lot + " · " + amount(n.Made)
+			if tenant != "" && n.Tenant != tenant {
+				detail = say("chain.of_others") + " · " + detail
+			}
+			return name(n), detail
+		},
+		Step: func(m chain.Step) string {
+			for _, o := range trace.Steps(steps) {
+				if o.Key == m.Step {
+					return o.Name.In(lang)
+				}
+			}
+			return say("chain.kind." + string(m.Kind))
+		},
+		More: func(n int) string { return say("chain.more", "n", strconv.Itoa(n)) },
+		Href: func(n chain.Node) string {
+			if n.Batch == b.ID || tenant != "" && n.Tenant != tenant {
+				return ""
+			}
+			return "/manage/#/batches/" + n.Batch
+		},
+		Says: func(from, step, to string) string { return say("chain.says", "from", from, "step", step, "to", to) },
+	}, nil
+}
+
+// unitWord returns the word for a unit.
+func (s *server) unitWord(lang, unit string) string {
+	if word := s.Catalog.T(lang, "unit."+unit); word != "unit."+unit {
+		return word
+	}
+	return strings.Trim(unit, "{}[]")
+}
