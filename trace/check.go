@@ -36,11 +36,17 @@ func field(name, reason string, args ...any) error {
 	return &FieldError{Field: name, Reason: fmt.Sprintf(reason, args...)}
 }
 
-// Same reports whether two operations say the same, whenever they were received.
+// Same reports whether two operations say the same, whenever they were received. A
+// name that was erased is any name.
 func (o Operation) Same(other Operation) bool {
 	return o.ID == other.ID && o.Tenant == other.Tenant && o.Site == other.Site && o.Kind == other.Kind &&
-		o.At.Equal(other.At) && o.Person == other.Person && o.Corrects == other.Corrects && slices.Equal(o.Items, other.Items) &&
+		o.At.Equal(other.At) && o.Person == other.Person && o.Corrects == other.Corrects && slices.EqualFunc(o.Items, other.Items, sameItem) &&
 		o.Position.same(other.Position)
+}
+
+func sameItem(a, b Item) bool {
+	gone := func(i Item) bool { return i.Value == "" && i.Commitment != "" }
+	return a.Key == b.Key && a.Unit == b.Unit && (a.Value == b.Value || gone(a) || gone(b))
 }
 
 func (p *Position) same(other *Position) bool {
@@ -73,6 +79,9 @@ func checkOperation(op Operation, now time.Time) error {
 		at := fmt.Sprintf("items[%d].", i)
 		if farm.CheckID(item.Key) != nil {
 			return field(at+"key", "is not a lower-case word")
+		}
+		if item.Commitment != "" {
+			return field(at+"commitment", "is the server's to make")
 		}
 		if err := checkText(at+"value", item.Value, maxValue); err != nil {
 			return err

@@ -110,6 +110,9 @@ func TestRecordedLate(t *testing.T) {
 	s = gated(m2)
 	b = openBatch(t, s)
 	add(t, s, after)
+	for _, kind := range []string{"stock", "inspect", "catch"} {
+		add(t, s, told(s.Catalogs.Current(), kind, b.Harvest))
+	}
 	if _, err := s.CloseBatch(t.Context(), b.ID); err != nil {
 		t.Errorf("a medication after the harvest: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"tianhai/farm"
+	"tianhai/trace/catalog"
 )
 
 // ErasureRecord is the kind of a record that says that personal data were erased.
@@ -93,6 +94,49 @@ func disclose(fields map[string]*string, commitments map[string]string, personal
 	}
 	return nil
 }
+
+// withhold takes what may name a person out of an operation, whose items then hold
+// commitments.
+func (o *Operation) withhold(c *catalog.Catalog, random io.Reader) ([]Personal, error) {
+	var out []Personal
+	o.Items = slices.Clone(o.Items)
+	for i, item := range o.Items {
+		k, _ := c.Item(item.Key)
+		if !k.Personal || item.Value == catalog.Dash {
+			continue
+		}
+		d := Personal{Path: itemPath(i), Salt: make([]byte, saltSize), Text: item.Value}
+		if _, err := io.ReadFull(random, d.Salt); err != nil {
+			return nil, fmt.Errorf("make salt: %w", err)
+		}
+		o.Items[i].Value, o.Items[i].Commitment = "", d.Commitment()
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// Withheld reports whether some item is a commitment.
+func (o Operation) Withheld() bool {
+	return slices.ContainsFunc(o.Items, func(i Item) bool { return i.Commitment != "" })
+}
+
+// Disclose puts personal data back into an operation, each after a look at its
+// commitment. What is not given stays empty: it was erased. A text that is not the
+// one committed to is an error.
+func (o *Operation) Disclose(personal []Personal) error {
+	o.Items = slices.Clone(o.Items)
+	for _, d := range personal {
+		i := slices.IndexFunc(o.Items, func(item Item) bool { return item.Commitment == d.Commitment() })
+		if i < 0 || len(d.Salt) != saltSize || d.Path != itemPath(i) {
+			return fmt.Errorf("%s of operation %s is not what it commits to", d.Path, o.ID)
+		}
+		o.Items[i].Value = d.Text
+	}
+	return nil
+}
+
+// itemPath names the value of an operation's item.
+func itemPath(i int) string { return fmt.Sprintf("items[%d].value", i) }
 
 // Erased reports whether a field was withheld and its text is gone.
 func (p *PublicRecord) Erased(path string) bool {

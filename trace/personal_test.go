@@ -3,8 +3,11 @@ package trace_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"tianhai/farm"
 	"tianhai/trace"
@@ -108,5 +111,63 @@ func TestEnterprisesAreSealedOpenly(t *testing.T) {
 	var fe *trace.FieldError
 	if _, err := s.ErasePersonal(t.Context(), nil, "maowei", "root"); !errors.As(err, &fe) {
 		t.Errorf("an enterprise is erased: %v", err)
+	}
+}
+
+// An operation seals commitments to names, and says what it said once they are put
+// back; the same one sent again is the same, whether or not the name was erased.
+func TestNamesInOperationsAreNotSealed(t *testing.T) {
+	m := newMemory()
+	s := gated(m)
+	op := told(s.Catalogs.Current(), "sell", noon.Add(-time.Hour))
+	for i := range op.Items {
+		if op.Items[i].Key == "buyer" {
+			op.Items[i].Value = "覃小妹"
+		}
+	}
+	stored := add(t, s, op)
+	if !slices.EqualFunc(stored.Items, op.Items, func(a, b trace.Item) bool { return a == b }) {
+		t.Errorf("the answer says %+v", stored.Items)
+	}
+	rec, kept := m.records[0], m.ops[0]
+	if bytes.Contains(rec.Body, []byte("覃小妹")) || !bytes.Contains(rec.Body, []byte(`"commitment":"`)) {
+		t.Errorf("sealed: %s", rec.Body)
+	}
+	if len(rec.Personal) != 1 || !kept.Withheld() || strings.Contains(fmt.Sprint(kept.Items), "覃小妹") {
+		t.Errorf("beside it %+v, kept %+v", rec.Personal, kept.Items)
+	}
+	whole := kept
+	if err := whole.Disclose(rec.Personal); err != nil || !strings.Contains(fmt.Sprint(whole.Items), "覃小妹") {
+		t.Errorf("disclosed %+v, %v", whole.Items, err)
+	}
+	for name, spoil := range map[string]func(*trace.Personal){
+		"another name": func(p *trace.Personal) { p.Text = "覃大妹" },
+		"another salt": func(p *trace.Personal) { p.Salt = make([]byte, 16) },
+		"another item": func(p *trace.Personal) { p.Path = "items[9].value" },
+	} {
+		p, astray := rec.Personal[0], kept
+		spoil(&p)
+		if err := astray.Disclose([]trace.Personal{p}); err == nil {
+			t.Errorf("%s is shown", name)
+		}
+	}
+	if !op.Same(kept) || !op.Same(whole) || !whole.Same(kept) {
+		t.Error("the same operation is another")
+	}
+	other := op
+	other.Items = slices.Clone(op.Items)
+	for i := range other.Items {
+		if other.Items[i].Key == "buyer" {
+			other.Items[i].Value = "别人"
+		}
+	}
+	if other.Same(whole) {
+		t.Error("another buyer is the same")
+	}
+	forged := told(s.Catalogs.Current(), "sell", noon)
+	forged.Items[0].Commitment = "00"
+	var fe *trace.FieldError
+	if _, _, err := s.AddOperation(t.Context(), forged); !errors.As(err, &fe) || fe.Field != "items[0].commitment" {
+		t.Errorf("a commitment by the client: %v", err)
 	}
 }

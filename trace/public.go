@@ -141,10 +141,10 @@ func ParsePublicRecord(body []byte) (PublicRecord, error) {
 	return p, nil
 }
 
-// ofBatch keeps what was done within [from, to), and whatever corrects that or was
-// corrected by it, though the correction may have moved the time.
-func ofBatch(ops []Operation, from, to time.Time) []Operation {
-	keep := map[string]bool{}
+// ofBatch keeps what was done within [from, to) and what was kept already, and
+// whatever corrects that or was corrected by it, though the correction may have moved
+// the time.
+func ofBatch(ops []Operation, from, to time.Time, keep map[string]bool) []Operation {
 	for _, op := range ops {
 		if !op.At.Before(from) && op.At.Before(to) {
 			keep[op.ID] = true

@@ -135,12 +135,18 @@ func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operat
 	if op.Draw, err = s.draw(ctx, site, op); err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
 	}
-	op.Catalog, op.Far = c.Version, op.Position != nil && outOfReach(site, *op.Position)
-	rec, err := s.operationRecord(op)
+	op.Catalog, op.Far = c.Version, op.Position != nil && site.Far(farm.Position{Longitude: op.Position.Longitude, Latitude: op.Position.Latitude}, op.Position.Accuracy)
+	kept := op
+	personal, err := kept.withhold(c, s.random())
 	if err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
 	}
-	if err := s.Journal.AddOperation(ctx, op, rec); err != nil {
+	rec, err := s.operationRecord(kept)
+	if err != nil {
+		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	rec.Personal = personal
+	if err := s.Journal.AddOperation(ctx, kept, rec); err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
 	}
 	s.added()
@@ -198,9 +204,9 @@ func (s *Service) operationRecord(op Operation) (Record, error) {
 // record that will be sealed. Operations count until now, because packing comes
 // after the harvest; sensors count until the harvest. It writes everything or
 // nothing, so a call that failed, with ErrNoEvidence or otherwise, can be
-// repeated. It gives no code to what was harvested too early: *gate.Refused. A
-// batch that is closed already is farm.ErrConflict, an unknown one
-// farm.ErrNotFound.
+// repeated. It gives no code to what was harvested too early, *gate.Refused, or
+// lacks a record that the catalog demands of its product, *IncompleteError. A batch
+// that is closed already is farm.ErrConflict, an unknown one farm.ErrNotFound.
 func (s *Service) CloseBatch(ctx context.Context, id string) (Batch, error) {
 	b, err := s.Store.Batch(ctx, id)
 	if err != nil {
@@ -278,6 +284,30 @@ func (s *Service) ErasePersonal(ctx context.Context, from Eraser, tenant, by str
 	return n, nil
 }
 
+// EraseNamed has a text, such as the name of a buyer or a vet, erased wherever
+// operations of a tenant commit to it. That it was done is a record itself, which
+// does not name it. It returns how many texts are gone; farm.ErrNotFound where there
+// are none, and nothing is written then.
+func (s *Service) EraseNamed(ctx context.Context, from TextEraser, tenant, text, by string) (int, error) {
+	rec, err := s.Erasure(tenant, false, by)
+	if err != nil {
+		return 0, fmt.Errorf("erase a name at %s: %w", tenant, err)
+	}
+	n, err := from.EraseText(ctx, tenant, text, rec)
+	if err != nil {
+		return 0, fmt.Errorf("erase a name at %s: %w", tenant, err)
+	}
+	s.added()
+	return n, nil
+}
+
+// A TextEraser erases single texts of operations where they are kept.
+type TextEraser interface {
+	// EraseText erases a text beside a tenant's operations and stores the record that
+	// says so; all or nothing. It returns how many are gone; farm.ErrNotFound for none.
+	EraseText(ctx context.Context, tenant, text string, rec Record) (int, error)
+}
+
 // Erasure makes the record which says that the personal data of a tenant were
 // erased, or those of one of its accounts, which it does not name.
 func (s *Service) Erasure(tenant string, account bool, by string) (Record, error) {
@@ -325,7 +355,12 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 	if err != nil {
 		return PublicRecord{}, fmt.Errorf("operations of site %s: %w", b.Site, err)
 	}
-	ops = ofBatch(ops, b.Began, end)
+	c := s.Catalogs.Current()
+	demanded := demands(c, product)
+	ops = ofBatch(ops, b.Began, end, lasting(ops, demanded, b.Began))
+	if err := complete(c, demanded, b.Site, ops); err != nil {
+		return PublicRecord{}, err
+	}
 	if len(ops) > MaxOperations {
 		return PublicRecord{}, fmt.Errorf("%d operations are too many, at most %d are allowed", len(ops), MaxOperations)
 	}

@@ -162,7 +162,8 @@ type Store interface {
 // Journal appends trace data. Each method writes everything or nothing.
 type Journal interface {
 	// AddOperation stores the operation and its record. The same operation again
-	// is nothing new; another one under its ID is farm.ErrConflict. With it, what
+	// is nothing new; another one under its ID is farm.ErrConflict. What it commits to
+	// is in the record's Personal. With it, what
 	// it draws leaves the stock, and what it corrects had drawn comes back;
 	// *input.ShortError where there is not so much.
 	AddOperation(ctx context.Context, op Operation, rec Record) error

@@ -8,11 +8,13 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/cmd/internal/store"
+	"tianhai/farm"
 	"tianhai/trace"
 )
 
 type eraseCommand struct {
 	Tenant  eraseTenantCommand  `cmd:"" help:"Erase the personal data of a household, vessel or other natural person. It cannot be undone."`
+	Person  erasePersonCommand  `cmd:"" help:"Erase a name, such as a buyer's or a vet's, from all operations of a tenant. It cannot be undone."`
 	Account eraseAccountCommand `cmd:"" help:"Erase the name of a tenant's account and end it. It cannot be undone."`
 }
 
@@ -58,6 +60,38 @@ func (c *eraseTenantCommand) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("erased: names and telephone number of %s, and %d texts of its records. A record says so; all receipts stay good.\nCopies of the database from before still hold them.\n", c.Tenant, n)
+	return nil
+}
+
+type erasePersonCommand struct {
+	eraseFlags
+	Tenant string `required:"" help:"Whose operations name the person."`
+	Name   string `arg:"" help:"The name, or whatever was written, exactly as it was."`
+}
+
+// Run erases. Every receipt stays good.
+func (c *erasePersonCommand) Run(ctx context.Context) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	by, err := c.orders()
+	if err != nil {
+		return err
+	}
+	db, err := openStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	n, err := (&trace.Service{Store: db}).EraseNamed(ctx, db, c.Tenant, c.Name, by)
+	err = errors.Join(err, db.Close())
+	if errors.Is(err, farm.ErrNotFound) {
+		return fmt.Errorf("no operation of %s names just that", c.Tenant)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Printf("erased: the name in %d places of operations of %s. A record says so, without it; all receipts stay good.\nCopies of the database from before still hold it.\n", n, c.Tenant)
 	return nil
 }
 

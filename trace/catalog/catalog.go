@@ -98,7 +98,10 @@ type Kind struct {
 	Choices []Option  `json:"choices,omitempty" yaml:"choices"`
 	Many    bool      `json:"many,omitempty" yaml:"many"` // may stand in one operation several times
 	Private bool      `json:"private,omitempty" yaml:"private"`
-	Source  string    `json:"source" yaml:"source"` // who demands it
+	// Personal items may name a natural person. Records seal a commitment in place of
+	// the value, so that it can be erased; such an item is private as well.
+	Personal bool   `json:"personal,omitempty" yaml:"personal"`
+	Source   string `json:"source" yaml:"source"` // who demands it
 }
 
 // An Option is one answer to a choice.
@@ -117,7 +120,10 @@ type Operation struct {
 	Wanted   []string  `json:"wanted" yaml:"wanted"`     // may be left out
 	Medicine bool      `json:"medicine,omitempty" yaml:"medicine"`
 	Official bool      `json:"official,omitempty" yaml:"official"` // an inspector's to say and to take back, and nobody else's
-	Source   string    `json:"source" yaml:"source"`
+	// A Lasting operation, such as planting, counts for every batch that is harvested
+	// after it, however long ago it was.
+	Lasting bool   `json:"lasting,omitempty" yaml:"lasting"`
+	Source  string `json:"source" yaml:"source"`
 }
 
 // A Product is a crop or a kind of animal, and the operations of its life. Its
@@ -128,6 +134,7 @@ type Product struct {
 	Name       farm.Text       `json:"name" yaml:"name"`
 	Sites      []farm.SiteKind `json:"sites" yaml:"sites"` // where it grows
 	Operations []string        `json:"operations" yaml:"operations"`
+	Close      []string        `json:"close,omitempty" yaml:"close"` // what must be recorded before a batch gets its code
 	// Norms and Cold are what its readings are held against. What is not written here
 	// is not known, and no number is made of it.
 	Norms []Norm           `json:"norms,omitempty" yaml:"norms"`
@@ -156,6 +163,9 @@ type Item struct {
 	Key   string `json:"key"`   // "product", "dose": a Kind's
 	Value string `json:"value"` // as written
 	Unit  string `json:"unit,omitempty"`
+	// Commitment, in hex, stands for a value that can be erased: trace.Personal. The
+	// server makes it. Where it stands alone the value was erased.
+	Commitment string `json:"commitment,omitempty" yaml:"-"`
 }
 
 // An ItemError says which item of an operation is missing or cannot be. Its name
@@ -223,13 +233,23 @@ func (c *Catalog) Check(o Operation, items []Item) error {
 			return err
 		}
 	}
-	for _, key := range slices.Concat(o.Required, o.Stated) {
-		if !seen[key] {
-			k, _ := c.Item(key)
-			return &ItemError{Key: key, Name: k.Name, Missing: true, Reason: "is missing"}
-		}
+	if missing := c.Missing(o, items); len(missing) > 0 {
+		return &ItemError{Key: missing[0].Key, Name: missing[0].Name, Missing: true, Reason: "is missing"}
 	}
 	return nil
+}
+
+// Missing returns what must be said of o, by a value or at least a dash, and is not
+// among items.
+func (c *Catalog) Missing(o Operation, items []Item) []Kind {
+	var missing []Kind
+	for _, key := range slices.Concat(o.Required, o.Stated) {
+		if !slices.ContainsFunc(items, func(i Item) bool { return i.Key == key }) {
+			k, _ := c.Item(key)
+			missing = append(missing, k)
+		}
+	}
+	return missing
 }
 
 func (c *Catalog) has(o Operation, key string) bool {

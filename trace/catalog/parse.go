@@ -168,6 +168,9 @@ func (r *reader) source(list string, i int, id, source string) {
 
 func (r *reader) item(i int, k Kind) {
 	r.source("items", i, k.Key, k.Source)
+	if k.Personal && (!k.Private || k.IsPicture()) {
+		r.fault(at("items", i, "personal"), k.Key, "want private: true beside it, and no picture: what can be erased is in no public record")
+	}
 	if !slices.Contains(Types(), k.Type) {
 		r.fault(at("items", i, "type"), k.Key, "%q is no type; the types are %v", k.Type, Types())
 		return
@@ -236,6 +239,11 @@ func (r *reader) product(i int, p Product) {
 		}
 		if slices.Contains(p.Operations[:j], kind) {
 			r.fault(at("products", i, "operations"), p.ID, "operation %q is there twice", kind)
+		}
+	}
+	for j, kind := range p.Close {
+		if !slices.Contains(p.Operations, kind) || slices.Contains(p.Close[:j], kind) {
+			r.fault(at("products", i, "close"), p.ID, "operation %q is not among its operations, or there twice", kind)
 		}
 	}
 	r.norms(i, p)

@@ -3,6 +3,7 @@ package store_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"tianhai/api/auth"
 	"tianhai/cmd/internal/store"
@@ -75,4 +76,43 @@ func testEraseAccount(t *testing.T, s *store.Store) {
 	_, err := s.Session(ctx, []byte("token"))
 	wantErr(t, "its session", err, farm.ErrNotFound)
 	equal(t, "and said", []trace.Record{erasure})(s.RecordsOf(ctx, "e1"))
+}
+
+// Names in operations stand beside their record: they are read back as they were, go
+// at a word, and the operation stays what it was.
+func testEraseText(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	op, rec := newOperation("o1", noon)
+	name := trace.Personal{Path: "items[0].value", Salt: []byte("0123456789abcdef"), Text: "覃小妹"}
+	op.Items = []trace.Item{{Key: "buyer", Commitment: name.Commitment()}, {Key: "quantity", Value: "3", Unit: "kg"}}
+	rec.Personal = []trace.Personal{name}
+	check(t, s.AddOperation(ctx, op, rec))
+	again, againRec := op, rec
+	againRec.ID, againRec.Personal = "r-again", []trace.Personal{{Path: name.Path, Salt: []byte("fedcba9876543210"), Text: name.Text}}
+	again.Items = []trace.Item{{Key: "buyer", Commitment: againRec.Personal[0].Commitment()}, op.Items[1]}
+	check(t, s.AddOperation(ctx, again, againRec))
+	lie, lieRec := again, againRec
+	lieRec.Personal = []trace.Personal{{Path: name.Path, Salt: name.Salt, Text: "别人"}}
+	lie.Items = []trace.Item{{Key: "buyer", Commitment: lieRec.Personal[0].Commitment()}, op.Items[1]}
+	wantErr(t, "another name under the same ID", s.AddOperation(ctx, lie, lieRec), farm.ErrConflict)
+
+	whole := op
+	whole.Items = []trace.Item{{Key: "buyer", Value: "覃小妹", Commitment: name.Commitment()}, op.Items[1]}
+	equal(t, "with the name", whole)(s.Operation(ctx, "o1"))
+	equal(t, "in the list", []trace.Operation{whole})(s.Operations(ctx, op.Site, noon.Add(-time.Hour), noon.Add(time.Hour)))
+
+	erasure := trace.Record{ID: "r-erasure", Tenant: "tea", Kind: trace.ErasureRecord, Subject: "e1", Body: []byte(`{"v":1}`), Salt: []byte("0123456789abcdef"), At: noon, Index: -1, Log: 1}
+	_, err := s.EraseText(ctx, "tea", "谁也不是", erasure)
+	wantErr(t, "a name that nobody wrote", err, farm.ErrNotFound)
+	equal(t, "and no record says so", []trace.Record{})(s.RecordsOf(ctx, "e1"))
+	strange := erasure
+	strange.Tenant = "oysters"
+	_, err = s.EraseText(ctx, "oysters", "覃小妹", strange)
+	wantErr(t, "another tenant's", err, farm.ErrNotFound)
+
+	equal(t, "names gone", 1)(s.EraseText(ctx, "tea", "覃小妹", erasure))
+	equal(t, "erased", op)(s.Operation(ctx, "o1"))
+	equal(t, "and said", []trace.Record{erasure})(s.RecordsOf(ctx, "e1"))
+	check(t, s.AddOperation(ctx, again, againRec)) // the phone that sends it once more has not heard
 }

@@ -57,6 +57,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"audits":             testAudits,
 		"personal":           testPersonal,
 		"erase account":      testEraseAccount,
+		"erase text":         testEraseText,
 		"append only":        testAppendOnly,
 		"retention":          testRetention,
 		"tenants apart":      testTenantsApart,

@@ -129,7 +129,7 @@ func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.
 	return fail("add operation", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		res, err := tx.NewInsert().Model(&row).On("CONFLICT (id) DO NOTHING").Exec(ctx)
 		if err := changed(res, err, farm.ErrConflict); errors.Is(err, farm.ErrConflict) {
-			return sameOperation(ctx, tx, op)
+			return sameOperation(ctx, tx, op, rec.Personal)
 		} else if err != nil {
 			return err
 		}
@@ -145,13 +145,17 @@ func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.
 
 // sameOperation returns farm.ErrConflict unless op is stored as it is. When it
 // was recorded does not count: a client that repeats itself does so later.
-func sameOperation(ctx context.Context, tx bun.Tx, op trace.Operation) error {
+func sameOperation(ctx context.Context, tx bun.Tx, op trace.Operation, personal []trace.Personal) error {
 	var row operationRow
 	if err := tx.NewSelect().Model(&row).Where("o.id = ?", op.ID).Scan(ctx); err != nil {
 		return err
 	}
+	known := []trace.Operation{row.operation()}
+	if err := errors.Join(op.Disclose(personal), disclose(ctx, tx, known)); err != nil {
+		return err
+	}
 	op.At = op.At.Truncate(time.Microsecond)
-	if !op.Same(row.operation()) {
+	if !op.Same(known[0]) {
 		return farm.ErrConflict
 	}
 	return nil
@@ -160,8 +164,11 @@ func sameOperation(ctx context.Context, tx bun.Tx, op trace.Operation) error {
 // Operation returns an operation; farm.ErrNotFound.
 func (s *Store) Operation(ctx context.Context, id string) (trace.Operation, error) {
 	var row operationRow
-	err := s.read.NewSelect().Model(&row).Where("o.id = ?", id).Scan(ctx)
-	return row.operation(), fail("read operation", err)
+	if err := s.read.NewSelect().Model(&row).Where("o.id = ?", id).Scan(ctx); err != nil {
+		return trace.Operation{}, fail("read operation", err)
+	}
+	ops := []trace.Operation{row.operation()}
+	return ops[0], fail("read operation", disclose(ctx, s.read, ops))
 }
 
 // Operations returns those of a site with from ≤ At < to, oldest first, with
@@ -171,7 +178,11 @@ func (s *Store) Operations(ctx context.Context, site string, from, to time.Time)
 	err := s.read.NewSelect().Model(&rows).
 		Where("o.site = ? AND o.at >= ? AND o.at < ?", site, from.UnixMicro(), to.UnixMicro()).
 		Order("o.at", "o.id").Scan(ctx)
-	return each(rows, operationRow.operation), fail("read operations", err)
+	if err != nil {
+		return nil, fail("read operations", err)
+	}
+	ops := each(rows, operationRow.operation)
+	return ops, fail("read operations", disclose(ctx, s.read, ops))
 }
 
 // AddBatch stores a batch; farm.ErrConflict when its ID is taken, and
