@@ -38,6 +38,8 @@ require (
 	modernc.org/sqlite v1.62.0
 )
 
+require github.com/bep/imagemeta v0.12.1 // indirect
+
 require (
 	cel.dev/expr v0.25.3 // indirect
 	cloud.google.com/go v0.123.0 // indirect

@@ -74,6 +74,7 @@ var access = map[string]struct {
 	"GET /vocabulary": {"/vocabulary", "", answers{"nobody": 200}},
 
 	"GET /tenants/:id":           {"/tenants/oyster", "", answers{"nobody": 404, "bureau": 200}},
+	"GET /tenants/:id/photos":    {"/tenants/oyster/photos", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /tenants/:id/licences":  {"/tenants/oyster/licences", "", answers{"nobody": 404, "bureau": 200}},
 	"POST /tenants/:id/licences": {"/tenants/oyster/licences", `{"id":"01JZ00000000000000000000M1","kind":"aquaculture","number":"1","issuer":"x","issued":"2026-01-01T00:00:00Z"}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
 
@@ -88,6 +89,7 @@ var access = map[string]struct {
 	"POST /operations":      {"/operations", `{"operations":[{"site":"raft-1","id":"01JZ00000000000000000000P3","kind":"feed","at":"2026-07-01T03:00:00Z"}]}`, answers{"nobody": 200}},
 	"POST /photos":          {"/photos?site=raft-1", "<html>", answers{"nobody": 404, "bureau": 403, "farmer": 400}},
 	"GET /photos/:id":       {"/photos/" + noPhoto, "", answers{"nobody": 404}},
+	"GET /photos/:id/facts": {"/photos/" + noPhoto + "/facts", "", answers{"nobody": 404}},
 	"GET /catalog":          {"/catalog", "", answers{"nobody": 200}},
 	"PUT /catalog":          {"/catalog", `{"doc":"x"}`, answers{"nobody": 403, "admin": 400}},
 	"GET /catalog/document": {"/catalog/document", "", answers{"nobody": 403, "admin": 200}},
@@ -157,6 +159,7 @@ var access = map[string]struct {
 	"GET /mappings/:id":        {"/mappings/absent", "", answers{"nobody": 403, "admin": 404}},
 	"DELETE /mappings/:id":     {"/mappings/absent", "", answers{"nobody": 403, "admin": 404}},
 
+	"POST /audits":            {"/audits", "", answers{"nobody": 403, "admin": 202}},
 	"GET /audits":             {"/audits", "", answers{"nobody": 403, "bureau-tea": 200, "farmer": 403, "admin": 200}},
 	"GET /retentions":         {"/retentions", "", answers{"nobody": 403, "admin": 200}},
 	"GET /retentions/preview": {"/retentions/preview", "", answers{"nobody": 403, "admin": 200}},

@@ -27,6 +27,7 @@ import (
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 	"tianhai/trace/gate"
+	"tianhai/trace/photo"
 )
 
 // Limits of a request.
@@ -195,6 +196,8 @@ type Alerts interface {
 // Records reads trace data. What does not exist is farm.ErrNotFound.
 type Records interface {
 	Operations(ctx context.Context, site string, from, to time.Time) ([]trace.Operation, error)
+	// PhotosOf returns the pictures that those operations name.
+	PhotosOf(ctx context.Context, site string, from, to time.Time) ([]photo.Upload, error)
 	Products(ctx context.Context) ([]trace.Product, error)
 	Batch(ctx context.Context, id string) (trace.Batch, error)
 	// Batches returns batches, newest first.

@@ -17,6 +17,8 @@ const shownAudits = 60
 type Audits interface {
 	// Audits returns the newest first, one that runs among them.
 	Audits(ctx context.Context, limit int) ([]trace.Audit, error)
+	// StartAudit has one begin now, unless one runs or is about to.
+	StartAudit()
 }
 
 // listAudits is for whoever reads a region, whichever it is: what it names stands
@@ -30,5 +32,15 @@ func (s *server) listAudits(c *gin.Context) error {
 		return err
 	}
 	c.JSON(http.StatusOK, gin.H{"audits": list(all)})
+	return nil
+}
+
+// startAudit is the administrator's: an audit reads the whole log.
+func (s *server) startAudit(c *gin.Context) error {
+	if who(c).Role != auth.Administrator {
+		return errForbidden
+	}
+	s.Audits.StartAudit()
+	c.JSON(http.StatusAccepted, gin.H{"asked": s.Now().UTC()})
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/farm"
+	"tianhai/trace"
 	"tianhai/trace/photo"
 )
 
@@ -25,6 +26,29 @@ type Photos interface {
 	Get(hash string) (raw []byte, mediaType string, err error)
 	// Uploads returns who uploaded a picture; farm.ErrNotFound for one that is unknown.
 	Uploads(ctx context.Context, hash string) ([]photo.Upload, error)
+	// Use returns how much room a tenant's pictures take.
+	Use(ctx context.Context, tenant string) (photo.Use, error)
+}
+
+// A photoFacts is what is known of a picture to whoever may see it. What the camera
+// says is claimed, and nobody else is told.
+type photoFacts struct {
+	Hash     string          `json:"hash"`
+	Site     string          `json:"site"`
+	Account  string          `json:"account"`
+	Uploaded time.Time       `json:"uploaded,omitzero"`
+	Size     int64           `json:"size"`
+	Taken    time.Time       `json:"taken,omitzero"`     // by the camera
+	Position *trace.Position `json:"position,omitempty"` // by the camera
+	Far      bool            `json:"far,omitempty"`      // it is out of the site's reach
+}
+
+func newPhotoFacts(u photo.Upload) photoFacts {
+	f := photoFacts{Hash: u.Hash, Site: u.Site, Account: u.Account, Uploaded: u.Uploaded, Size: u.Size, Taken: u.Taken, Far: u.Far}
+	if u.Position != nil {
+		f.Position = &trace.Position{Longitude: u.Position.Longitude, Latitude: u.Position.Latitude}
+	}
+	return f
 }
 
 // addPhoto keeps a picture for a site's records. What it is, its bytes say; what the
@@ -46,11 +70,49 @@ func (s *server) addPhoto(c *gin.Context) error {
 	if err != nil {
 		return bodyError(err)
 	}
-	hash, err := s.Photos.Put(ctx, raw, photo.Upload{Tenant: site.Tenant, Site: site.ID, Account: who(c).Login})
+	u := photo.Upload{Tenant: site.Tenant, Site: site.ID, Account: who(c).Login, Size: int64(len(raw)), Claim: photo.ReadClaim(raw)}
+	u.Far = u.Position != nil && site.Far(*u.Position, 0)
+	if u.Hash, err = s.Photos.Put(ctx, raw, u); err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, newPhotoFacts(u))
+	return nil
+}
+
+// getPhotoFacts tells what is known of a picture: one entry for each upload of it that
+// the principal may see.
+func (s *server) getPhotoFacts(c *gin.Context) error {
+	uploads, err := s.Photos.Uploads(c.Request.Context(), c.Param("id"))
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, gin.H{"hash": hash, "size": len(raw)})
+	facts := []photoFacts{}
+	for _, u := range uploads {
+		switch err := s.mayReadOne(c, []photo.Upload{u}); {
+		case err == nil:
+			facts = append(facts, newPhotoFacts(u))
+		case !errors.Is(err, farm.ErrNotFound):
+			return err
+		}
+	}
+	if len(facts) == 0 {
+		return farm.ErrNotFound
+	}
+	c.JSON(http.StatusOK, gin.H{"photos": facts})
+	return nil
+}
+
+// showPhotoUse tells a farm how much room its pictures take before there is none.
+func (s *server) showPhotoUse(c *gin.Context) error {
+	t, err := s.tenant(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	use, err := s.Photos.Use(c.Request.Context(), t.ID)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, use)
 	return nil
 }
 

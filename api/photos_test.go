@@ -29,6 +29,15 @@ func (u *uploads) PhotoUploads(_ context.Context, hash string) (found []photo.Up
 	return found, nil
 }
 
+func (u *uploads) PhotoUse(_ context.Context, tenant string) (pictures int, bytes int64, err error) {
+	for _, one := range *u {
+		if one.Tenant == tenant {
+			pictures, bytes = pictures+1, bytes+one.Size
+		}
+	}
+	return pictures, bytes, nil
+}
+
 func (u *uploads) DropPhotos(context.Context, time.Time) error { return nil }
 
 func shelfOf(t testing.TB) *photo.Shelf {

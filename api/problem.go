@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -67,6 +68,7 @@ func kinds() []kind {
 		{device.ErrTooLarge, http.StatusRequestEntityTooLarge, "too_large"},
 		{photo.ErrTooLarge, http.StatusRequestEntityTooLarge, "too_large"},
 		{photo.ErrNoPicture, http.StatusBadRequest, "no_picture"},
+		{photo.ErrFull, http.StatusConflict, "photos_full"},
 		{errMediaType, http.StatusUnsupportedMediaType, "unsupported_type"},
 		{errJSON, http.StatusBadRequest, "bad_json"},
 		{auth.ErrDenied, http.StatusUnauthorized, "bad_login"},
@@ -102,7 +104,9 @@ type problem struct {
 	// Movements and Codes are what hangs on a movement that is depended_on.
 	Movements []string `json:"movements,omitempty"`
 	Codes     []string `json:"codes,omitempty"`
-	Request   string   `json:"request,omitempty"` // where to look in the log
+	// Missing is everything that must be recorded first, of batch_incomplete.
+	Missing []missing `json:"missing,omitempty"`
+	Request string    `json:"request,omitempty"` // where to look in the log
 }
 
 // retryAfter is what a client is told to wait when an error does not say.
@@ -120,6 +124,9 @@ func newProblem(err error) problem {
 	}
 	if refused, ok := errors.AsType[*gate.Refused](err); ok {
 		return problem{Status: http.StatusConflict, Code: "gate_" + string(refused.Refusals[0].Gate), Refusals: refused.Refusals}
+	}
+	if lacking, ok := errors.AsType[*trace.IncompleteError](err); ok {
+		return problem{Status: http.StatusConflict, Code: "batch_incomplete", Missing: missingOf(lacking)}
 	}
 	if bad, ok := errors.AsType[*input.FieldError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: bad.Field, Detail: bad.Reason}
@@ -175,6 +182,24 @@ func itemProblem(item *catalog.ItemError) problem {
 		p.Name = &item.Name
 	}
 	return p
+}
+
+// A missing is a trace.Missing and where to record it.
+type missing struct {
+	trace.Missing
+	Link string `json:"link"` // path on this server: a form of the field page
+}
+
+func missingOf(e *trace.IncompleteError) []missing {
+	all := make([]missing, 0, len(e.Missing))
+	for _, m := range e.Missing {
+		query := url.Values{"kind": {m.Kind}}
+		if m.Operation != "" {
+			query.Set("corrects", m.Operation)
+		}
+		all = append(all, missing{m, "/field/#/record/" + url.PathEscape(e.Site) + "?" + query.Encode()})
+	}
+	return all
 }
 
 // fail answers a request with an error.

@@ -34,7 +34,15 @@ func (s *server) listOperations(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"operations": list(ops)})
+	photos, err := s.Records.PhotosOf(c.Request.Context(), site.ID, from, to)
+	if err != nil {
+		return err
+	}
+	facts := []photoFacts{}
+	for _, u := range photos {
+		facts = append(facts, newPhotoFacts(u))
+	}
+	c.JSON(http.StatusOK, gin.H{"operations": list(ops), "photos": facts})
 	return nil
 }
 

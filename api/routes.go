@@ -47,6 +47,8 @@ func (s *server) routes() []route {
 		{post, "/operations", s.addOperations, false},
 		{post, photosPath, s.addPhoto, false},
 		{get, photosPath + "/:id", s.getPhoto, false},
+		{get, photosPath + "/:id/facts", s.getPhotoFacts, false},
+		{get, "/tenants/:id/photos", s.showPhotoUse, false},
 		{get, "/catalog", s.getCatalog, false},
 		{put, "/catalog", s.saveCatalog, false},
 		{get, "/catalog/document", s.getDocument, false},
@@ -93,6 +95,7 @@ func (s *server) routes() []route {
 		{del, "/movements/:id/buyer", s.eraseBuyer, false},
 
 		{get, "/audits", s.listAudits, false},
+		{post, "/audits", s.startAudit, false},
 
 		{get, "/retentions", s.listRetentions, false},
 		{put, "/retentions", s.setRetention, false},

@@ -28,6 +28,7 @@ import (
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 	"tianhai/trace/gate"
+	"tianhai/trace/photo"
 )
 
 var noon = time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC)
@@ -305,6 +306,16 @@ func (w *world) Series(_ context.Context, q api.SeriesQuery) (farm.Summary, erro
 
 func (w *world) Audits(context.Context, int) ([]trace.Audit, error) {
 	return []trace.Audit{{Log: 1, Began: noon, Leaves: 3, FaultCount: 1, Faults: []trace.Fault{{Kind: trace.FaultMissing, Leaf: 2, Code: "X", Detail: "gone"}}}}, nil
+}
+
+func (w *world) StartAudit() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wrote++
+}
+
+func (w *world) PhotosOf(context.Context, string, time.Time, time.Time) ([]photo.Upload, error) {
+	return []photo.Upload{{Hash: noPhoto, Tenant: "oyster", Site: "raft-1", Account: "farmer", Claim: photo.Claim{Taken: noon}, Far: true}}, nil
 }
 
 func (w *world) Retentions(context.Context) (ingest.Retentions, error) {

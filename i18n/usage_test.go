@@ -53,6 +53,8 @@ var composed = map[string]string{
 	"unit.":                     "units of quantities sold and applied",
 	"web.command.":              "values of a command: on, off",
 	"web.range.":                "time ranges of the bureau's chart",
+	"web.audit.fault.":          "trace.Fault.Kind",
+	"web.record.no_photo.":      "why a phone kept no picture: NoRoom.why",
 }
 
 // composedWhole lists single keys whose beginning is too common to be listed.

@@ -65,13 +65,16 @@ func audit(ctx context.Context, db *store.Store, l *ledger.Ledger, o auditOption
 	return auditor.Run(ctx, open)
 }
 
-// audits remembers the faults of the last audit, for metrics and /readyz.
+// audits remembers the faults of the last audit, for metrics and /readyz, and when
+// one is asked for.
 type audits struct {
+	asked  chan struct{}
 	faults atomic.Int64 // -1 before the first
 	ended  atomic.Int64 // Unix seconds
 }
 
 func (s *server) loadAudits(ctx context.Context) error {
+	s.audits.asked = make(chan struct{}, 1)
 	s.audits.faults.Store(-1)
 	all, err := s.store.Audits(ctx, 10)
 	if len(all) > 0 && !all[0].Ended.IsZero() {
@@ -89,7 +92,22 @@ func (a *audits) note(last []trace.Audit) {
 	a.faults.Store(faults)
 }
 
-// runAudits audits every night, and at the start where one was broken off.
+// An auditDesk is what the API sees of audits.
+type auditDesk struct {
+	*store.Store
+	asked chan<- struct{}
+}
+
+// StartAudit has one begin now, unless one is about to.
+func (d auditDesk) StartAudit() {
+	select {
+	case d.asked <- struct{}{}:
+	default:
+	}
+}
+
+// runAudits audits every night, whenever it is asked, and at the start where one was
+// broken off.
 func (s *server) runAudits(ctx context.Context) error {
 	open, _, err := s.store.OpenAudit(ctx, s.ledger.Number())
 	if err != nil {
@@ -99,7 +117,7 @@ func (s *server) runAudits(ctx context.Context) error {
 	if !open.Began.IsZero() {
 		next = time.Now()
 	}
-	for sleepUntil(ctx, next) {
+	for sleepUntil(ctx, next, s.audits.asked) {
 		s.auditOnce(ctx)
 		next = nextPurge(time.Now()).Add(auditAfter)
 	}
@@ -125,14 +143,17 @@ func (s *server) auditOnce(ctx context.Context) {
 	}
 }
 
-// sleepUntil returns false when ctx is done first.
-func sleepUntil(ctx context.Context, at time.Time) bool {
+// sleepUntil returns false when ctx is done first. A signal ends the sleep early; nil
+// never comes.
+func sleepUntil(ctx context.Context, at time.Time, signal <-chan struct{}) bool {
 	timer := time.NewTimer(time.Until(at))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-timer.C:
+		return true
+	case <-signal:
 		return true
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"tianhai/trace/photo"
 )
 
 // config is the whole configuration. Every field has a usable zero value; the
@@ -31,6 +33,7 @@ type config struct {
 	Database databaseConfig `yaml:"database"`
 	Ledger   ledgerConfig   `yaml:"ledger"`
 	Quality  qualityConfig  `yaml:"quality"`
+	Photos   photosConfig   `yaml:"photos"`
 	Alerts   alertsConfig   `yaml:"alerts"`
 	Log      logConfig      `yaml:"log"`
 }
@@ -100,6 +103,10 @@ type witnessConfig struct {
 
 type qualityConfig struct {
 	Tests string `yaml:"tests"` // file of QARTOD tests; the built-in ones when empty
+}
+
+type photosConfig struct {
+	Quota int64 `yaml:"quota"` // bytes of pictures that one tenant may have; default 10 GiB
 }
 
 type alertsConfig struct {
@@ -368,6 +375,9 @@ func (c *config) check() error {
 	}
 	if c.Journal.MaxBytes < 0 || c.Journal.MaxBytes > 0 && c.Journal.MaxBytes < 16<<20 {
 		return fmt.Errorf("journal.max_bytes: %d is less than 16 MiB", c.Journal.MaxBytes)
+	}
+	if c.Photos.Quota < 0 || c.Photos.Quota > 0 && c.Photos.Quota < photo.MaxBytes {
+		return fmt.Errorf("photos.quota: %d is less than one picture, %d", c.Photos.Quota, photo.MaxBytes)
 	}
 	if c.Journal.Sync < 0 {
 		return fmt.Errorf("journal.sync: %v is negative", time.Duration(c.Journal.Sync))

@@ -77,6 +77,7 @@ var homes = map[string]string{
 	"google.golang.org/protobuf":          "ingest/decode",
 	"github.com/xuri/excelize":            "ingest/history",
 	"golang.org/x/image":                  "trace/photo",
+	"github.com/bep/imagemeta":            "trace/photo",
 	"cloud.google.com/":                   "",
 }
 

@@ -280,7 +280,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	if s.catalogs, err = catalog.Open(ctx, s.store, s.log); err != nil {
 		return err
 	}
-	s.photos = &photo.Shelf{Dir: s.cfg.path("blobs"), Index: s.store}
+	s.photos = &photo.Shelf{Dir: s.cfg.path("blobs"), Index: s.store, Quota: s.cfg.Photos.Quota}
 	kept := &evidence.Shelf{Dir: s.cfg.path("evidence")}
 	if err := kept.Sweep(time.Now()); err != nil { // nobody else writes there yet
 		return err

@@ -60,7 +60,7 @@ func (s *server) handler() (http.Handler, error) {
 		Lifecycle: s.manager, Claims: s.issuer(), Inventory: records{s.store}, Models: models{s.store, s.registry}, Importer: &device.Importer{Store: s.store},
 		KnowsFormat: s.knowsFormat, Commands: s.store, Queue: s.queue,
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Chain: records{s.store}, Mover: s.tracer, Catalogs: s.catalogs, Photos: s.photos, Quarantine: s.journal, Journal: figures{s.journal},
-		History: s.desk, Jobs: records{s.store}, Retentions: retention{s.store, s.series}, Audits: s.store,
+		History: s.desk, Jobs: records{s.store}, Retentions: retention{s.store, s.series}, Audits: auditDesk{s.store, s.audits.asked},
 		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake}, Aliases: upkeep{s.store, s.registry},
 		Hub: s.hub, Catalog: s.texts, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})

@@ -7,6 +7,7 @@ package photo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,12 +51,30 @@ var ErrNoDocument = errors.New("not a PDF, JPEG, PNG or WebP file")
 // PDF is the media type of a document.
 const PDF = "application/pdf"
 
-// An Upload is who put a picture there, and for which site.
+// ErrFull reports a picture for which a tenant has no room left.
+var ErrFull = errors.New("no room is left for pictures")
+
+// DefaultQuota is how many bytes of pictures a tenant may have where nobody has said
+// otherwise: some thirty thousand.
+const DefaultQuota = 10 << 30
+
+// An Upload is who put a picture there, for which site, and what the camera says.
 type Upload struct {
-	Hash    string // SHA-256 of the bytes, in hex
-	Tenant  string
-	Site    string
-	Account string
+	Hash     string // SHA-256 of the bytes, in hex
+	Tenant   string
+	Site     string
+	Account  string
+	Size     int64 // bytes; 0 of one from before sizes were kept
+	Uploaded time.Time
+	Claim
+	Far bool // the camera's position is out of the site's reach
+}
+
+// A Use is how much room a tenant's pictures take.
+type Use struct {
+	Pictures int   `json:"pictures"`
+	Bytes    int64 `json:"bytes"`
+	Quota    int64 `json:"quota"` // bytes
 }
 
 // Index knows whose pictures there are.
@@ -64,6 +84,8 @@ type Index interface {
 	AddPhoto(ctx context.Context, u Upload) error
 	// PhotoUploads returns who uploaded a picture; empty for one that is unknown.
 	PhotoUploads(ctx context.Context, hash string) ([]Upload, error)
+	// PhotoUse counts a tenant's pictures and their bytes.
+	PhotoUse(ctx context.Context, tenant string) (pictures int, bytes int64, err error)
 	// DropPhotos forgets uploads before a time that no operation names.
 	DropPhotos(ctx context.Context, before time.Time) error
 }
@@ -75,6 +97,7 @@ type Shelf struct {
 	Index Index
 	// Documents says that PDF files are kept as well. Their inside is not looked at.
 	Documents bool
+	Quota int64 // bytes of one tenant; 0: DefaultQuota
 
 	// Held while files and index are brought together, and while a picture is
 	// decoded: one at a time, so that memory is bounded.
@@ -82,8 +105,9 @@ type Shelf struct {
 }
 
 // Put stores a picture and returns its hash. The file is on disk before the index
-// knows of it, so that what is known can be read. Errors: ErrTooLarge,
-// ErrNoPicture or ErrNoDocument, and those of Index.
+// knows of it, so that what is known can be read. Hash, Size and Uploaded are not the
+// caller's. Errors: ErrTooLarge, ErrNoPicture or ErrNoDocument, ErrFull, and those of
+// Index.
 func (s *Shelf) Put(ctx context.Context, raw []byte, u Upload) (hash string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +115,10 @@ func (s *Shelf) Put(ctx context.Context, raw []byte, u Upload) (hash string, err
 		return "", err
 	}
 	sum := sha256.Sum256(raw)
-	u.Hash = hex.EncodeToString(sum[:])
+	u.Hash, u.Size = hex.EncodeToString(sum[:]), int64(len(raw))
+	if err := s.room(ctx, u); err != nil {
+		return "", err
+	}
 	if err := write(s.file(u.Hash), raw); err != nil {
 		return "", fmt.Errorf("keep picture: %w", err)
 	}
@@ -99,6 +126,35 @@ func (s *Shelf) Put(ctx context.Context, raw []byte, u Upload) (hash string, err
 		return "", fmt.Errorf("keep picture %s: %w", u.Hash, err)
 	}
 	return u.Hash, nil
+}
+
+// room is ErrFull where a picture does not fit beside the tenant's others. One that
+// is there already takes none.
+func (s *Shelf) room(ctx context.Context, u Upload) error {
+	known, err := s.Index.PhotoUploads(ctx, u.Hash)
+	if err != nil {
+		return fmt.Errorf("keep picture %s: %w", u.Hash, err)
+	}
+	if slices.ContainsFunc(known, func(k Upload) bool { return k.Tenant == u.Tenant }) {
+		return nil
+	}
+	use, err := s.Use(ctx, u.Tenant)
+	if err != nil {
+		return err
+	}
+	if use.Bytes+u.Size > use.Quota {
+		return ErrFull
+	}
+	return nil
+}
+
+// Use returns how much room a tenant's pictures take.
+func (s *Shelf) Use(ctx context.Context, tenant string) (Use, error) {
+	pictures, bytes, err := s.Index.PhotoUse(ctx, tenant)
+	if err != nil {
+		return Use{}, fmt.Errorf("count pictures of %s: %w", tenant, err)
+	}
+	return Use{Pictures: pictures, Bytes: bytes, Quota: cmp.Or(s.Quota, DefaultQuota)}, nil
 }
 
 // Uploads returns who uploaded a picture; farm.ErrNotFound for one that is unknown.

@@ -41,6 +41,15 @@ func (i *index) PhotoUploads(_ context.Context, hash string) (found []photo.Uplo
 	return found, nil
 }
 
+func (i *index) PhotoUse(_ context.Context, tenant string) (pictures int, bytes int64, err error) {
+	for _, u := range *i {
+		if u.Tenant == tenant {
+			pictures, bytes = pictures+1, bytes+u.Size
+		}
+	}
+	return pictures, bytes, nil
+}
+
 func (i *index) DropPhotos(context.Context, time.Time) error {
 	*i = slices.DeleteFunc(*i, func(u photo.Upload) bool { return u.Account == "forgotten" })
 	return nil
@@ -157,6 +166,28 @@ func TestPutRefuses(t *testing.T) {
 }
 
 // What strangers are given shows the picture upright and says nothing else.
+// A tenant's room is its own and finite; what is there already takes none.
+func TestQuota(t *testing.T) {
+	s, _ := shelf(t)
+	one, other := photograph(t, 40, 30, 1), photograph(t, 41, 30, 1)
+	s.Quota = int64(len(one) + len(other) - 1)
+	wei := photo.Upload{Tenant: "tea", Site: "garden", Account: "wei"}
+	for _, raw := range [][]byte{one, one} {
+		if _, err := s.Put(t.Context(), raw, wei); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Put(t.Context(), other, wei); !errors.Is(err, photo.ErrFull) {
+		t.Errorf("beyond the quota: %v", err)
+	}
+	if _, err := s.Put(t.Context(), other, photo.Upload{Tenant: "oysters", Site: "raft", Account: "li"}); err != nil {
+		t.Errorf("another tenant: %v", err)
+	}
+	if use, err := s.Use(t.Context(), "oysters"); err != nil || use != (photo.Use{Pictures: 1, Bytes: int64(len(other)), Quota: s.Quota}) {
+		t.Errorf("used %+v, %v", use, err)
+	}
+}
+
 func TestPublic(t *testing.T) {
 	// Where the red quarter ends up, by orientation.
 	for orientation, red := range map[byte][2]float64{1: {.2, .2}, 2: {.8, .2}, 3: {.8, .8}, 4: {.2, .8}, 5: {.2, .2}, 6: {.8, .2}, 7: {.8, .8}, 8: {.2, .8}, 9: {.2, .2}} {
