@@ -42,9 +42,13 @@ func Dist() fs.FS {
 }
 
 // policy lets the pages load and reach their own origin and nothing else, and
-// nobody frame them. Source: Content Security Policy Level 3.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+// nobody frame them. A blob is a picture that the phone has and the server has not.
+// Source: Content Security Policy Level 3.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; manifest-src 'self'; " +
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// worker keeps the field page on the phone.
+const worker = "/field/sw.js"
 
 // Faces are the built faces, ready to be served. It is safe for use by several
 // goroutines.
@@ -124,6 +128,8 @@ func contentType(name string) string {
 		return "text/css; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".webmanifest":
+		return "application/manifest+json"
 	case ".png":
 		return "image/png"
 	case ".webp":
@@ -175,6 +181,9 @@ func (f *Faces) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Allow", "GET, HEAD")
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 		return
+	}
+	if r.URL.Path == worker {
+		h.Set("Service-Worker-Allowed", "/") // it opens /d/ without a network, too
 	}
 	found, ok := f.files[r.URL.Path]
 	switch {

@@ -97,7 +97,7 @@ type Shelf struct {
 	Index Index
 	// Documents says that PDF files are kept as well. Their inside is not looked at.
 	Documents bool
-	Quota int64 // bytes of one tenant; 0: DefaultQuota
+	Quota     int64 // bytes of one tenant; 0: DefaultQuota
 
 	// Held while files and index are brought together, and while a picture is
 	// decoded: one at a time, so that memory is bounded.

@@ -327,11 +327,12 @@ type reportFileRow struct {
 	Site     string
 	Account  string
 	Uploaded instant
+	Size     int64
 }
 
 // AddPhoto remembers an upload as Store.AddPhoto does.
 func (f reportFiles) AddPhoto(ctx context.Context, u photo.Upload) error {
-	row := reportFileRow{Hash: u.Hash, Tenant: u.Tenant, Site: u.Site, Account: u.Account, Uploaded: instant{f.store.now()}}
+	row := reportFileRow{Hash: u.Hash, Tenant: u.Tenant, Site: u.Site, Account: u.Account, Uploaded: instant{f.store.now()}, Size: u.Size}
 	_, err := f.store.write.NewInsert().Model(&row).On("CONFLICT (hash, tenant) DO UPDATE").Set("uploaded = EXCLUDED.uploaded").Exec(ctx)
 	return fail("add report file", err)
 }
@@ -341,8 +342,14 @@ func (f reportFiles) PhotoUploads(ctx context.Context, hash string) ([]photo.Upl
 	var rows []reportFileRow
 	err := f.store.read.NewSelect().Model(&rows).Where("rf.hash = ?", hash).Order("rf.tenant").Scan(ctx)
 	return each(rows, func(r reportFileRow) photo.Upload {
-		return photo.Upload{Hash: r.Hash, Tenant: r.Tenant, Site: r.Site, Account: r.Account}
+		return photo.Upload{Hash: r.Hash, Tenant: r.Tenant, Site: r.Site, Account: r.Account, Size: r.Size, Uploaded: r.Uploaded.Time}
 	}), fail("read report file", err)
+}
+
+// PhotoUse counts a tenant's files and their bytes.
+func (f reportFiles) PhotoUse(ctx context.Context, tenant string) (files int, bytes int64, err error) {
+	err = f.store.read.NewSelect().Model((*reportFileRow)(nil)).ColumnExpr("COUNT(*), COALESCE(SUM(rf.size), 0)").Where("rf.tenant = ?", tenant).Scan(ctx, &files, &bytes)
+	return files, bytes, fail("count report files", err)
 }
 
 // DropPhotos forgets uploads before a time that no report names.

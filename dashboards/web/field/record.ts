@@ -41,6 +41,7 @@ export interface Item {
   key: string
   value: string
   unit?: string
+  commitment?: string // of a value that can be erased; alone, it was
 }
 
 /** An operation as it is handed in. */

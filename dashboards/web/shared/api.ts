@@ -1,6 +1,6 @@
 // The one way to /api/v1: JSON in, JSON out, a deadline, and problems by code.
 import { setServerTime } from './clock'
-import { has, t } from './i18n'
+import { has, language, t } from './i18n'
 
 /** What is wrong with one field of what was handed in. */
 export interface Fault {
@@ -17,6 +17,8 @@ export class ApiError extends Error {
     readonly field = '', // of the request, where one is at fault
     readonly detail = '', // what is wrong with it, in English
     readonly faults: Fault[] = [], // everything that is wrong, where there may be much
+    readonly more: Record<string, unknown> = {}, // the problem as a whole, with what is its own
+    readonly title = '', // in the language that was asked for
   ) {
     super(code)
   }
@@ -49,7 +51,7 @@ async function request<T>(method: string, path: string, body?: unknown, signal?:
   try {
     const answer = await fetch('/api/v1' + path, {
       method,
-      headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+      headers: { 'Accept-Language': language.value, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
@@ -93,7 +95,7 @@ async function problem(answer: Response): Promise<ApiError> {
     const p = (await answer.json()) as Record<string, unknown> | null
     const word = (name: string) => (typeof p?.[name] === 'string' ? (p[name] as string) : '')
     const faults = Array.isArray(p?.faults) ? (p.faults as Fault[]) : []
-    if (word('code')) return new ApiError(word('code'), answer.status, word('field'), word('detail'), faults)
+    if (word('code')) return new ApiError(word('code'), answer.status, word('field'), word('detail'), faults, p ?? {}, word('title'))
   } catch {
     // A proxy's page, or nothing.
   }
@@ -106,6 +108,7 @@ export function explain(e: unknown): string {
   // Without a status the code is our own: no server said it.
   if (e.status === 0) return t(e.code === 'timeout' ? 'web.error.timeout' : 'web.error.network')
   if (e.field && has(`field.${e.field}`)) return t('web.error.field', { field: t(`field.${e.field}`) })
+  if (e.code.startsWith('gate_') && e.title) return e.title // it names product and day
   if (has(`problem.${e.code}`)) return t(`problem.${e.code}`)
   if (e.status >= 500) return t('web.error.server')
   return t('web.error.unknown')

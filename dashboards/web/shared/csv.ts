@@ -7,8 +7,13 @@ export function csvText(rows: string[][]): string {
 
 /** Has the browser save rows as a file. */
 export function saveCSV(name: string, rows: string[][]): void {
+  saveFile(name, 'text/csv;charset=utf-8', csvText(rows))
+}
+
+/** Has the browser save a text as a file. */
+export function saveFile(name: string, type: string, text: string): void {
   const a = document.createElement('a')
-  a.href = URL.createObjectURL(new Blob([csvText(rows)], { type: 'text/csv;charset=utf-8' }))
+  a.href = URL.createObjectURL(new Blob([text], { type }))
   a.download = name
   a.click()
   setTimeout(() => URL.revokeObjectURL(a.href), 10_000)

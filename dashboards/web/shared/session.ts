@@ -16,11 +16,15 @@ export function works(): boolean {
 /** Asks the server who is signed in. Where it is out of reach, whoever was signed in last
  *  on this phone stays so: the pages then show what they kept, and the server decides later. */
 export async function startSession(): Promise<void> {
+  // A bad network takes its time to say no. Nobody waits for it in the rain.
+  const impatient = setTimeout(() => (principal.value ??= remembered() ?? undefined), 2000)
   try {
     enter(await api.get<Principal>('/session'))
   } catch (e) {
     if (e instanceof ApiError && e.temporary) principal.value = remembered()
     else leave()
+  } finally {
+    clearTimeout(impatient)
   }
 }
 
