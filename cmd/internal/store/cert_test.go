@@ -152,14 +152,17 @@ func testReportFiles(t *testing.T, s *store.Store) {
 	files := s.ReportFiles()
 	kept, lost := strings.Repeat("0a", 32), strings.Repeat("0b", 32)
 	for _, hash := range []string{kept, lost} {
-		check(t, files.AddPhoto(ctx, photo.Upload{Hash: hash, Tenant: "tea", Site: "garden-1", Account: "lab"}))
+		check(t, files.AddPhoto(ctx, photo.Upload{Hash: hash, Tenant: "tea", Site: "garden-1", Account: "lab", Size: 9}))
+	}
+	if n, bytes, err := files.PhotoUse(ctx, "tea"); err != nil || n != 2 || bytes != 18 {
+		t.Errorf("%d files of %d bytes, %v", n, bytes, err)
 	}
 	r := newReport(b)
 	r.File = &cert.File{Hash: kept, Type: photo.PDF, Size: 9}
 	_, err := c.AddReport(ctx, r)
 	check(t, err)
 	check(t, files.DropPhotos(ctx, noon.Add(time.Hour)))
-	equal(t, "a file that a report names", []photo.Upload{{Hash: kept, Tenant: "tea", Site: "garden-1", Account: "lab"}})(files.PhotoUploads(ctx, kept))
+	equal(t, "a file that a report names", []photo.Upload{{Hash: kept, Tenant: "tea", Site: "garden-1", Account: "lab", Size: 9, Uploaded: noon}})(files.PhotoUploads(ctx, kept))
 	equal(t, "one that none names", []photo.Upload{})(files.PhotoUploads(ctx, lost))
 	if err := s.Exec(ctx, "DELETE FROM report_files"); err == nil {
 		t.Error("the database deleted the file of a report")
