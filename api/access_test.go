@@ -102,6 +102,11 @@ var access = map[string]struct {
 
 	"GET /sites/:id/gates": {"/sites/raft-1/gates?act=catch", "", answers{"nobody": 404, "bureau": 200}},
 
+	"POST /sites/:id/overrides":    {"/sites/raft-1/overrides", `{"id":"01JZ00000000000000000000V2","acts":["catch"],"refusals":[{"gate":"interval","operation":"o","product":"p"}],"reason":"x"}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
+	"GET /overrides":               {"/overrides", "", answers{"nobody": 200}},
+	"POST /overrides/:id/decision": {"/overrides/" + overrideID + "/decision", `{"granted":true,"reason":"x","until":"2026-07-09T00:00:00Z"}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403}},
+	"GET /late-uses":               {"/late-uses", "", answers{"nobody": 200}},
+
 	"GET /models":             {"/models", "", answers{"nobody": 200}},
 	"PUT /models/:id":         {"/models/pond", `{"name":{"zh":"塘"},"format":"json"}`, answers{"nobody": 403, "admin": 200}},
 	"GET /models/:id/changes": {"/models/pond/changes", "", answers{"nobody": 403, "admin": 200}},
@@ -173,7 +178,7 @@ var access = map[string]struct {
 // Every route answers everybody as the table says. Whoever may not read learns
 // nothing, and whoever may not act changes nothing.
 func TestAccess(t *testing.T) {
-	marks := []string{"raft-1", "do-1", "蚝排", "lot-77", batchID, opID}
+	marks := []string{"raft-1", "do-1", "蚝排", "lot-77", batchID, opID, overrideID}
 	for route, tt := range access {
 		method, _, _ := strings.Cut(route, " ")
 		for _, p := range people {
@@ -223,6 +228,9 @@ func TestNoOracle(t *testing.T) {
 	base, _ := serve(t, newWorld())
 	c := client{t, base, "stranger"}
 	for real, absent := range map[string]string{
+		"POST /sites/raft-1/overrides":                "POST /sites/raft-9/overrides",
+		"POST /overrides/" + overrideID + "/decision": "POST /overrides/01JZ00000000000000000000V9/decision",
+
 		"GET /sites/raft-1":                      "GET /sites/raft-9",
 		"GET /sites/raft-1/series":               "GET /sites/raft-9/series",
 		"GET /sites/raft-1/operations":           "GET /sites/raft-9/operations",
@@ -298,7 +306,7 @@ func TestListsAreScoped(t *testing.T) {
 			if raft, garden := strings.Contains(got, "raft-1"), strings.Contains(got, "garden-1"); raft != want[0] || garden != want[1] {
 				t.Errorf("leaky %v: %s sees raft %v, garden %v; want %v", leaky, login, raft, garden, want)
 			}
-			for path, mark := range map[string]string{"/alerts": "oxygen", "/batches": "lot-77", "/devices": "do-1"} {
+			for path, mark := range map[string]string{"/alerts": "oxygen", "/batches": "lot-77", "/devices": "do-1", "/overrides": overrideID, "/late-uses": opID} {
 				if got := strings.Contains(c.do("GET", path, "").body, mark); got != want[0] {
 					t.Errorf("leaky %v: %s sees %s in %s: %v", leaky, login, mark, path, got)
 				}

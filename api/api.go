@@ -211,6 +211,8 @@ type Recorder interface {
 	CloseBatch(ctx context.Context, id string) (trace.Batch, error)
 	// Permit returns every reason why an act may not be.
 	Permit(ctx context.Context, tenant string, act gate.Act) ([]gate.Refusal, error)
+	// PermitBatch is Permit for what is done with a batch.
+	PermitBatch(ctx context.Context, b trace.Batch, kind gate.ActKind, at time.Time) ([]gate.Refusal, error)
 }
 
 // Quarantine lists frames that could not be stored, oldest first, after a place
@@ -242,6 +244,7 @@ type Config struct {
 	Farms      Farms
 	Operators  Operators
 	Inputs     Inputs
+	Overrides  Overrides
 	Devices    Devices
 	Upkeep     Upkeep
 	Lifecycle  Lifecycle

@@ -24,8 +24,8 @@ func refusalWords(r gate.Refusal, lang string) []string {
 	return []string{"name", r.Name.In(lang), "date", r.Date, "earliest", cmp.Or(r.Earliest, "—"), "number", r.Number}
 }
 
-// showGates says whether an act may be on a site, before anybody sets out: what
-// the recording of it will be held against.
+// showGates says whether an act may be on a site or with a batch of it, before
+// anybody sets out: what the recording of it will be held against.
 func (s *server) showGates(c *gin.Context) error {
 	site, err := s.site(c, auth.Read)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *server) showGates(c *gin.Context) error {
 			return err
 		}
 	}
-	refusals, err := s.Recorder.Permit(c.Request.Context(), site.Tenant, act)
+	refusals, err := s.refusals(c, site, act)
 	if err != nil {
 		return err
 	}
@@ -55,6 +55,22 @@ func (s *server) showGates(c *gin.Context) error {
 	}
 	c.JSON(http.StatusOK, gin.H{"act": act.Kind, "at": act.At, "allowed": len(said) == 0, "refusals": said})
 	return nil
+}
+
+// refusals asks the gates, of the batch in the query where there is one.
+func (s *server) refusals(c *gin.Context, site farm.Site, act gate.Act) ([]gate.Refusal, error) {
+	ctx, id := c.Request.Context(), c.Query("batch")
+	if id == "" {
+		return s.Recorder.Permit(ctx, site.Tenant, act)
+	}
+	b, err := s.Records.Batch(ctx, id)
+	if err == nil && (b.Tenant != site.Tenant || b.Site != site.ID) {
+		err = farm.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Recorder.PermitBatch(ctx, b, act.Kind, act.At)
 }
 
 // target returns what a product is to labels.

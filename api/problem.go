@@ -80,6 +80,7 @@ func kinds() []kind {
 		{ingest.ErrNoDelete, http.StatusConflict, "no_delete"},
 		{chain.ErrTooMany, http.StatusConflict, "genealogy_too_large"},
 		{trace.ErrNoEvidence, http.StatusServiceUnavailable, "no_evidence"},
+		{trace.ErrMoved, http.StatusServiceUnavailable, "busy"},
 		{ingest.ErrBusy, http.StatusServiceUnavailable, "busy"},
 		{context.DeadlineExceeded, http.StatusServiceUnavailable, "timeout"},
 	}

@@ -43,6 +43,11 @@ func (s *server) routes() []route {
 		{get, "/sites/:id/operations", s.listOperations, false},
 		{post, "/sites/:id/operations", s.addOperation, false},
 		{get, "/sites/:id/gates", s.showGates, false},
+		{post, "/sites/:id/overrides", s.askOverride, false},
+
+		{get, "/overrides", s.listOverrides, false},
+		{post, "/overrides/:id/decision", s.decideOverride, false},
+		{get, "/late-uses", s.listLateUses, false},
 
 		{post, "/operations", s.addOperations, false},
 		{post, photosPath, s.addPhoto, false},

@@ -53,6 +53,7 @@ type world struct {
 	ops      map[string]trace.Operation
 	licences []farm.Licence
 	refusals []gate.Refusal // what keeps every act from being
+	decided  trace.Decision
 	frames   []ingest.Quarantined
 	jobs     []history.Job
 	orders   []history.Backfill // previewed or taken
@@ -457,6 +458,10 @@ func (w *world) Permit(_ context.Context, _ string, act gate.Act) ([]gate.Refusa
 	return w.refusals, nil
 }
 
+func (w *world) PermitBatch(ctx context.Context, b trace.Batch, kind gate.ActKind, _ time.Time) ([]gate.Refusal, error) {
+	return w.Permit(ctx, b.Tenant, gate.Act{Kind: kind, Site: b.Site})
+}
+
 func (w *world) CloseBatch(_ context.Context, id string) (trace.Batch, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
@@ -502,6 +507,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 	}
 	return api.Config{
 		Sessions: w, Door: w, Farms: w, Operators: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
+		Overrides:   w,
 		Aliases:     w,
 		Catalogs:    library(t),
 		Photos:      shelfOf(t),

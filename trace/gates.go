@@ -27,66 +27,137 @@ type Licences interface {
 	Licences(ctx context.Context, tenant string) ([]farm.Licence, error)
 }
 
+// itemQuarantine is the item that holds the number of a 检疫证明.
+const itemQuarantine = "quarantine"
+
 // waterStep is for how many days water temperatures are asked at once.
 const waterStep = 60
 
 // Permit returns every reason why an act on a tenant's site may not be; none means
-// that it may. It is what the recording of the act will be held against, asked
-// before anybody sets out. Errors: farm.ErrNotFound for the site, ErrNoEvidence
-// where a wait in degree-days hangs on temperatures that are out of reach.
+// that it may. What an officer has allowed is no reason. It is what the recording of
+// the act will be held against, asked before anybody sets out. Errors:
+// farm.ErrNotFound for the site, ErrNoEvidence where a wait in degree-days hangs on
+// temperatures that are out of reach.
 func (s *Service) Permit(ctx context.Context, tenant string, act gate.Act) ([]gate.Refusal, error) {
+	refusals, _, err := s.permit(ctx, tenant, act)
+	return refusals, err
+}
+
+// permit is Permit for a batch of harvested goods and one that was made of it, or for
+// none, and says by whose leave there are not more refusals.
+func (s *Service) permit(ctx context.Context, tenant string, act gate.Act, of ...Batch) (refusals []gate.Refusal, by []Leave, err error) {
 	site, err := s.site(ctx, tenant, act.Site)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if act.Target.Group == "" {
 		act.Target = growsAt(site, s.Catalogs.Current())
 	}
 	ops, err := s.Store.Operations(ctx, act.Site, time.Unix(0, 0).UTC(), s.now().Add(clockAhead))
 	if err != nil {
-		return nil, fmt.Errorf("operations of site %s: %w", act.Site, err)
+		return nil, nil, fmt.Errorf("operations of site %s: %w", act.Site, err)
+	}
+	ops = InForce(ops)
+	if act.Kind == gate.Exit && len(of) > 0 {
+		act.Quarantine = quarantineOf(ops, act.Season)
 	}
 	var h gate.History
-	if h.Uses, err = s.uses(ctx, site, InForce(ops)); err != nil {
-		return nil, err
+	if h.Uses, err = s.uses(ctx, site, ops); err != nil {
+		return nil, nil, err
 	}
 	if s.Licences != nil {
 		if h.Licences, err = s.Licences.Licences(ctx, tenant); err != nil {
-			return nil, fmt.Errorf("licences of %s: %w", tenant, err)
+			return nil, nil, fmt.Errorf("licences of %s: %w", tenant, err)
 		}
 	}
 	if h.Water, err = s.water(ctx, tenant, act, h.Uses); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return gate.Check(act, h), nil
+	return s.leave(ctx, act, gate.Check(act, h), of...)
 }
 
 // PermitBatch is Permit for what is done with a batch: its sale, its certificate,
 // its code. What is made of batches answers for everything that it was made of.
 func (s *Service) PermitBatch(ctx context.Context, b Batch, kind gate.ActKind, at time.Time) ([]gate.Refusal, error) {
-	origins, err := s.origins(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	var all []gate.Refusal
-	for _, o := range origins {
-		refusals, err := s.permitOrigin(ctx, o, kind, at)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, refusals...)
-	}
-	return all, nil
+	refusals, _, err := s.permitBatch(ctx, b, kind, at)
+	return refusals, err
 }
 
-// permitOrigin is PermitBatch for a harvested batch.
-func (s *Service) permitOrigin(ctx context.Context, b Batch, kind gate.ActKind, at time.Time) ([]gate.Refusal, error) {
+func (s *Service) permitBatch(ctx context.Context, b Batch, kind gate.ActKind, at time.Time) (all []gate.Refusal, by []Leave, err error) {
+	origins, err := s.origins(ctx, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, o := range origins {
+		target, err := s.target(ctx, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		act := gate.Act{Kind: kind, Site: o.Site, At: at, Harvested: o.Harvest, Target: target, Season: o.Began}
+		refusals, leave, err := s.permit(ctx, o.Tenant, act, o, b)
+		if err != nil {
+			return nil, nil, err
+		}
+		all, by = append(all, refusals...), append(by, leave...)
+	}
+	return all, by, nil
+}
+
+// gateBatch holds the harvest of a new batch against the gates, and says in it which
+// version of the site it has seen and by whose leave it may be.
+func (s *Service) gateBatch(ctx context.Context, b *Batch) error {
 	product, err := s.Store.Product(ctx, b.Product)
 	if err != nil {
-		return nil, fmt.Errorf("product %s: %w", b.Product, err)
+		return fmt.Errorf("product %s: %w", b.Product, err)
 	}
-	target := input.Target{Group: string(product.Kind), Species: cmp.Or(product.Species, product.ID)}
-	return s.Permit(ctx, b.Tenant, gate.Act{Kind: kind, Site: b.Site, At: at, Harvested: b.Harvest, Target: target, Season: b.Began})
+	if b.Seen, err = s.Journal.Version(ctx, b.Site); err != nil {
+		return err
+	}
+	refusals, by, err := s.permitBatch(ctx, *b, harvestOf(product, s.Catalogs.Current()), b.Harvest)
+	if err := refuse(refusals, err); err != nil {
+		return err
+	}
+	b.Leave = by
+	for i := range b.Leave {
+		b.Leave[i].Act = Opening
+	}
+	return nil
+}
+
+// harvestOf returns by which act a product is taken from its site: as its group is;
+// animals leave where the catalog says so of them and demands their 检疫证明, and
+// otherwise it is what they gave that is collected.
+func harvestOf(p Product, c *catalog.Catalog) gate.ActKind {
+	switch p.Kind {
+	case Aquatic:
+		return gate.Catch
+	case Livestock:
+		known, _ := c.Product(targetOf(p).Species)
+		exit, _ := c.Operation(string(gate.Exit))
+		if slices.Contains(known.Operations, exit.Kind) && slices.Contains(exit.Required, itemQuarantine) {
+			return gate.Exit
+		}
+		return gate.Collect
+	default:
+		return gate.Harvest
+	}
+}
+
+// quarantineOf returns the number of the 检疫证明 with which animals have left a site
+// since a time, "" where there is none.
+func quarantineOf(ops []Operation, since time.Time) string {
+	number := ""
+	for _, op := range ops {
+		if kind := gate.ActKind(op.Kind); (kind == gate.Exit || kind == gate.Slaughter) && !op.At.Before(since) {
+			number = cmp.Or(said(op, itemQuarantine), number)
+		}
+	}
+	return number
+}
+
+// targetOf returns what a product is to labels.
+func targetOf(p Product) input.Target {
+	return input.Target{Group: string(p.Kind), Species: cmp.Or(p.Species, p.ID)}
 }
 
 // refuse returns a *gate.Refused where there are reasons.
@@ -98,16 +169,17 @@ func refuse(refusals []gate.Refusal, err error) error {
 }
 
 // gateOperation holds an operation that takes something from a site against the
-// gates.
-func (s *Service) gateOperation(ctx context.Context, op Operation) error {
+// gates. It returns the overrides by whose leave it may be.
+func (s *Service) gateOperation(ctx context.Context, op Operation) ([]Leave, error) {
 	kind := gate.ActKind(op.Kind)
 	switch kind {
 	case gate.Harvest, gate.Catch, gate.Collect, gate.Exit, gate.Slaughter:
 	default:
-		return nil
+		return nil, nil
 	}
-	act := gate.Act{Kind: kind, Site: op.Site, At: op.At, Quarantine: said(op, "quarantine")}
-	return refuse(s.Permit(ctx, op.Tenant, act))
+	act := gate.Act{Kind: kind, Site: op.Site, At: op.At, Quarantine: said(op, itemQuarantine)}
+	refusals, by, err := s.permit(ctx, op.Tenant, act)
+	return by, refuse(refusals, err)
 }
 
 // growsAt returns what grows on a site as far as the catalog tells: the group, and

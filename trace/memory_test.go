@@ -71,6 +71,9 @@ type memory struct {
 	ops     []trace.Operation
 	records []trace.Record
 
+	versions  map[string]int64 // of sites, from 0
+	overrides map[string]trace.Override
+
 	sealFails int // refuse so many receipts
 }
 
@@ -82,7 +85,7 @@ func newMemory() *memory {
 			"pond-9": {ID: "pond-9", Tenant: "stranger", Region: "450500", Kind: farm.Pond},
 		},
 		product: trace.Product{ID: "oyster", Kind: trace.Aquatic, Name: farm.Text{Zh: "大蚝", En: "Oyster"}},
-		batches: map[string]trace.Batch{},
+		batches: map[string]trace.Batch{}, versions: map[string]int64{}, overrides: map[string]trace.Override{},
 	}
 }
 
@@ -141,7 +144,31 @@ func (m *memory) AddOperation(_ context.Context, op trace.Operation, rec trace.R
 			return nil
 		}
 	}
+	if err := m.move(op.Site, op.Seen); err != nil {
+		return err
+	}
 	m.ops, m.records = append(m.ops, op), append(m.records, rec)
+	for _, l := range op.Late {
+		m.records = append(m.records, l.Record)
+	}
+	for _, l := range op.Leave {
+		m.use(l, op.ID)
+	}
+	return nil
+}
+
+func (m *memory) Version(_ context.Context, site string) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return 1 + m.versions[site], nil
+}
+
+// move is called with the lock held.
+func (m *memory) move(site string, seen int64) error {
+	if seen != 0 && seen != 1+m.versions[site] {
+		return trace.ErrMoved
+	}
+	m.versions[site]++
 	return nil
 }
 
@@ -151,6 +178,13 @@ func (m *memory) AddBatch(_ context.Context, b trace.Batch) error {
 	if _, ok := m.batches[b.ID]; ok {
 		return farm.ErrConflict
 	}
+	if err := m.move(b.Site, b.Seen); err != nil {
+		return err
+	}
+	for _, l := range b.Leave {
+		m.use(l, b.ID)
+	}
+	b.Seen, b.Leave = 0, nil
 	m.batches[b.ID] = b
 	return nil
 }
@@ -161,6 +195,10 @@ func (m *memory) CloseBatch(_ context.Context, b trace.Batch, rec trace.Record) 
 	if m.batches[b.ID].Code != "" {
 		return farm.ErrConflict
 	}
+	if err := m.move(b.Site, b.Seen); err != nil {
+		return err
+	}
+	b.Seen = 0
 	m.batches[b.ID], m.records = b, append(m.records, rec)
 	return nil
 }
@@ -289,4 +327,70 @@ func (b *syncBuffer) Bytes() []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.raw)
+}
+
+// use is called with the lock held.
+func (m *memory) use(l trace.Leave, subject string) {
+	o := m.overrides[l.Override]
+	o.Uses = append(slices.Clone(o.Uses), trace.OverrideUse{Act: l.Act, Subject: subject})
+	m.overrides[o.ID] = o
+}
+
+func (m *memory) Override(_ context.Context, id string) (trace.Override, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o, ok := m.overrides[id]
+	if !ok {
+		return trace.Override{}, farm.ErrNotFound
+	}
+	return o, nil
+}
+
+func (m *memory) OverridesOf(_ context.Context, site string) ([]trace.Override, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []trace.Override
+	for _, o := range m.overrides {
+		if o.Site == site {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) AddOverride(_ context.Context, o trace.Override, rec trace.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.overrides[o.ID], m.records = o, append(m.records, rec)
+	return nil
+}
+
+func (m *memory) DecideOverride(ctx context.Context, o trace.Override, rec trace.Record) error {
+	return m.AddOverride(ctx, o, rec)
+}
+
+func (m *memory) HarvestedSince(_ context.Context, site string, t time.Time) ([]trace.Batch, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []trace.Batch
+	for _, b := range m.batches {
+		if b.Site == site && !b.Harvest.Before(t) {
+			out = append(out, b)
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) LateOf(_ context.Context, operation string) ([]trace.LateUse, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []trace.LateUse
+	for _, op := range m.ops {
+		for _, l := range op.Late {
+			if l.Operation == operation && !l.Withdrawn {
+				out = append(out, l)
+			}
+		}
+	}
+	return out, nil
 }

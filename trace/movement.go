@@ -52,7 +52,10 @@ type Chain interface {
 // farm.ErrConflict, farm.ErrNotFound. Everything but Recorded, VoidedBy and TakenBy
 // is the caller's; of what is received, the inputs are those that were handed over.
 func (s *Service) Move(ctx context.Context, m chain.Movement) (stored chain.Movement, added bool, err error) {
-	stored, added, err = s.move(ctx, m)
+	err = steady(ctx, func() error {
+		stored, added, err = s.move(ctx, m)
+		return err
+	})
 	if err != nil {
 		return chain.Movement{}, false, fmt.Errorf("move: %w", err)
 	}
@@ -265,10 +268,8 @@ func (s *Service) made(ctx context.Context, m chain.Movement, goods map[string]c
 // tenant's hands.
 func (s *Service) gateMovement(ctx context.Context, m chain.Movement, made []Batch) error {
 	if m.Kind == chain.Harvest {
-		for _, b := range made {
-			if err := refuse(s.PermitBatch(ctx, b, gate.Harvest, b.Harvest)); err != nil {
-				return err
-			}
+		if err := s.gateHarvest(ctx, made); err != nil {
+			return err
 		}
 	}
 	if !m.Sale() {
@@ -281,6 +282,25 @@ func (s *Service) gateMovement(ctx context.Context, m chain.Movement, made []Bat
 		}
 		if err := refuse(s.PermitBatch(ctx, b, gate.Sale, m.At)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// gateHarvest holds what one movement takes from a site against the gates. The
+// version of the site grows with the first.
+func (s *Service) gateHarvest(ctx context.Context, made []Batch) error {
+	var used []Leave
+	for i := range made {
+		if err := s.gateBatch(ctx, &made[i]); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(made[i].Leave, func(l Leave) bool { return slices.Contains(used, l) }) {
+			return field(fmt.Sprintf("outputs[%d]", i), "rests on the same override as one above, which is for one batch")
+		}
+		used = append(used, made[i].Leave...)
+		if i > 0 {
+			made[i].Seen = 0
 		}
 	}
 	return nil

@@ -36,8 +36,9 @@ type PublicRecord struct {
 	Began      time.Time         `json:"began"`
 	Harvest    time.Time         `json:"harvest"`
 	Closed     time.Time         `json:"closed"`
-	Operations []PublicOperation `json:"operations"`      // oldest first
-	Words      *Words            `json:"words,omitempty"` // records before there was a catalog have none
+	Operations []PublicOperation `json:"operations"`          // oldest first
+	Words      *Words            `json:"words,omitempty"`     // records before there was a catalog have none
+	Overrides  []PublicOverride  `json:"overrides,omitempty"` // what an office allowed of what the law forbids
 	Evidence   PublicEvidence    `json:"evidence"`
 	// Personal holds, by path, the commitment to a text that is not in the record
 	// because it can be erased; see Personal.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -47,7 +46,24 @@ type Service struct {
 	Random   io.Reader              // for salts and IDs; nil means crypto/rand
 	Added    func()                 // told of every new record, to wake the Sealer; may be nil
 
-	drawing sync.Mutex // held while one use of an input is counted, drawn and stored
+	Overrides Overrides                                  // nil: there are none
+	Harvests  Harvests                                   // nil: nobody asks what comes late
+	Late      func(ctx context.Context, found []LateUse) // told of uses that came late, once they are stored; may be nil
+}
+
+// maxTries is how often a statement is held against a history that grows at the same
+// time. Of all who write at once one always gets through.
+const maxTries = 100
+
+// steady does something again as long as it is ErrMoved.
+func steady(ctx context.Context, do func() error) error {
+	var err error
+	for range maxTries {
+		if err = do(); !errors.Is(err, ErrMoved) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // OpenBatch stores a new batch of a site's product and returns it with ID and
@@ -76,12 +92,16 @@ func (s *Service) OpenBatch(ctx context.Context, b Batch) (Batch, error) {
 	if _, err := s.Store.Product(ctx, b.Product); err != nil {
 		return Batch{}, fmt.Errorf("open batch: product %s: %w", b.Product, err)
 	}
-	if err := refuse(s.PermitBatch(ctx, b, gate.Harvest, b.Harvest)); err != nil {
+	err := steady(ctx, func() error {
+		if err := s.gateBatch(ctx, &b); err != nil {
+			return err
+		}
+		return s.Journal.AddBatch(ctx, b)
+	})
+	if err != nil {
 		return Batch{}, fmt.Errorf("open batch: %w", err)
 	}
-	if err := s.Journal.AddBatch(ctx, b); err != nil {
-		return Batch{}, fmt.Errorf("open batch: %w", err)
-	}
+	b.Seen, b.Leave = 0, nil
 	return b, nil
 }
 
@@ -91,66 +111,94 @@ func (s *Service) OpenBatch(ctx context.Context, b Batch) (Batch, error) {
 // now. Another under its ID, or a second correction of one operation, is
 // farm.ErrConflict. Other errors: *FieldError, *catalog.ItemError,
 // farm.ErrNotFound for the site; *gate.Refused and ErrNoEvidence as for OpenBatch
-// when the operation is a harvest, a catch or the like. One that names a lot draws
+// when the operation is a harvest, a catch or the like; what an officer has allowed
+// is not refused. One that names a lot draws
 // from stock: *gate.Refused where label or law forbid it, *input.ShortError where
 // there is not so much. Tenant, Site, Kind, At, Person, Position, Items
 // and Corrects are the caller's.
 func (s *Service) AddOperation(ctx context.Context, op Operation) (stored Operation, added bool, err error) {
-	now := s.now()
-	op.At, op.Recorded = wireTime(op.At), now
-	if err := checkOperation(op, now); err != nil {
+	err = steady(ctx, func() error {
+		stored, added, err = s.addOperation(ctx, op)
+		return err
+	})
+	if err != nil {
 		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	}
+	if added {
+		s.added()
+		found := slices.DeleteFunc(slices.Clone(stored.Late), func(l LateUse) bool { return l.Withdrawn })
+		if s.Late != nil && len(found) > 0 {
+			s.Late(ctx, found)
+		}
+	}
+	return stored, added, nil
+}
+
+// addOperation is one try of AddOperation. The version of the site is read before
+// anything that may grow with it.
+func (s *Service) addOperation(ctx context.Context, op Operation) (stored Operation, added bool, err error) {
+	op.At, op.Recorded = wireTime(op.At), s.now()
+	if err := checkOperation(op, op.Recorded); err != nil {
+		return Operation{}, false, err
 	}
 	site, err := s.site(ctx, op.Tenant, op.Site)
 	if err != nil {
-		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+		return Operation{}, false, err
+	}
+	if op.Seen, err = s.Journal.Version(ctx, op.Site); err != nil {
+		return Operation{}, false, err
 	}
 	ops, err := s.history(ctx, op)
 	if err != nil {
-		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+		return Operation{}, false, err
 	}
 	if i := slices.IndexFunc(ops, func(o Operation) bool { return o.ID == op.ID }); i >= 0 {
 		if !op.Same(ops[i]) {
-			return Operation{}, false, fmt.Errorf("add operation %s: another one has this ID: %w", op.ID, farm.ErrConflict)
+			return Operation{}, false, fmt.Errorf("another one has the ID %s: %w", op.ID, farm.ErrConflict)
 		}
 		return ops[i], false, nil
 	}
 	if err := checkCorrection(op, ops); err != nil {
-		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+		return Operation{}, false, err
 	}
-	c := s.Catalogs.Current()
-	if err := checkItems(op, c); err != nil {
-		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+	if err := s.weigh(ctx, site, &op); err != nil {
+		return Operation{}, false, err
 	}
-	if err := s.gateOperation(ctx, op); err != nil {
-		return Operation{}, false, fmt.Errorf("add operation: %w", err)
-	}
-	if op.Photos, err = s.photos(ctx, op, c); err != nil {
-		return Operation{}, false, fmt.Errorf("add operation: %w", err)
-	}
-	if said(op, itemLot) != "" {
-		s.drawing.Lock()
-		defer s.drawing.Unlock()
-	}
-	if op.Draw, err = s.draw(ctx, site, op); err != nil {
-		return Operation{}, false, fmt.Errorf("add operation: %w", err)
-	}
-	op.Catalog, op.Far = c.Version, op.Position != nil && site.Far(farm.Position{Longitude: op.Position.Longitude, Latitude: op.Position.Latitude}, op.Position.Accuracy)
 	kept := op
-	personal, err := kept.withhold(c, s.random())
+	personal, err := kept.withhold(s.Catalogs.Current(), s.random())
 	if err != nil {
-		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+		return Operation{}, false, err
 	}
 	rec, err := s.operationRecord(kept)
 	if err != nil {
-		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+		return Operation{}, false, err
 	}
 	rec.Personal = personal
 	if err := s.Journal.AddOperation(ctx, kept, rec); err != nil {
-		return Operation{}, false, fmt.Errorf("add operation: %w", err)
+		return Operation{}, false, err
 	}
-	s.added()
 	return op, true, nil
+}
+
+// weigh holds a new operation against catalog and gates, and fills in what follows
+// from it.
+func (s *Service) weigh(ctx context.Context, site farm.Site, op *Operation) (err error) {
+	c := s.Catalogs.Current()
+	if err := checkItems(*op, c); err != nil {
+		return err
+	}
+	if op.Leave, err = s.gateOperation(ctx, *op); err != nil {
+		return err
+	}
+	if op.Photos, err = s.photos(ctx, *op, c); err != nil {
+		return err
+	}
+	if err := s.draw(ctx, site, op); err != nil {
+		return err
+	}
+	op.Catalog, op.Far = c.Version, op.Position != nil && site.Far(farm.Position{Longitude: op.Position.Longitude, Latitude: op.Position.Latitude}, op.Position.Accuracy)
+	op.Late, err = s.lateUses(ctx, site, *op)
+	return err
 }
 
 // photos returns the pictures that an operation names. Each must have been uploaded
@@ -185,14 +233,20 @@ func (s *Service) history(ctx context.Context, op Operation) ([]Operation, error
 }
 
 func (s *Service) operationRecord(op Operation) (Record, error) {
+	var overrides []string
+	for _, l := range op.Leave {
+		overrides = append(overrides, l.Override)
+	}
 	body, err := marshal(struct {
 		Version int    `json:"v"`
 		Tenant  string `json:"tenant"`
 		Site    string `json:"site"`
 		Catalog int    `json:"catalog"`
 		Far     bool   `json:"far,omitempty"`
+		// Overrides are those by whose leave it may be.
+		Overrides []string `json:"overrides,omitempty"`
 		PublicOperation
-	}{1, op.Tenant, op.Site, op.Catalog, op.Far, PublicOperation{ID: op.ID, Kind: op.Kind, At: op.At, Recorded: op.Recorded, Items: op.Items, Corrects: op.Corrects}})
+	}{1, op.Tenant, op.Site, op.Catalog, op.Far, overrides, PublicOperation{ID: op.ID, Kind: op.Kind, At: op.At, Recorded: op.Recorded, Items: op.Items, Corrects: op.Corrects}})
 	if err != nil {
 		return Record{}, err
 	}
@@ -207,44 +261,56 @@ func (s *Service) operationRecord(op Operation) (Record, error) {
 // repeated. It gives no code to what was harvested too early, *gate.Refused, or
 // lacks a record that the catalog demands of its product, *IncompleteError. A batch
 // that is closed already is farm.ErrConflict, an unknown one farm.ErrNotFound.
-func (s *Service) CloseBatch(ctx context.Context, id string) (Batch, error) {
-	b, err := s.Store.Batch(ctx, id)
+func (s *Service) CloseBatch(ctx context.Context, id string) (b Batch, err error) {
+	err = steady(ctx, func() error {
+		b, err = s.closeBatch(ctx, id)
+		return err
+	})
 	if err != nil {
 		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
 	}
+	s.added()
+	b.Seen = 0
+	return b, nil
+}
+
+func (s *Service) closeBatch(ctx context.Context, id string) (Batch, error) {
+	b, err := s.Store.Batch(ctx, id)
+	if err != nil {
+		return Batch{}, err
+	}
 	if b.Code != "" || !b.Closed.IsZero() {
-		return Batch{}, fmt.Errorf("close batch %s: it is closed already: %w", id, farm.ErrConflict)
+		return Batch{}, fmt.Errorf("it is closed already: %w", farm.ErrConflict)
+	}
+	if b.Seen, err = s.Journal.Version(ctx, b.Site); err != nil {
+		return Batch{}, err
 	}
 	b.Closed = s.now()
 	// Asked again: what was recorded after the batch was opened counts as well.
 	if err := refuse(s.PermitBatch(ctx, b, gate.Certificate, b.Closed)); err != nil {
-		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+		return Batch{}, err
 	}
 	public, err := s.publicRecord(ctx, b)
 	if err != nil {
-		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+		return Batch{}, err
 	}
 	if b.Code, err = s.NewCode(); err != nil {
-		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+		return Batch{}, err
 	}
 	public.Code = b.Code
 	personal, err := s.withhold(ctx, b.Tenant, &public)
 	if err != nil {
-		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+		return Batch{}, err
 	}
 	body, err := marshal(public)
 	if err != nil {
-		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+		return Batch{}, err
 	}
 	rec, err := s.newRecord(Record{Tenant: b.Tenant, Kind: BatchRecord, Subject: b.ID, Code: b.Code, Body: body, At: b.Closed, Personal: personal})
 	if err != nil {
-		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
+		return Batch{}, err
 	}
-	if err := s.Journal.CloseBatch(ctx, b, rec); err != nil {
-		return Batch{}, fmt.Errorf("close batch %s: %w", id, err)
-	}
-	s.added()
-	return b, nil
+	return b, s.Journal.CloseBatch(ctx, b, rec)
 }
 
 // withhold takes personal data out of a natural person's record.
@@ -368,6 +434,10 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 	if err != nil {
 		return PublicRecord{}, err
 	}
+	overrides, err := s.publicOverrides(ctx, b, ops)
+	if err != nil {
+		return PublicRecord{}, err
+	}
 	seen, err := s.evidence(ctx, b, product)
 	if err != nil {
 		return PublicRecord{}, err
@@ -379,7 +449,7 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 		Origin:   Origin{Region: site.Region, Prefecture: prefecture.Name, Town: site.Town, Kind: site.Kind, Site: site.Name},
 		Lot:      b.Lot, Quantity: b.Quantity, Unit: b.Unit,
 		Began: b.Began.UTC(), Harvest: b.Harvest.UTC(), Closed: b.Closed,
-		Operations: done, Words: words, Evidence: seen,
+		Operations: done, Words: words, Overrides: overrides, Evidence: seen,
 	}, nil
 }
 

@@ -33,26 +33,28 @@ const (
 const buying = "buy"
 
 // draw holds an operation that uses a lot against the label, the bans and the uses
-// before it, and returns what it takes from stock: nil where it names no lot.
+// before it, and sets what it takes from stock: nothing where it names no lot.
 // Errors: *FieldError, *gate.Refused.
-func (s *Service) draw(ctx context.Context, site farm.Site, op Operation) (*input.Draw, error) {
-	u, err := s.stocked(ctx, site, op)
+func (s *Service) draw(ctx context.Context, site farm.Site, op *Operation) error {
+	u, err := s.stocked(ctx, site, *op)
 	if err != nil || u == nil {
-		return nil, err
+		return err
 	}
 	ops, err := s.Store.Operations(ctx, op.Site, time.Unix(0, 0).UTC(), op.Recorded.Add(clockAhead))
 	if err != nil {
-		return nil, fmt.Errorf("operations of site %s: %w", op.Site, err)
+		return fmt.Errorf("operations of site %s: %w", op.Site, err)
 	}
-	uses, err := s.uses(ctx, site, InForce(append(ops, op)))
-	if err != nil {
-		return nil, err
+	h := gate.History{Bans: s.Bans}
+	if h.Uses, err = s.uses(ctx, site, InForce(append(ops, *op))); err != nil {
+		return err
 	}
 	act := gate.Act{Kind: gate.Apply, Site: op.Site, At: op.At, Target: u.Target, Use: u}
-	if err := refuse(gate.Check(act, gate.History{Uses: uses, Bans: s.Bans}), nil); err != nil {
-		return nil, err
+	refusals, by, err := s.leave(ctx, act, gate.Check(act, h))
+	if err := refuse(refusals, err); err != nil {
+		return err
 	}
-	return &input.Draw{Lot: u.Lot.ID, Amount: u.Quantity}, nil
+	op.Draw, op.Leave = &input.Draw{Lot: u.Lot.ID, Amount: u.Quantity}, append(op.Leave, by...)
+	return nil
 }
 
 // stocked returns the use of a lot in stock that an operation is; nil where it is

@@ -8,6 +8,7 @@ package trace
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"tianhai/farm"
@@ -55,6 +56,10 @@ type Operation struct {
 
 	Draw   *input.Draw `json:"-"` // what it takes from stock, for Journal.AddOperation; nil where nothing, and when read
 	Photos []string    `json:"-"` // hashes of the pictures that Items name, for who stores it; not read back
+
+	Seen  int64     `json:"-"` // version of the site that it was held against; 0: any. Not read back
+	Leave []Leave   `json:"-"` // overrides that it uses; not read back
+	Late  []LateUse `json:"-"` // batches for which it comes late; not read back
 }
 
 // An Item is one detail of an operation.
@@ -98,6 +103,9 @@ type Batch struct {
 	Harvest  time.Time `json:"harvest"`
 	Opened   time.Time `json:"opened"`
 	Closed   time.Time `json:"closed,omitzero"`
+
+	Seen  int64   `json:"-"` // as of an Operation
+	Leave []Leave `json:"-"`
 }
 
 // The kinds of Record.
@@ -159,8 +167,17 @@ type Store interface {
 	Operations(ctx context.Context, site string, from, to time.Time) ([]Operation, error)
 }
 
-// Journal appends trace data. Each method writes everything or nothing.
+// ErrMoved reports that what a statement was held against has changed meanwhile:
+// something else was recorded on the site. Nothing was written; it is to be held
+// against the new state.
+var ErrMoved = errors.New("something else was recorded on the site meanwhile")
+
+// Journal appends trace data. Each method writes everything or nothing. With each
+// the version of the site grows; where one names the version that it has seen, and
+// that is not the site's any more, or an override that is used up, it is ErrMoved.
 type Journal interface {
+	// Version returns how far the history of a site has grown; farm.ErrNotFound.
+	Version(ctx context.Context, site string) (int64, error)
 	// AddOperation stores the operation and its record. The same operation again
 	// is nothing new; another one under its ID is farm.ErrConflict. What it commits to
 	// is in the record's Personal. With it, what

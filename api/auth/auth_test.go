@@ -9,8 +9,9 @@ import (
 
 // TestCan goes through every role, action and relation to the object.
 func TestCan(t *testing.T) {
-	everything := []auth.Action{auth.Read, auth.Write, auth.Command, auth.Administer, auth.Inspect, auth.Report, "", "invent"}
-	read, farming, managing := everything[:1], everything[:3], everything[:4]
+	everything := []auth.Action{auth.Read, auth.Write, auth.Command, auth.Administer, auth.Inspect, auth.Report, "", "invent", auth.Override}
+	farming, managing := everything[:3], everything[:4]
+	deciding, keeping := []auth.Action{auth.Read, auth.Override}, everything[:len(everything)-1]
 	inspecting, reporting := []auth.Action{auth.Read, auth.Inspect}, []auth.Action{auth.Read, auth.Report}
 	objects := map[string]auth.Object{
 		"own":             {Tenant: "tea", Region: "450406"},
@@ -26,16 +27,16 @@ func TestCan(t *testing.T) {
 		may map[string][]auth.Action // by object; nothing where it is not named
 	}{
 		"administrator": {auth.Principal{Role: auth.Administrator}, map[string][]auth.Action{
-			"own": everything, "other in region": everything, "other elsewhere": everything,
-			"of nobody": everything, "region alone": everything, "nowhere": everything, "sample": everything,
+			"own": keeping, "other in region": keeping, "other elsewhere": keeping,
+			"of nobody": keeping, "region alone": keeping, "nowhere": keeping, "sample": keeping,
 		}},
 		"bureau of the city": {auth.Principal{Role: auth.Bureau, Region: "450400"}, map[string][]auth.Action{
-			"own": read, "other in region": read, "region alone": read,
+			"own": deciding, "other in region": deciding, "region alone": deciding,
 		}},
 		"bureau of Guangxi": {auth.Principal{Role: auth.Bureau, Region: "450000"}, map[string][]auth.Action{
-			"own": read, "other in region": read, "other elsewhere": read, "region alone": read, "sample": read,
+			"own": deciding, "other in region": deciding, "other elsewhere": deciding, "region alone": deciding, "sample": deciding,
 		}},
-		"bureau of a county":        {auth.Principal{Role: auth.Bureau, Region: "450481"}, map[string][]auth.Action{"other in region": read}},
+		"bureau of a county":        {auth.Principal{Role: auth.Bureau, Region: "450481"}, map[string][]auth.Action{"other in region": deciding}},
 		"bureau of nowhere":         {auth.Principal{Role: auth.Bureau}, nil},
 		"bureau of the whole world": {auth.Principal{Role: auth.Bureau, Region: "000000"}, nil},
 		"bureau with a tenant":      {auth.Principal{Role: auth.Bureau, Tenant: "tea"}, nil},

@@ -161,6 +161,37 @@ func (r records) Watched(ctx context.Context) ([]alert.Watched, error) {
 	return all, nil
 }
 
+// overrides shows what officers decide, and what came too late, as the API asks for it.
+type overrides struct {
+	store *store.Store
+	trace *trace.Service
+}
+
+// Override returns one.
+func (o overrides) Override(ctx context.Context, id string) (trace.Override, error) {
+	return o.store.Override(ctx, id)
+}
+
+// ListOverrides returns those in scope, those asked for last first.
+func (o overrides) ListOverrides(ctx context.Context, in api.Scope, open bool) ([]trace.Override, error) {
+	return o.store.Overrides(ctx, store.OverrideFilter{Tenant: in.Tenant, Region: in.Region, Open: open})
+}
+
+// AskOverride stores what a farm asks for.
+func (o overrides) AskOverride(ctx context.Context, asked trace.Override) (trace.Override, error) {
+	return o.trace.AskOverride(ctx, asked)
+}
+
+// DecideOverride stores what an officer decided.
+func (o overrides) DecideOverride(ctx context.Context, id string, d trace.Decision) (trace.Override, error) {
+	return o.trace.DecideOverride(ctx, id, d)
+}
+
+// ListLateUses returns those in scope, those found last first.
+func (o overrides) ListLateUses(ctx context.Context, in api.Scope) ([]trace.FoundLate, error) {
+	return o.store.LateUses(ctx, store.LateFilter{Tenant: in.Tenant, Region: in.Region})
+}
+
 // Jobs returns the jobs of a tenant, newest first; of all where it is empty.
 func (r records) Jobs(ctx context.Context, tenant string, limit int) ([]history.Job, error) {
 	return r.Store.Jobs(ctx, store.JobFilter{Tenant: tenant, Limit: limit})

@@ -44,7 +44,7 @@ var layout = map[string]string{
 	"dashboards/web":       "i18n",
 	"firmware-sim":         "firmware-sim/fleet",
 	"firmware-sim/fleet":   "",
-	"cmd/internal/store":   "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace trace/cert trace/chain trace/input trace/catalog trace/photo api/auth",
+	"cmd/internal/store":   "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace trace/cert trace/chain trace/gate trace/input trace/catalog trace/photo api/auth",
 	"cmd/tianhai":          "*",
 }
 

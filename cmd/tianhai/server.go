@@ -74,6 +74,8 @@ type server struct {
 	catalogs *catalog.Library
 	photos   *photo.Shelf
 	tracer   *trace.Service
+	late     *lateTeller
+	send     func(ctx context.Context, id string, message any) (retry bool, err error) // to the webhook; nil: there is none
 	sealer   *trace.Sealer
 	audits   audits
 	logs     []trace.LogState // as the records know them
@@ -239,10 +241,11 @@ func (s *server) openMonitor(ctx context.Context) error {
 	}
 	notifiers := map[string]alert.Notifier{}
 	if hook := s.cfg.Alerts.Webhook; hook.URL != "" {
-		notifiers["webhook"], err = notify.NewWebhook(notify.WebhookConfig{URL: notify.Secret(hook.URL), Key: notify.Secret(hook.Secret), Catalog: s.texts, Sites: s.store})
+		webhook, err := notify.NewWebhook(notify.WebhookConfig{URL: notify.Secret(hook.URL), Key: notify.Secret(hook.Secret), Catalog: s.texts, Sites: s.store})
 		if err != nil {
 			return fmt.Errorf("alerts.webhook: %w", err)
 		}
+		notifiers["webhook"], s.send = webhook, webhook.Send
 	}
 	s.notices = alert.NewNotices(alert.NoticesConfig{Store: s.store, Notifiers: notifiers, Logger: s.log})
 	s.engine = alert.New(alert.Config{
@@ -286,10 +289,12 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 		return err
 	}
 	s.sealer = trace.NewSealer(s.store, s.ledger, s.log)
+	s.late = &lateTeller{store: s.store, send: s.send, texts: s.texts, log: s.log, wake: make(chan struct{}, 1)}
 	s.tracer = &trace.Service{
 		Store: s.store, Journal: s.store, Evidence: series{s.series}, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.sealer.Wake,
 		Sensors: records{s.store}, Series: kept,
 		Water: series{s.series}, Licences: s.store, Inputs: s.store, Bans: input.Banned(), Chain: s.store,
+		Overrides: s.store, Harvests: s.store, Late: s.late.Wake,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 	}
 	return nil
@@ -315,7 +320,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, old.Run, s.mender.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	works = append(works, s.edges.asker.Run, s.edges.roll.Run, s.edges.mended.Run)

@@ -130,6 +130,10 @@ func Gates() []Gate {
 	return []Gate{Interval, DegreeDays, NoInterval, NotOnLabel, OverDose, DoseUnknown, OverCount, Laying, Milked, LotExpired, Banned, Licence, NoQuarantine}
 }
 
+// Final reports whether no officer can allow what the gate refuses: nobody may use a
+// banned substance, or an input past its date, which the law takes for a bad one.
+func (g Gate) Final() bool { return g == Banned || g == LotExpired }
+
 // A Refusal is one reason why an act may not be, for machines; words are i18n's,
 // under gate.{gate}.
 type Refusal struct {
@@ -150,6 +154,15 @@ type Refusal struct {
 // Key names what a refusal is about, so that an override can say what it covers.
 func (r Refusal) Key() string {
 	return string(r.Gate) + "/" + cmp.Or(r.Operation, r.Number) + "/" + r.Product
+}
+
+// Keys returns those of refusals.
+func Keys(refusals []Refusal) []string {
+	keys := make([]string, len(refusals))
+	for i, r := range refusals {
+		keys[i] = r.Key()
+	}
+	return keys
 }
 
 // Refused reports that an act may not be. It holds at least one Refusal.

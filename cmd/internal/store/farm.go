@@ -16,6 +16,7 @@ type tenantRow struct {
 type siteRow struct {
 	bun.BaseModel `bun:"table:sites,alias:s"`
 	farm.Site
+	Version int64 `bun:",scanonly"` // see grow
 }
 
 // A SiteFilter chooses sites. Its zero value chooses all of them.

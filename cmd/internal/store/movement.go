@@ -99,7 +99,8 @@ func newStockRow(b trace.Batch, a chain.Amount, since time.Time) *stockRow {
 // what was already, are farm.ErrConflict. *chain.ShortError where there is not so
 // much of an input; *chain.DependentError where something hangs on what is taken
 // back. A batch, site or tenant that is unknown or of another tenant is
-// farm.ErrNotFound. made are m's outputs, in their order.
+// farm.ErrNotFound. made are m's outputs, in their order; where the site of what is
+// harvested is not of the version that it has seen, nothing is written: trace.ErrMoved.
 func (s *Store) Move(ctx context.Context, m chain.Movement, made []trace.Batch, rec trace.Record) error {
 	if rec.Subject != m.ID || rec.Tenant != m.Tenant || len(made) != len(m.Outputs) {
 		return fmt.Errorf("move: record %s is not about movement %s", rec.ID, m.ID)
@@ -317,7 +318,11 @@ func addMade(ctx context.Context, tx bun.Tx, m chain.Movement, made []trace.Batc
 		if m.Kind == chain.Harvest {
 			since = b.Harvest
 		}
-		if err := addBatch(ctx, tx, b, out.Amount, since); err != nil {
+		add := addBatch
+		if m.Kind == chain.Harvest {
+			add = addHarvest
+		}
+		if err := add(ctx, tx, b, out.Amount, since); err != nil {
 			return err
 		}
 		row := movedRow{Movement: m.ID, Tenant: m.Tenant, Batch: b.ID, Owner: m.Tenant, Made: true, N: out.Amount.N, Unit: out.Amount.Unit}
@@ -326,6 +331,18 @@ func addMade(ctx context.Context, tx bun.Tx, m chain.Movement, made []trace.Batc
 		}
 	}
 	return nil
+}
+
+// addHarvest adds a batch that was taken from its site: that it may be was held
+// against the site's history, and perhaps allowed by an officer.
+func addHarvest(ctx context.Context, tx bun.Tx, b trace.Batch, a chain.Amount, since time.Time) error {
+	if err := grow(ctx, tx, b.Site, b.Tenant, b.Seen); err != nil {
+		return err
+	}
+	if err := addBatch(ctx, tx, b, a, since); err != nil {
+		return err
+	}
+	return useOverrides(ctx, tx, b.Leave, b.ID)
 }
 
 func addBatch(ctx context.Context, tx bun.Tx, b trace.Batch, a chain.Amount, since time.Time) error {

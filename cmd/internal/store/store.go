@@ -55,6 +55,8 @@ var (
 	_ trace.Journal       = (*Store)(nil)
 	_ trace.Outbox        = (*Store)(nil)
 	_ trace.Chain         = (*Store)(nil)
+	_ trace.Overrides     = (*Store)(nil)
+	_ trace.Harvests      = (*Store)(nil)
 	_ trace.AuditStore    = (*Store)(nil)
 	_ auth.Store          = (*Store)(nil)
 	_ history.Store       = (*Store)(nil)

@@ -117,7 +117,8 @@ func (s *Store) Products(ctx context.Context) ([]trace.Product, error) {
 // correction of what is unknown, is farm.ErrNotFound; so is a picture that
 // the tenant has not uploaded. What the operation draws
 // leaves the stock and what it corrects had drawn comes back, or nothing is
-// written: *input.ShortError.
+// written: *input.ShortError. Where the site is not of the version that op has seen,
+// or an override is used up, nothing is written either: trace.ErrMoved.
 func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.Record) error {
 	if rec.Subject != op.ID || rec.Tenant != op.Tenant {
 		return fmt.Errorf("add operation: record %s is not about operation %s", rec.ID, op.ID)
@@ -133,7 +134,16 @@ func (s *Store) AddOperation(ctx context.Context, op trace.Operation, rec trace.
 		} else if err != nil {
 			return err
 		}
+		if err := grow(ctx, tx, op.Site, op.Tenant, op.Seen); err != nil {
+			return err
+		}
+		if err := useOverrides(ctx, tx, op.Leave, op.ID); err != nil {
+			return err
+		}
 		if err := moveStock(ctx, tx, op); err != nil {
+			return err
+		}
+		if err := addLate(ctx, tx, op.Late); err != nil {
 			return err
 		}
 		if err := addPhotos(ctx, tx, op.ID, op.Tenant, op.Photos); err != nil {
@@ -187,20 +197,22 @@ func (s *Store) Operations(ctx context.Context, site string, from, to time.Time)
 
 // AddBatch stores a batch; farm.ErrConflict when its ID is taken, and
 // farm.ErrNotFound when its product or site is unknown or the site is of
-// another tenant.
+// another tenant. Where the site is not of the version that b has seen, or an
+// override is used up, nothing is written: trace.ErrMoved.
 func (s *Store) AddBatch(ctx context.Context, b trace.Batch) error {
 	a, ok := chain.Round(b.Quantity, b.Unit)
 	if !ok {
 		return fmt.Errorf("add batch: %v %s is nothing, or too much", b.Quantity, b.Unit)
 	}
 	return fail("add batch", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		return addBatch(ctx, tx, b, a, b.Harvest)
+		return addHarvest(ctx, tx, b, a, b.Harvest)
 	}))
 }
 
 // CloseBatch stores a closed batch and its record; farm.ErrConflict when it is
 // closed already, was taken back or the code is taken, farm.ErrNotFound when the
-// tenant has no such batch. How much there is of it stays as it was.
+// tenant has no such batch, trace.ErrMoved when the site
+// is not of the version that b has seen. How much there is of it stays as it was.
 func (s *Store) CloseBatch(ctx context.Context, b trace.Batch, rec trace.Record) error {
 	if b.Code == "" || b.Closed.IsZero() || rec.Code != b.Code || rec.Subject != b.ID || rec.Tenant != b.Tenant {
 		return fmt.Errorf("close batch: record %s does not close batch %s", rec.ID, b.ID)
@@ -228,6 +240,9 @@ func (s *Store) CloseBatch(ctx context.Context, b trace.Batch, rec trace.Record)
 				return farm.ErrConflict
 			}
 			return errors.Join(existsErr, err)
+		}
+		if err := grow(ctx, tx, b.Site, b.Tenant, b.Seen); err != nil {
+			return err
 		}
 		return addRecord(ctx, tx, rec)
 	}))

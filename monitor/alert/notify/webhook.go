@@ -101,9 +101,20 @@ type message struct {
 // network errors, 408, 429 and 5xx are worth another attempt; any other answer,
 // a redirect among them, is not.
 func (w *Webhook) Notify(ctx context.Context, n alert.Notice) (retry bool, err error) {
+	site := w.writer.siteName(ctx, n.Alert.Site)
+	m := message{ID: n.ID, Type: "alert." + string(n.Alert.State), Alert: n.Alert, Title: map[string]string{}, Text: map[string]string{}}
+	for _, lang := range w.cfg.Catalog.Languages() {
+		m.Title[lang], m.Text[lang] = w.writer.words(lang, n, site)
+	}
+	return w.Send(ctx, n.ID, m)
+}
+
+// Send posts any message as JSON, signed as a notice is, under an ID by which the
+// receiver may drop repeats. What it returns is as of Notify.
+func (w *Webhook) Send(ctx context.Context, id string, message any) (retry bool, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, w.cfg.Timeout, fmt.Errorf("no answer within %v", w.cfg.Timeout))
 	defer cancel()
-	req, err := w.request(ctx, n)
+	req, err := w.request(ctx, id, message)
 	if err != nil {
 		return false, err
 	}
@@ -123,13 +134,8 @@ func (w *Webhook) Notify(ctx context.Context, n alert.Notice) (retry bool, err e
 	}
 }
 
-func (w *Webhook) request(ctx context.Context, n alert.Notice) (*http.Request, error) {
-	site := w.writer.siteName(ctx, n.Alert.Site)
-	m := message{ID: n.ID, Type: "alert." + string(n.Alert.State), Alert: n.Alert, Title: map[string]string{}, Text: map[string]string{}}
-	for _, lang := range w.cfg.Catalog.Languages() {
-		m.Title[lang], m.Text[lang] = w.writer.words(lang, n, site)
-	}
-	body, err := json.Marshal(m)
+func (w *Webhook) request(ctx context.Context, id string, message any) (*http.Request, error) {
+	body, err := json.Marshal(message)
 	if err != nil {
 		return nil, fmt.Errorf("encode webhook: %w", err)
 	}
@@ -142,11 +148,11 @@ func (w *Webhook) request(ctx context.Context, n alert.Notice) (*http.Request, e
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Tianhai")
-	req.Header.Set("Webhook-Id", n.ID)
+	req.Header.Set("Webhook-Id", id)
 	if len(w.key) > 0 {
 		at := strconv.FormatInt(w.cfg.Now().Unix(), 10)
 		req.Header.Set("Webhook-Timestamp", at)
-		req.Header.Set("Webhook-Signature", "v1,"+sign(w.key, n.ID, at, body))
+		req.Header.Set("Webhook-Signature", "v1,"+sign(w.key, id, at, body))
 	}
 	return req, nil
 }
