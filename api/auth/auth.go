@@ -103,12 +103,12 @@ type Object struct {
 }
 
 // Can reports whether p may do a to o. A bureau officer reads everything in the
-// region, decides on overrides there, and changes nothing else; an inspector reads as much, who appends inspections and
-// can neither change nor void what a farm said. Managers and farmers act within
-// their tenant. A laboratory reads what it was asked to test and reports on it. An
-// administrator may do everything but override, since whoever keeps a server is no
-// authority; everyone else, nothing: a device speaks through
-// its own topics and its own door, which know it by its secret, and asks for
+// region, decides on overrides there, and changes nothing else; an inspector reads as
+// much and appends inspections, and can neither change nor void what a farm said.
+// Managers and farmers act within their tenant. A laboratory reads what it was asked
+// to test and reports on it. An administrator may do everything but override, since
+// whoever keeps a server is no authority; everyone else, nothing: a device speaks
+// through its own topics and its own door, which know it by its secret, and asks for
 // nothing here.
 func Can(p Principal, a Action, o Object) bool {
 	switch p.Role {
