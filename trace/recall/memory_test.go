@@ -12,6 +12,7 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/cert"
 	"tianhai/trace/chain"
 	"tianhai/trace/recall"
 )
@@ -23,15 +24,16 @@ func kg(n int64) chain.Amount { return chain.Amount{N: n * 1e6, Unit: "kg"} }
 
 // memory is a Past and a Book in memory.
 type memory struct {
-	mu      sync.Mutex
-	batches map[string]recall.Batch
-	edges   []recall.Edge
-	uses    []recall.Use
-	lots    map[string]struct{ tenant, maker string }
-	tenants map[string]farm.Tenant
-	recalls map[string][]recall.Entry
-	order   []string
-	failed  map[string]string // reports that failed, and their batch
+	mu        sync.Mutex
+	batches   map[string]recall.Batch
+	edges     []recall.Edge
+	uses      []recall.Use
+	lots      map[string]struct{ tenant, maker string }
+	tenants   map[string]farm.Tenant
+	recalls   map[string][]recall.Entry
+	order     []string
+	failed    map[string]string // reports that failed, and their batch
+	certified map[string]bool   // batches
 }
 
 func newMemory() *memory {
@@ -162,6 +164,16 @@ type memoryDesk struct {
 func (d memoryDesk) Steps(context.Context) ([]recall.Entry, error) { return d.recalls[d.id], nil }
 
 func (d memoryDesk) Serial(context.Context, string, int) (int, error) { return len(d.order) + 1, nil }
+
+func (d memoryDesk) Certificates(_ context.Context, batches []string) ([]cert.Void, error) {
+	var all []cert.Void
+	for _, b := range batches {
+		if d.certified[b] {
+			all = append(all, cert.Void{Tenant: "tea", Batch: b, Voids: "certificate-of-" + b, Number: "2026-1"})
+		}
+	}
+	return all, nil
+}
 
 func (m *memory) AppendRecall(ctx context.Context, id string, decide func(context.Context, recall.Desk) (*recall.Entry, error)) error {
 	m.mu.Lock()

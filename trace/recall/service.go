@@ -16,15 +16,15 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/cert"
 )
 
 // A Book keeps recalls.
 type Book interface {
 	// AppendRecall runs decide in a transaction beside which no other AppendRecall runs, and no
-	// movement of a batch, and stores the entry that it returns, if any; everything or
-	// nothing. Causes, cleared batches, record and notices are the entry's; with the
-	// first step, and one that widens, certificates of the batches in its holdings are
-	// voided. farm.ErrConflict where the step's ID is taken.
+	// movement of a batch, and stores the entry that it returns, if any, with its record,
+	// voids and notices; everything or nothing. farm.ErrConflict where the step's ID is
+	// taken.
 	AppendRecall(ctx context.Context, recall string, decide func(ctx context.Context, d Desk) (*Entry, error)) error
 	// RecallSteps returns a recall's, in order; farm.ErrNotFound.
 	RecallSteps(ctx context.Context, recall string) ([]Entry, error)
@@ -45,6 +45,9 @@ type Desk interface {
 	Steps(ctx context.Context) ([]Entry, error)
 	// Serial returns the number of the next recall of a region in a year, from 1.
 	Serial(ctx context.Context, region string, year int) (int, error)
+	// Certificates returns what would take back those of batches that are in force:
+	// Tenant, Batch, Voids and Number are set.
+	Certificates(ctx context.Context, batches []string) ([]cert.Void, error)
 }
 
 // A Filter chooses recalls. Its zero value chooses the newest of all.
@@ -409,7 +412,39 @@ func (s *Service) seal(ctx context.Context, d Desk, e *Entry, r Recall) error {
 	}
 	e.Record, err = s.NewRecord(trace.Record{Tenant: body.Tenant, Kind: RecordKind, Subject: body.Recall, Body: raw, At: body.At, Personal: personal})
 	e.Notices = s.notices(e.Step, r)
-	return err
+	if err != nil {
+		return err
+	}
+	return s.void(ctx, d, e)
+}
+
+// void takes back the certificates of what came into the recall with an entry.
+func (s *Service) void(ctx context.Context, d Desk, e *Entry) error {
+	batches := slices.Clone(e.Back)
+	for _, h := range e.Holdings {
+		batches = append(batches, h.Batch)
+	}
+	voids, err := d.Certificates(ctx, batches)
+	if err != nil {
+		return fmt.Errorf("certificates: %w", err)
+	}
+	for _, v := range voids {
+		id, err := ulid.New(ulid.Timestamp(e.At), rand.Reader)
+		if err != nil {
+			return fmt.Errorf("make ID: %w", err)
+		}
+		v.Version, v.ID, v.Cause, v.Reason, v.At = 1, id.String(), cert.ByRecall, "召回 "+e.Number, e.At
+		body, err := marshal(v)
+		if err != nil {
+			return err
+		}
+		rec, err := s.NewRecord(trace.Record{Tenant: v.Tenant, Kind: trace.VoidRecord, Subject: v.Voids, Body: body, At: v.At})
+		if err != nil {
+			return err
+		}
+		e.Voids, e.VoidRecords = append(e.Voids, v), append(e.VoidRecords, rec)
+	}
+	return nil
 }
 
 // notices returns those that go out with a step: to every holder whom it concerns, and

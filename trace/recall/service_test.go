@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tianhai/farm"
+	"tianhai/trace/cert"
 	"tianhai/trace/chain"
 	"tianhai/trace/recall"
 )
@@ -318,6 +319,23 @@ func TestNotices(t *testing.T) {
 	}
 	if want := []string{"open shopholder", "open teaholder", "open webhook", "narrow shopholder", "narrow webhook"}; !slices.Equal(to, want) {
 		t.Errorf("told are %q, want %q", to, want)
+	}
+}
+
+// Certificates go with what comes into a recall, and stay gone.
+func TestCertificatesAreVoided(t *testing.T) {
+	m := story()
+	m.certified = map[string]bool{"tea-2": true, "leaf-3": true}
+	s, ctx, id := m.service(), t.Context(), newID()
+	_, err := s.Open(ctx, officer, id, opening(recall.Start{Kind: recall.FromLot, ID: "spray"}))
+	check(t, err)
+	_, err = s.Widen(ctx, officer, id, newID(), recall.Widening{Batches: []string{"leaf-3"}}, "the same load")
+	check(t, err)
+	for i, want := range []string{"certificate-of-tea-2", "certificate-of-leaf-3"} {
+		e := m.recalls[id][i]
+		if len(e.Voids) != 1 || e.Voids[0].Voids != want || e.VoidRecords[0].Subject != want || e.Voids[0].Cause != cert.ByRecall {
+			t.Errorf("step %d voids %+v, want %s", i+1, e.Voids, want)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/cert"
 	"tianhai/trace/chain"
 )
 
@@ -114,7 +115,12 @@ type Entry struct {
 	Step
 	Account string // who said it; never public
 	Record  trace.Record
-	Notices []Notice // that go out with it, for the Book; not read back
+
+	// For the Book, and not read back: the notices that go out with the step, and the
+	// certificates that it takes back, with their records.
+	Notices     []Notice
+	Voids       []cert.Void
+	VoidRecords []trace.Record
 }
 
 // ParseStep reads the body of a recall's record, and the personal data it commits to

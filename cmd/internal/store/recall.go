@@ -10,6 +10,7 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/cert"
 	"tianhai/trace/chain"
 	"tianhai/trace/recall"
 )
@@ -114,6 +115,19 @@ func (d desk) Serial(ctx context.Context, region string, year int) (int, error) 
 	return int(n) + 1, err
 }
 
+// Certificates returns what would take back those of batches that are in force.
+func (d desk) Certificates(ctx context.Context, batches []string) ([]cert.Void, error) {
+	if len(batches) == 0 {
+		return nil, nil
+	}
+	var rows []certificateRow
+	err := d.db.NewSelect().Model(&rows).Where("ce.batch IN (?)", bun.List(batches)).
+		Where("NOT EXISTS (SELECT 1 FROM voids AS v WHERE v.certificate = ce.id)").Order("ce.id").Scan(ctx)
+	return each(rows, func(r certificateRow) cert.Void {
+		return cert.Void{Tenant: r.Tenant, Batch: r.Batch, Voids: r.ID, Number: cert.NumberOf(int(r.Year), int(r.N))}
+	}), err
+}
+
 // AppendRecall runs decide while no other step of a recall is written and no batch is
 // moved, and stores the entry that it returns with its record and notices; everything
 // or nothing. farm.ErrConflict where the step's ID is taken.
@@ -160,6 +174,11 @@ func writeEntry(ctx context.Context, tx bun.Tx, e recall.Entry) error {
 	}
 	for _, h := range e.Holdings {
 		if _, err := tx.NewInsert().Model(&recallHolderRow{Recall: e.Recall, Tenant: h.Holder}).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
+			return err
+		}
+	}
+	for i, v := range e.Voids {
+		if err := addVoid(ctx, tx, v, e.VoidRecords[i]); err != nil {
 			return err
 		}
 	}
@@ -218,7 +237,7 @@ func recallSteps(ctx context.Context, db bun.IDB, id string) ([]recall.Entry, er
 
 // Recalls returns the IDs of recalls that f chooses, those opened last first.
 func (s *Store) Recalls(ctx context.Context, f recall.Filter) ([]string, error) {
-	var ids []string
+	ids := []string{}
 	q := s.read.NewSelect().Model((*recallRow)(nil)).Column("rc.id").
 		Order("rc.opened DESC", "rc.id DESC").Limit(bounded(f.Limit, DefaultRecalls, MaxRecalls))
 	if f.Open {
