@@ -27,6 +27,8 @@ var composed = map[string]string{
 	"chain.kind.":               "chain.Kind",
 	"command_state.":            "device.CommandState",
 	"device_event.":             "device.EventKind",
+	"column.":                   "columns of lists as files; column.{list}.{field} where the plain word does not fit",
+	"list.":                     "names of lists",
 	"device_state.":             "device.State, and issued and locked before",
 	"field.":                    "fields of requests that a problem names",
 	"flag.":                     "ingest.Flag",

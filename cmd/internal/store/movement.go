@@ -20,7 +20,7 @@ import (
 // How many movements are returned at most.
 const (
 	DefaultMovements = 200
-	MaxMovements     = 1000
+	MaxMovements     = 1001
 )
 
 type movementRow struct {
@@ -397,12 +397,14 @@ type MovementFilter struct {
 	Region  string   // GB/T 2260, of the tenant
 	Batches []string // that went in or came out; nil: any
 	Pending bool     // that hand over and were not answered
-	Limit   int      // 0: DefaultMovements; at most MaxMovements
+	After   Place
+	Limit   int // 0: DefaultMovements; at most MaxMovements
 }
 
 // Movements returns the movements that f chooses, newest first, with voided ones.
 func (s *Store) Movements(ctx context.Context, f MovementFilter) ([]chain.Movement, error) {
 	q := s.read.NewSelect().Order("m.at DESC", "m.id DESC").Limit(bounded(f.Limit, DefaultMovements, MaxMovements))
+	q = behind(q, "m.at", "m.id", f.After)
 	if f.Tenant != "" {
 		q = q.Where("(m.tenant = ? OR m.receiver = ?)", f.Tenant, f.Tenant)
 	}

@@ -34,6 +34,7 @@ import (
 	"modernc.org/sqlite"
 
 	"tianhai/api/auth"
+	"tianhai/api/once"
 	"tianhai/ingest/device"
 	"tianhai/ingest/history"
 	"tianhai/ingest/mapping"
@@ -62,6 +63,7 @@ var (
 	_ recall.Book         = (*Store)(nil)
 	_ recall.Tray         = (*Store)(nil)
 	_ auth.Store          = (*Store)(nil)
+	_ once.Store          = (*Store)(nil)
 	_ history.Store       = (*Store)(nil)
 	_ history.Fleet       = (*Store)(nil)
 	_ history.MendStore   = (*Store)(nil)
