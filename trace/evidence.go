@@ -110,12 +110,11 @@ func (c *collected) seal() (Series, error) {
 
 // publicSeries rounds what was found to what is worth sealing.
 func publicSeries(q farm.Quantity, n evidence.Numbers) (Series, error) {
-	scale := math.Pow10(q.Digits + 1)
-	round := func(v float64) float64 { return math.Round(v*scale)/scale + 0 } // + 0: never "-0"
+	round := func(v float64) float64 { return roundTo(q, v) }
 	out := Series{
 		Quantity: q.ID, Unit: q.Unit, Devices: append([]string{}, n.Devices...), N: n.N, Rejected: n.Rejected,
 		Interval: int(n.Interval / time.Second), Points: []farm.Point{}, Gaps: append([]farm.Gap{}, n.Gaps...),
-		Coverage: math.Round(n.Coverage*1e4) / 1e4,
+		Coverage: roundShare(n.Coverage),
 	}
 	if n.N == 0 { // Min, Mean and Max of nothing
 		return out, nil
@@ -136,3 +135,11 @@ func publicSeries(q farm.Quantity, n evidence.Numbers) (Series, error) {
 	}
 	return out, nil
 }
+
+// roundTo rounds to one decimal more than is worth showing.
+func roundTo(q farm.Quantity, v float64) float64 {
+	scale := math.Pow10(q.Digits + 1)
+	return math.Round(v*scale)/scale + 0 // + 0: never "-0"
+}
+
+func roundShare(v float64) float64 { return math.Round(v*1e4) / 1e4 }

@@ -70,7 +70,7 @@ func (e PublicEvidence) Recompute(text io.Reader) (quantity string, findings []F
 		return sealed.Quantity, nil, err
 	}
 	again.SHA256 = sum
-	return sealed.Quantity, differences(sealed, again), nil
+	return sealed.Quantity, compared(sealed.statements(), again.statements()), nil
 }
 
 // norms are what the series was held against.
@@ -88,17 +88,16 @@ func (s Series) norms() evidence.Norms {
 	return n
 }
 
-// differences lists what both say of everything that can be recomputed.
-func differences(sealed, again Series) []Finding {
+// compared puts what was found beside what was sealed.
+func compared(sealed, again []Finding) []Finding {
 	found := map[string]string{}
-	for _, f := range again.statements() {
+	for _, f := range again {
 		found[f.Name] = f.Sealed
 	}
-	out := sealed.statements()
-	for i := range out {
-		out[i].Found = found[out[i].Name]
+	for i := range sealed {
+		sealed[i].Found = found[sealed[i].Name]
 	}
-	return out
+	return sealed
 }
 
 // statements are all that a series says but for what only the registry knows.

@@ -28,15 +28,16 @@ var ErrNoEvidence = errors.New("sensor record is out of reach")
 // A Service records operations and batches and closes batches into records. It
 // checks what is said, not who says it: the caller has done that.
 type Service struct {
-	Store    Store
-	Journal  Journal
-	Evidence Evidence
-	Sensors  Sensors         // nil means that nothing is known of devices
-	Series   *evidence.Shelf // where sealed series are kept; nil keeps none
-	Catalogs Catalogs
-	Chain    Chain    // nil means that batches are made of no others
-	Water    Water    // for waits in degree-days; nil refuses what hangs on them
-	Licences Licences // nil means that none are known
+	Store     Store
+	Journal   Journal
+	Evidence  Evidence
+	Sensors   Sensors         // nil means that nothing is known of devices
+	Shipments Shipments       // nil where none are kept
+	Series    *evidence.Shelf // where sealed series are kept; nil keeps none
+	Catalogs  Catalogs
+	Chain     Chain    // nil means that batches are made of no others
+	Water     Water    // for waits in degree-days; nil refuses what hangs on them
+	Licences  Licences // nil means that none are known
 	// HasPhoto reports whether a tenant has uploaded the picture with this hash.
 	HasPhoto func(ctx context.Context, tenant, hash string) (bool, error)
 	Inputs   Inputs                 // nil means that nothing is in stock, and lots are but words

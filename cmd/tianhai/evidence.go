@@ -196,9 +196,8 @@ func (v *evidenceCheck) file(name string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
 	v.series(name, file)
-	return nil
+	return file.Close()
 }
 
 // kept recomputes from the shelf what no file was given for.

@@ -94,8 +94,10 @@ func TestDatabaseKilledWhileClosing(t *testing.T) {
 	var obs []ingest.Observation
 	for i := range 20_000 {
 		at := now.AddDate(0, 0, -30).Add(time.Duration(i) * 2 * time.Minute)
-		obs = append(obs, ingest.Observation{Device: fmt.Sprintf("d%d", i%3), Place: ingest.Place{Tenant: "t", Site: "s", Region: "450702"}, Time: at,
-			Readings: []ingest.Reading{{Quantity: q, Value: float64(i%800) / 100, Flag: ingest.Good}}})
+		obs = append(obs, ingest.Observation{
+			Device: fmt.Sprintf("d%d", i%3), Place: ingest.Place{Tenant: "t", Site: "s", Region: "450702"}, Time: at,
+			Readings: []ingest.Reading{{Quantity: q, Value: float64(i%800) / 100, Flag: ingest.Good}},
+		})
 	}
 	check(client.Write(ctx, obs))
 	shelf := &evidence.Shelf{Dir: t.TempDir()}

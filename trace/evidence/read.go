@@ -69,9 +69,10 @@ func NewReader(r io.Reader) (*Reader, error) {
 			return nil, s.fault("want %q and a comma", key)
 		}
 		fields[i] = value
-		if key == "shipment" {
+		switch key {
+		case "shipment":
 			s.Header.Shipment = value
-		} else if key == "site" {
+		case "site":
 			s.Header.Site = value
 		}
 	}

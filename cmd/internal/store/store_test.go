@@ -91,6 +91,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"movement race":      testMovementRace,
 		"genealogies":        testGenealogies,
 		"movements stay":     testMovementsStay,
+		"shipments":          testShipments,
+		"shipments stay":     testShipmentsStay,
 
 		"reports":                testReports,
 		"samples":                testSamples,

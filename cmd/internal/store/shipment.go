@@ -1,0 +1,195 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"tianhai/farm"
+	"tianhai/trace"
+)
+
+// How many shipments are returned at most.
+const (
+	DefaultShipments = 200
+	MaxShipments     = 1000
+)
+
+type shipmentRow struct {
+	bun.BaseModel `bun:"table:shipments,alias:h"`
+
+	ID       string
+	Tenant   string
+	Departed instant
+	Arrived  instant
+	Account  string
+	Doc      trace.Shipment
+	Record   string
+	Arrival  string `bun:",nullzero"`
+}
+
+type shippedRow struct {
+	bun.BaseModel `bun:"table:shipment_batches,alias:b"`
+
+	Shipment, Tenant, Batch string
+}
+
+type loggerRow struct {
+	bun.BaseModel `bun:"table:shipment_loggers,alias:l"`
+
+	Shipment, Tenant, Device string
+}
+
+// A ShipmentFilter chooses shipments. Its zero value chooses the newest of all.
+type ShipmentFilter struct {
+	Tenant string
+	Region string // GB/T 2260, of the tenant; with all divisions within it
+	Limit  int    // 0: DefaultShipments; at most MaxShipments
+}
+
+// AddShipment stores a shipment and the record of its departure; farm.ErrConflict
+// where its ID is taken, farm.ErrNotFound where a batch or a logger is none of its
+// tenant's.
+func (s *Store) AddShipment(ctx context.Context, sh trace.Shipment, rec trace.Record) error {
+	if rec.Kind != trace.ShipmentRecord || rec.Subject != sh.ID || rec.Tenant != sh.Tenant || !sh.Arrived.IsZero() {
+		return fmt.Errorf("add shipment: record %s is not about shipment %s", rec.ID, sh.ID)
+	}
+	row := shipmentRow{ID: sh.ID, Tenant: sh.Tenant, Departed: instant{sh.Departed}, Account: sh.Account, Doc: sh, Record: rec.ID}
+	var batches []shippedRow
+	for _, id := range sh.Batches {
+		batches = append(batches, shippedRow{Shipment: sh.ID, Tenant: sh.Tenant, Batch: id})
+	}
+	var loggers []loggerRow
+	for _, id := range sh.Loggers {
+		loggers = append(loggers, loggerRow{Shipment: sh.ID, Tenant: sh.Tenant, Device: id})
+	}
+	return fail("add shipment", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, rows := range []any{&row, &batches, &loggers} {
+			if _, err := tx.NewInsert().Model(rows).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return addRecord(ctx, tx, rec)
+	}))
+}
+
+// EndShipment stores the arrival of a shipment and its record, once;
+// farm.ErrConflict when it has arrived already, farm.ErrNotFound when the tenant has
+// no such shipment.
+func (s *Store) EndShipment(ctx context.Context, sh trace.Shipment, rec trace.Record) error {
+	if rec.Kind != trace.ArrivalRecord || rec.Subject != sh.ID || rec.Tenant != sh.Tenant || sh.Arrived.IsZero() {
+		return fmt.Errorf("end shipment: record %s does not end shipment %s", rec.ID, sh.ID)
+	}
+	return fail("end shipment", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		res, err := tx.NewUpdate().Model((*shipmentRow)(nil)).Set("arrived = ?, arrival = ?", instant{sh.Arrived}, rec.ID).
+			Where("h.id = ? AND h.tenant = ? AND h.arrived IS NULL", sh.ID, sh.Tenant).Exec(ctx)
+		if err := changed(res, err, farm.ErrNotFound); err != nil {
+			known, existsErr := false, error(nil)
+			if errors.Is(err, farm.ErrNotFound) {
+				known, existsErr = tx.NewSelect().Model((*shipmentRow)(nil)).Where("h.id = ? AND h.tenant = ?", sh.ID, sh.Tenant).Exists(ctx)
+			}
+			if known {
+				return farm.ErrConflict
+			}
+			return errors.Join(existsErr, err)
+		}
+		return addRecord(ctx, tx, rec)
+	}))
+}
+
+// Shipment returns a shipment, with what its loggers said once it has arrived;
+// farm.ErrNotFound.
+func (s *Store) Shipment(ctx context.Context, id string) (trace.Shipment, error) {
+	var rows []shipmentRow
+	err := s.read.NewSelect().Model(&rows).Where("h.id = ?", id).Scan(ctx)
+	if err == nil && len(rows) == 0 {
+		err = farm.ErrNotFound
+	}
+	if err != nil {
+		return trace.Shipment{}, fail("read shipment", err)
+	}
+	all, err := s.told(ctx, rows)
+	if err != nil {
+		return trace.Shipment{}, fail("read shipment", err)
+	}
+	return all[0], nil
+}
+
+// Shipments returns the shipments that f chooses, those that left last first.
+func (s *Store) Shipments(ctx context.Context, f ShipmentFilter) ([]trace.Shipment, error) {
+	var rows []shipmentRow
+	q := s.read.NewSelect().Model(&rows).Join("JOIN tenants AS t ON t.id = h.tenant").
+		Order("h.departed DESC", "h.id DESC").Limit(bounded(f.Limit, DefaultShipments, MaxShipments))
+	if err := within(q, "h.tenant", f.Tenant, "t.region", f.Region).Scan(ctx); err != nil {
+		return nil, fail("read shipments", err)
+	}
+	all, err := s.told(ctx, rows)
+	return all, fail("read shipments", err)
+}
+
+// told reads what stands in records: who carries it, and what came of it.
+func (s *Store) told(ctx context.Context, rows []shipmentRow) ([]trace.Shipment, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	var ids []string
+	for _, r := range rows {
+		ids = append(ids, r.Record, r.Arrival)
+	}
+	records, err := s.shipmentRecords(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]trace.Shipment, 0, len(rows))
+	for _, r := range rows {
+		left, err := trace.ReadShipment(records[r.Record])
+		if err != nil {
+			return nil, err
+		}
+		if r.Arrival != "" {
+			came, err := trace.ReadShipment(records[r.Arrival])
+			if err != nil {
+				return nil, err
+			}
+			left.Arrived, left.Recorded, left.Trips = came.Arrived, came.Recorded, came.Trips
+		}
+		left.Account, left.Personal = r.Account, nil
+		all = append(all, left)
+	}
+	return all, nil
+}
+
+// shipmentRecords returns records by ID, with the personal data that they commit to.
+func (s *Store) shipmentRecords(ctx context.Context, ids []string) (map[string]trace.Record, error) {
+	var rows []recordRow
+	if err := s.read.NewSelect().Model(&rows).Where("r.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
+		return nil, err
+	}
+	var open []openingRow
+	if err := s.read.NewSelect().Model(&open).Where("o.record IN (?)", bun.List(ids)).Order("o.path").Scan(ctx); err != nil {
+		return nil, err
+	}
+	records := map[string]trace.Record{}
+	for _, r := range rows {
+		records[r.ID] = r.record()
+	}
+	for _, o := range open {
+		rec := records[o.Record]
+		rec.Personal = append(rec.Personal, trace.Personal{Path: o.Path, Salt: o.Salt, Text: o.Text})
+		records[o.Record] = rec
+	}
+	return records, nil
+}
+
+// ShipmentRecords returns the sealed records of the shipments that a batch went with,
+// oldest first: of each its arrival, or its departure while it is on its way.
+func (s *Store) ShipmentRecords(ctx context.Context, batch string) ([]trace.Record, error) {
+	var rows []recordRow
+	err := s.read.NewSelect().Model(&rows).
+		Join("JOIN shipments AS h ON r.id = COALESCE(h.arrival, h.record)").
+		Join("JOIN shipment_batches AS b ON b.shipment = h.id").
+		Where("b.batch = ?", batch).Order("h.departed", "h.id").Limit(MaxShipments).Scan(ctx)
+	return each(rows, recordRow.record), fail("read shipments of a batch", err)
+}
