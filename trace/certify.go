@@ -24,8 +24,9 @@ type Book interface {
 	// tenant's, or its file was not uploaded for it.
 	AddReport(ctx context.Context, r cert.Report, rec Record) error
 	// AddCertificate stores what issue makes of the year's next number of the tenant.
-	// farm.ErrConflict where a certificate of the batch is in force.
-	AddCertificate(ctx context.Context, c cert.Certificate, issue func(n int) (Record, error)) error
+	// farm.ErrConflict where a certificate of the batch is in force, ErrMoved where the
+	// history of a site has grown since it was seen.
+	AddCertificate(ctx context.Context, c cert.Certificate, seen []Seen, issue func(n int) (Record, error)) error
 	// AddVoids stores what takes reports or certificates back; what is void already is
 	// passed over.
 	AddVoids(ctx context.Context, voids []cert.Void, records []Record) error
@@ -34,6 +35,12 @@ type Book interface {
 	Statements(ctx context.Context, batch string) ([]Record, error)
 	// Parents returns the IDs of the batches that one was made of directly.
 	Parents(ctx context.Context, batch string) ([]string, error)
+}
+
+// Seen is how far the history of a site had grown when something was held against it.
+type Seen struct {
+	Site, Tenant string
+	Version      int64
 }
 
 // A Certifier records laboratory reports, and issues and voids 承诺达标合格证. It
@@ -109,7 +116,7 @@ func mayCorrect(d cert.Dossier, r cert.Report) error {
 	}
 	i := slices.IndexFunc(d.Reports, func(t cert.Tested) bool { return t.ID == r.Corrects })
 	switch {
-	case i < 0 || d.Reports[i].Source != r.Source || d.Reports[i].Lab != r.Lab:
+	case i < 0 || d.Reports[i].Source != r.Source || d.Reports[i].By != r.By:
 		return &cert.FieldError{Field: "corrects", Reason: "names no report of this batch that you can correct"}
 	case !d.Reports[i].InForce():
 		return fmt.Errorf("report %s is corrected or void already: %w", r.Corrects, farm.ErrConflict)
@@ -117,13 +124,13 @@ func mayCorrect(d cert.Dossier, r cert.Report) error {
 	return nil
 }
 
-// Preview returns the certificate that Issue would make of a batch, without its
+// Draft returns the certificate that Issue would make of a batch, without its
 // number, and every reason why it may not be issued now: what the gates refuse.
 // Errors: *cert.FieldError, *cert.FailedError where a test failed, farm.ErrConflict
 // for a batch that has no trace code yet.
-func (c *Certifier) Preview(ctx context.Context, b Batch, in Issue) (cert.Certificate, []gate.Refusal, error) {
+func (c *Certifier) Draft(ctx context.Context, b Batch, in Issue) (cert.Certificate, []gate.Refusal, error) {
 	at := c.Service.now()
-	out, err := c.draft(ctx, b, in, at)
+	out, err := c.compose(ctx, b, in, at)
 	if err != nil {
 		return cert.Certificate{}, nil, err
 	}
@@ -131,7 +138,7 @@ func (c *Certifier) Preview(ctx context.Context, b Batch, in Issue) (cert.Certif
 	return out, refusals, err
 }
 
-// Issue issues the certificate of a batch, or says why not: the errors of Preview,
+// Issue issues the certificate of a batch, or says why not: the errors of Draft,
 // *gate.Refused, ErrNoEvidence, and farm.ErrConflict while another certificate of
 // the batch is in force. Nobody's promise is made for him: a person calls this.
 func (c *Certifier) Issue(ctx context.Context, b Batch, in Issue) (cert.Certificate, error) {
@@ -141,23 +148,53 @@ func (c *Certifier) Issue(ctx context.Context, b Batch, in Issue) (cert.Certific
 	if old, err := c.issued(ctx, b.ID, in); old != nil || err != nil {
 		return *cmp.Or(old, &cert.Certificate{}), err
 	}
-	out, refusals, err := c.Preview(ctx, b, in)
-	if err := refuse(refusals, err); err != nil {
-		return cert.Certificate{}, fmt.Errorf("issue certificate: %w", err)
-	}
 	tenant, err := c.Service.Store.Tenant(ctx, b.Tenant)
 	if err != nil {
 		return cert.Certificate{}, fmt.Errorf("issue certificate: tenant %s: %w", b.Tenant, err)
 	}
-	err = c.Book.AddCertificate(ctx, out, func(n int) (Record, error) {
-		out.Number = cert.NumberOf(cert.YearOf(out.Issued), n)
-		return c.certificateRecord(out, NaturalPerson(tenant))
+	var out cert.Certificate
+	err = steady(ctx, func() error {
+		seen, err := c.seen(ctx, b)
+		if err != nil {
+			return err
+		}
+		draft, refusals, err := c.Draft(ctx, b, in)
+		if err := refuse(refusals, err); err != nil {
+			return err
+		}
+		return c.Book.AddCertificate(ctx, draft, seen, func(n int) (Record, error) {
+			out = draft
+			out.Number = cert.NumberOf(cert.YearOf(out.Issued), n)
+			return c.certificateRecord(out, NaturalPerson(tenant))
+		})
 	})
 	if err != nil {
 		return cert.Certificate{}, fmt.Errorf("issue certificate: %w", err)
 	}
 	c.Service.added()
 	return out, nil
+}
+
+// seen returns how far the histories have grown that a batch is held against.
+func (c *Certifier) seen(ctx context.Context, b Batch) ([]Seen, error) {
+	origins, err := c.Service.origins(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	var all []Seen
+	for _, o := range origins {
+		if slices.ContainsFunc(all, func(s Seen) bool { return s.Site == o.Site }) {
+			continue
+		}
+		version, err := c.Service.Journal.Version(ctx, o.Site)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Seen{o.Site, o.Tenant, version})
+	}
+	// One order for all, so that nobody waits in a ring.
+	slices.SortFunc(all, func(a, b Seen) int { return strings.Compare(a.Site, b.Site) })
+	return all, nil
 }
 
 // issued returns the certificate that has the ID already; nil where none has.
@@ -191,8 +228,8 @@ func (c *Certifier) certificateRecord(out cert.Certificate, natural bool) (rec R
 	return c.Service.newRecord(Record{Tenant: out.Tenant, Kind: CertificateRecord, Subject: out.ID, Body: body, At: out.Issued, Personal: personal})
 }
 
-// draft fills in what follows from the batch.
-func (c *Certifier) draft(ctx context.Context, b Batch, in Issue, at time.Time) (cert.Certificate, error) {
+// compose fills in what follows from the batch.
+func (c *Certifier) compose(ctx context.Context, b Batch, in Issue, at time.Time) (cert.Certificate, error) {
 	if b.Code == "" {
 		return cert.Certificate{}, fmt.Errorf("batch %s has no trace code yet; close it first: %w", b.ID, farm.ErrConflict)
 	}

@@ -33,6 +33,7 @@ type Report struct {
 	Tenant   string `json:"tenant"`
 	Batch    string `json:"batch"`
 	Source   Source `json:"source"`
+	By       string `json:"by,omitempty"`  // the laboratory's tenant, where it entered the report itself
 	Lab      string `json:"laboratory"`    // its name; empty for the farm's own test
 	CMA      string `json:"cma,omitempty"` // 资质认定证书编号: 12 digits; a report outside of it has none
 	Number   string `json:"number"`        // the report's, as the laboratory gave it
@@ -173,6 +174,9 @@ func (v Verdict) check(at string) error {
 func (r Report) check(now time.Time) error {
 	if r.Source != Laboratory && r.Source != Self {
 		return field("source", "is neither laboratory nor self")
+	}
+	if (r.By != "") != (r.Source == Laboratory) {
+		return field("by", "is the laboratory that enters the report, and nobody else")
 	}
 	if err := checkText("laboratory", r.Lab, maxName, r.Source == Self); err != nil {
 		return err

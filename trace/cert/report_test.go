@@ -14,7 +14,7 @@ var now = time.Date(2026, 6, 1, 4, 0, 0, 0, time.UTC)
 
 func newReport(items ...cert.Item) cert.Report {
 	return cert.Report{
-		ID: "01JZ00000000000000000000R1", Source: cert.Laboratory, Lab: "广西农产品检测中心", CMA: "230021340123", Number: "W2026-0417", Sample: "S-1",
+		ID: "01JZ00000000000000000000R1", Source: cert.Laboratory, By: "lab", Lab: "广西农产品检测中心", CMA: "230021340123", Number: "W2026-0417", Sample: "S-1",
 		Sampled: "2026-05-20", Reported: "2026-05-28", Items: items,
 	}
 }
@@ -122,10 +122,11 @@ func TestBadReports(t *testing.T) {
 		field string
 	}{
 		"source":                 {func(r *cert.Report) { r.Source = "bureau" }, "source"},
+		"entered by nobody":      {func(r *cert.Report) { r.By = "" }, "by"},
 		"a laboratory's without": {func(r *cert.Report) { r.Lab, r.CMA = "", "" }, "laboratory"},
 		"CMA of 11 digits":       {func(r *cert.Report) { r.CMA = "23002134012" }, "cma"},
 		"CMA with a letter":      {func(r *cert.Report) { r.CMA = "23002134012Z" }, "cma"},
-		"CMA of nobody":          {func(r *cert.Report) { r.Source, r.Lab = cert.Self, "" }, "cma"},
+		"CMA of nobody":          {func(r *cert.Report) { r.Source, r.By, r.Lab = cert.Self, "", "" }, "cma"},
 		"number":                 {func(r *cert.Report) { r.Number = " " }, "number"},
 		"long number":            {func(r *cert.Report) { r.Number = strings.Repeat("1", 65) }, "number"},
 		"sample":                 {func(r *cert.Report) { r.Sample = "a\nb" }, "sample"},

@@ -7,11 +7,11 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"tianhai/api/auth"
 	"tianhai/farm"
 	"tianhai/trace"
 	"tianhai/trace/cert"
 	"tianhai/trace/photo"
-	"tianhai/trace/recall"
 )
 
 type sampleRow struct {
@@ -106,6 +106,13 @@ func (s *Store) Samples(ctx context.Context, f SampleFilter) ([]cert.Sample, err
 	return each(rows, sampleRow.sample), fail("read samples", err)
 }
 
+// Laboratories returns the tenants that an account with that role works for, by ID.
+func (s *Store) Laboratories(ctx context.Context) ([]farm.Tenant, error) {
+	var rows []tenantRow
+	err := s.read.NewSelect().Model(&rows).Where("t.id IN (SELECT tenant FROM accounts WHERE role = ?)", auth.Laboratory).Order("t.id").Scan(ctx)
+	return each(rows, func(r tenantRow) farm.Tenant { return r.Tenant }), fail("read laboratories", err)
+}
+
 // AddReport stores a report and its record. farm.ErrConflict when its ID is taken or
 // what it corrects has another correction; farm.ErrNotFound when the batch is not
 // the tenant's, its file was not uploaded, or what it corrects is not there.
@@ -127,13 +134,11 @@ func (s *Store) AddReport(ctx context.Context, r cert.Report, rec trace.Record) 
 
 // AddCertificate gives a certificate the next number of its tenant and year, and
 // stores it with the record that issue makes of the number. farm.ErrConflict when its
-// ID is taken or a certificate of the batch is in force, *recall.Refused when the batch
-// is recalled, farm.ErrNotFound when it is not the tenant's. Who issues at the same time waits in line.
-func (s *Store) AddCertificate(ctx context.Context, c cert.Certificate, issue func(n int) (trace.Record, error)) error {
+// ID is taken or a certificate of the batch is in force, farm.ErrNotFound when the
+// batch is not the tenant's, trace.ErrMoved where a site is not as it was seen. Who
+// issues at the same time waits in line.
+func (s *Store) AddCertificate(ctx context.Context, c cert.Certificate, seen []trace.Seen, issue func(n int) (trace.Record, error)) error {
 	return fail("add certificate", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := refuseRecalled(ctx, tx, []string{c.Batch}, func(recall.Recall) bool { return false }); err != nil {
-			return err
-		}
 		number := numberRow{Tenant: c.Tenant, Year: int64(cert.YearOf(c.Issued)), Last: 1}
 		_, err := tx.NewInsert().Model(&number).On("CONFLICT (tenant, year) DO UPDATE").Set("last = cn.last + 1").Returning("last").Exec(ctx, &number.Last)
 		if err != nil {
@@ -147,6 +152,11 @@ func (s *Store) AddCertificate(ctx context.Context, c cert.Certificate, issue fu
 		}
 		if inForce {
 			return fmt.Errorf("a certificate of batch %s is in force: %w", c.Batch, farm.ErrConflict)
+		}
+		for _, site := range seen {
+			if err := grow(ctx, tx, site.Site, site.Tenant, site.Version); err != nil {
+				return err
+			}
 		}
 		row := certificateRow{ID: c.ID, Tenant: c.Tenant, Batch: c.Batch, Year: number.Year, N: number.Last, Issued: instant{c.Issued}}
 		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {

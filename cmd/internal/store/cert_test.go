@@ -44,7 +44,7 @@ func closedBatch(t *testing.T, s *store.Store, id string) trace.Batch {
 
 func newReport(b trace.Batch) cert.Report {
 	return cert.Report{
-		ID: ulid.Make().String(), Tenant: b.Tenant, Batch: b.ID, Source: cert.Laboratory, Lab: "检测中心", CMA: "230021340123", Number: "W-1", Sample: "S-1",
+		ID: ulid.Make().String(), Tenant: b.Tenant, Batch: b.ID, Source: cert.Laboratory, By: "lab", Lab: "检测中心", CMA: "230021340123", Number: "W-1", Sample: "S-1",
 		Sampled: "2026-05-20", Reported: "2026-05-20", Items: []cert.Item{{Name: "毒死蜱", Result: "<0.01", Unit: "mg/kg", Limit: "0.05", Method: "GB 23200.113-2018"}},
 	}
 }
@@ -85,7 +85,7 @@ func testReports(t *testing.T, s *store.Store) {
 	mend := newReport(b)
 	mend.Corrects, mend.Items[0].Result = first.ID, "0.09"
 	theirs := mend
-	theirs.ID, theirs.Source = ulid.Make().String(), cert.Self
+	theirs.ID, theirs.Source, theirs.By = ulid.Make().String(), cert.Self, ""
 	var bad *cert.FieldError
 	if _, err := c.AddReport(ctx, theirs); !errors.As(err, &bad) || bad.Field != "corrects" {
 		t.Errorf("the farm corrects the laboratory: %v", err)
@@ -383,6 +383,26 @@ func testCertificateRace(t *testing.T, s *store.Store) {
 	}
 	if !slices.Equal(numbers, want) {
 		t.Errorf("numbers %v, want %v", numbers, want)
+	}
+}
+
+// A spray that is recorded while a certificate is held against the history is seen,
+// or comes after it: the certificate that was not held against it is not written.
+func testCertificateMoved(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	now := noon.Add(2 * time.Hour)
+	c, b := newCertifier(t, s, &now)
+	seen, err := s.Version(ctx, "garden-1")
+	check(t, err)
+	op, rec := newOperation("late", now)
+	check(t, s.AddOperation(ctx, op, rec))
+	issue := func(int) (trace.Record, error) { t.Error("issued"); return trace.Record{}, nil }
+	out := cert.Certificate{ID: ulid.Make().String(), Tenant: "tea", Batch: b.ID, Issued: now}
+	wantErr(t, "an old version", s.AddCertificate(ctx, out, []trace.Seen{{Site: "garden-1", Tenant: "tea", Version: seen}}, issue), trace.ErrMoved)
+	got, err := c.Issue(ctx, b, newIssue())
+	check(t, err)
+	if got.Number != "2026-000001" {
+		t.Errorf("a number was lost: %s", got.Number)
 	}
 }
 
