@@ -18,6 +18,7 @@ import (
 // Limits of a list of devices.
 const (
 	usualDevices = 100
+	maxDevices   = 1000
 	maxSearch    = 100 // bytes
 )
 
@@ -25,44 +26,48 @@ const (
 // device has no owner to ask for.
 const issued = "issued"
 
-// listDevices shows devices that have an owner, by ID, or those that nobody owns:
-// they are asked for as state=issued, by administrators.
+// listDevices answers with a page of devices, by ID, and where the next begins.
+// Those that nobody owns are asked for as state=issued, by administrators.
 func (s *server) listDevices(c *gin.Context) error {
+	q, err := deviceQuery(c)
+	if err != nil {
+		return err
+	}
 	if c.Query("state") == issued {
-		return s.issued().serve(s, c)
+		return s.listIssued(c, q)
 	}
-	return s.placed().serve(s, c)
-}
-
-func (s *server) placed() listing[device.Placed] {
-	return listing[device.Placed]{
-		name: "devices", usual: usualDevices, pages: true, key: func(d device.Placed) string { return d.ID },
-		read: func(c *gin.Context, p page) ([]device.Placed, error) {
-			q, err := deviceQuery(c)
-			if err != nil {
-				return nil, err
-			}
-			q.After, q.Limit = p.after, p.limit
-			return s.findDevices(c, q)
-		},
-		sees: func(c *gin.Context, d *device.Placed) (bool, error) {
-			return auth.Can(who(c), auth.Read, placedObject(*d)), nil
-		},
+	devices, next, err := s.findDevices(c, q)
+	if err != nil {
+		return err
 	}
+	c.JSON(http.StatusOK, gin.H{"devices": devices, "next": next})
+	return nil
 }
 
-func placedObject(d device.Placed) auth.Object {
-	return auth.Object{Tenant: d.Tenant, Region: d.Region}
-}
-
-// findDevices returns devices within what the caller may list.
-func (s *server) findDevices(c *gin.Context, q DeviceQuery) ([]device.Placed, error) {
-	in, ok := scopeOf(who(c))
+// findDevices returns a page of what the caller may read, and the ID behind which
+// the next begins; empty where there is none.
+func (s *server) findDevices(c *gin.Context, q DeviceQuery) (page []device.Placed, next string, err error) {
+	p := who(c)
+	page = []device.Placed{}
+	in, ok := scopeOf(p)
 	if !ok {
-		return nil, nil
+		return page, "", nil
 	}
-	q.Scope = in
-	return s.Inventory.FindDevices(c.Request.Context(), q)
+	limit := q.Limit
+	q.Scope, q.Limit = in, limit+1 // one more shows whether there are more
+	devices, err := s.Inventory.FindDevices(c.Request.Context(), q)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(devices) > limit {
+		devices, next = devices[:limit], devices[limit-1].ID
+	}
+	for _, d := range devices {
+		if auth.Can(p, auth.Read, auth.Object{Tenant: d.Tenant, Region: d.Region}) {
+			page = append(page, d)
+		}
+	}
+	return page, next, nil
 }
 
 type issuedView struct {
@@ -70,32 +75,32 @@ type issuedView struct {
 	State string `json:"state"`
 }
 
-func (s *server) issued() listing[issuedView] {
-	return listing[issuedView]{
-		name: "devices", usual: usualDevices, pages: true, key: func(d issuedView) string { return d.ID },
-		read: func(c *gin.Context, p page) ([]issuedView, error) {
-			q, err := deviceQuery(c)
-			if err != nil {
-				return nil, err
-			}
-			if err := administrator(c); err != nil {
-				return nil, err
-			}
-			q.After, q.Limit = p.after, p.limit
-			devices, err := s.Inventory.FindIssued(c.Request.Context(), q)
-			views := make([]issuedView, len(devices))
-			for i, d := range devices {
-				views[i] = issuedView{d, issued}
-			}
-			return views, err
-		},
+func (s *server) listIssued(c *gin.Context, q DeviceQuery) error {
+	if err := administrator(c); err != nil {
+		return err
 	}
+	limit := q.Limit
+	q.Limit++
+	devices, err := s.Inventory.FindIssued(c.Request.Context(), q)
+	if err != nil {
+		return err
+	}
+	next := ""
+	if len(devices) > limit {
+		devices, next = devices[:limit], devices[limit-1].ID
+	}
+	views := make([]issuedView, len(devices))
+	for i, d := range devices {
+		views[i] = issuedView{d, issued}
+	}
+	c.JSON(http.StatusOK, gin.H{"devices": views, "next": next})
+	return nil
 }
 
 // deviceQuery returns what the parameters ask for.
-func deviceQuery(c *gin.Context) (DeviceQuery, error) {
-	q := DeviceQuery{Site: c.Query("site"), Model: c.Query("model"), Text: strings.TrimSpace(c.Query("text"))}
-	for name, value := range map[string]string{"site": q.Site, "model": q.Model} {
+func deviceQuery(c *gin.Context) (q DeviceQuery, err error) {
+	q = DeviceQuery{Site: c.Query("site"), Model: c.Query("model"), Text: strings.TrimSpace(c.Query("text")), After: c.Query("after")}
+	for name, value := range map[string]string{"site": q.Site, "model": q.Model, "after": q.After} {
 		if value != "" && farm.CheckID(value) != nil {
 			return q, &invalidError{name, "is not an identifier"}
 		}
@@ -117,7 +122,8 @@ func deviceQuery(c *gin.Context) (DeviceQuery, error) {
 	if len(q.Text) > maxSearch || !utf8.ValidString(q.Text) || strings.ContainsRune(q.Text, 0) {
 		return q, &invalidError{"text", "is not text of at most 100 bytes"}
 	}
-	return q, nil
+	q.Limit, err = queryInt(c, "limit", usualDevices, maxDevices)
+	return q, err
 }
 
 // importView is what became of a file of devices.

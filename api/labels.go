@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -158,6 +157,6 @@ func (s *server) chosen(c *gin.Context) ([]device.Placed, error) {
 		return nil, &invalidError{"state", "issued devices have a claim code on their label; have it reissued"}
 	}
 	q.Limit = label.MaxTags
-	devices, err := s.findDevices(c, q)
-	return slices.DeleteFunc(devices, func(d device.Placed) bool { return !auth.Can(who(c), auth.Read, placedObject(d)) }), err
+	devices, _, err := s.findDevices(c, q)
+	return devices, err
 }

@@ -63,19 +63,6 @@ func (s *server) outermost(c *gin.Context) {
 	c.Next()
 }
 
-// around gives a route what all of its method have.
-func (s *server) around(r route) func(*gin.Context) error {
-	return func(c *gin.Context) error {
-		switch r.method {
-		case http.MethodGet:
-			return s.tagged(c, r.handler)
-		case http.MethodPost:
-			return s.answeredOnce(c, r)
-		}
-		return s.guarded(c, r)
-	}
-}
-
 // protect refuses what another site made a browser send.
 func (s *server) protect(c *gin.Context) {
 	if err := s.origins.Check(c.Request); err != nil {
@@ -90,7 +77,7 @@ func (s *server) limit(c *gin.Context) {
 	if c.FullPath() == prefix+backfillsPath {
 		most, longest = history.MaxFile+MaxBody, uploadTimeout
 	}
-	if c.FullPath() == prefix+photosPath {
+	if c.FullPath() == prefix+photosPath || c.FullPath() == prefix+reportFilesPath {
 		most, longest = photo.MaxBytes, photoTimeout
 	}
 	if c.Request.ContentLength > most {

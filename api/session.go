@@ -15,14 +15,11 @@ const (
 	cookieAge = auth.DefaultLifetime
 )
 
-// loginRequest is the body.
-type loginRequest struct {
-	Login    string `json:"login"`
-	Password string `json:"password"`
-}
-
 func (s *server) login(c *gin.Context) error {
-	var in loginRequest
+	var in struct {
+		Login    string `json:"login"`
+		Password string `json:"password"`
+	}
 	if err := body(c, &in); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,11 +15,10 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp"
 
 	"tianhai/api"
 	"tianhai/api/auth"
-	"tianhai/api/once"
 	"tianhai/farm"
 	"tianhai/i18n"
 	"tianhai/ingest"
@@ -29,6 +27,7 @@ import (
 	"tianhai/ingest/mapping"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
+	"tianhai/trace/cert"
 	"tianhai/trace/gate"
 	"tianhai/trace/photo"
 )
@@ -56,6 +55,8 @@ type world struct {
 	licences []farm.Licence
 	refusals []gate.Refusal // what keeps every act from being
 	decided  trace.Decision
+	dossier  cert.Dossier // of the oyster farm's batch
+	samples  []cert.Sample
 	frames   []ingest.Quarantined
 	jobs     []history.Job
 	orders   []history.Backfill // previewed or taken
@@ -119,6 +120,7 @@ func newWorld() *world {
 		alerts:  []alert.Alert{{ID: "01JZ00000000000000000000A1", Rule: "oxygen", Tenant: "oyster", Region: "450512", Site: "raft-1", Device: "do-1", State: alert.Firing, Value: &value, Began: noon, Fired: noon}},
 		batches: map[string]trace.Batch{batchID: {ID: batchID, Tenant: "oyster", Site: "raft-1", Product: "oysters", Lot: "lot-77", Quantity: 5, Unit: "kg"}},
 		ops:     map[string]trace.Operation{opID: {ID: opID, Tenant: "oyster", Site: "raft-1", Kind: "stock", At: noon.Add(-time.Hour), Person: "farmer"}},
+		dossier: newDossier(),
 		frames: []ingest.Quarantined{
 			{Seq: 3, At: noon, Reason: "json at byte 0", Frame: ingest.Frame{Device: "do-1", Received: noon, ContentType: "text/plain", Payload: []byte{0xff, 0}}},
 			{Seq: 4, At: noon, Reason: "unknown device", Frame: ingest.Frame{Device: "ghost", Received: noon}},
@@ -274,15 +276,12 @@ func (w *world) CreateCommand(_ context.Context, c device.CommandRecord) error {
 	return nil
 }
 
-func (w *world) Commands(_ context.Context, id string, created time.Time, after string, limit int) ([]device.CommandRecord, error) {
+func (w *world) Commands(_ context.Context, id string, limit int) ([]device.CommandRecord, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return nil, err
 	}
 	own := slices.DeleteFunc(slices.Clone(w.commands), func(c device.CommandRecord) bool { return c.Device != id })
-	if i := slices.IndexFunc(own, func(c device.CommandRecord) bool { return c.ID == after }); i >= 0 {
-		own = own[i+1:]
-	}
 	return own[:min(limit, len(own))], nil
 }
 
@@ -365,13 +364,8 @@ func (w *world) Alerts(_ context.Context, q api.AlertQuery) ([]alert.Alert, erro
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(w.alerts), func(a alert.Alert) bool {
-		return !behind(q.After, a.Began, a.ID) || a.State != q.State || q.Site != "" && a.Site != q.Site || !w.within(q.Scope, a.Tenant, a.Region)
+		return a.State != q.State || q.Site != "" && a.Site != q.Site || !w.within(q.Scope, a.Tenant, a.Region)
 	}), nil
-}
-
-// behind reports whether something is behind a place in a list that is newest first.
-func behind(p api.Place, at time.Time, id string) bool {
-	return p == (api.Place{}) || at.Before(p.At) || at.Equal(p.At) && id < p.ID
 }
 
 func (w *world) Operations(_ context.Context, site string, from, to time.Time) ([]trace.Operation, error) {
@@ -409,7 +403,7 @@ func (w *world) Batch(_ context.Context, id string) (trace.Batch, error) {
 	return b, nil
 }
 
-func (w *world) Batches(_ context.Context, q api.BatchQuery) ([]trace.Batch, error) {
+func (w *world) Batches(_ context.Context, in api.Scope) ([]trace.Batch, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return nil, err
@@ -417,12 +411,11 @@ func (w *world) Batches(_ context.Context, q api.BatchQuery) ([]trace.Batch, err
 	var out []trace.Batch
 	for _, b := range w.batches {
 		i := slices.IndexFunc(w.sites, func(s farm.Site) bool { return s.ID == b.Site })
-		if w.within(q.Scope, b.Tenant, w.sites[i].Region) && behind(q.After, b.Opened, b.ID) {
+		if w.within(in, b.Tenant, w.sites[i].Region) {
 			out = append(out, b)
 		}
 	}
-	slices.SortFunc(out, func(a, b trace.Batch) int { return cmp.Or(b.Opened.Compare(a.Opened), strings.Compare(b.ID, a.ID)) })
-	return out[:min(q.Limit, len(out))], nil
+	return out, nil
 }
 
 func (w *world) AddOperation(_ context.Context, op trace.Operation) (trace.Operation, bool, error) {
@@ -518,11 +511,12 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 	}
 	return api.Config{
 		Sessions: w, Door: w, Farms: w, Operators: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
-		Overrides:   w,
-		Aliases:     w,
-		Once:        &once.Desk{Store: &memory{}, Now: func() time.Time { return noon }},
+		Overrides: w,
+		Aliases:   w,
+		Reports:   office{w}, Certifier: office{w}, Samples: office{w}, Statements: office{w},
 		Catalogs:    library(t),
 		Photos:      shelfOf(t),
+		ReportFiles: papersOf(t),
 		Mappings:    &mapping.Desk{Store: w, Now: func() time.Time { return noon }},
 		KnowsFormat: func(format string) bool { return format == "json" },
 		Hub:         hub, Catalog: catalog, Now: func() time.Time { return noon },
@@ -566,7 +560,7 @@ func (a answer) decode(t testing.TB, into any) {
 	}
 }
 
-func (c client) do(method, path, body string, header ...string) (a answer) {
+func (c client) do(method, path, body string, header ...string) answer {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
 	defer cancel()
@@ -593,7 +587,6 @@ func (c client) do(method, path, body string, header ...string) (a answer) {
 		c.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	defer func() { described(c.t, req, body, a) }()
 	if resp.Header.Get("Content-Type") == "text/event-stream" {
 		return answer{status: resp.StatusCode, header: resp.Header}
 	}
@@ -606,7 +599,7 @@ func (c client) do(method, path, body string, header ...string) (a answer) {
 
 func want[T any](t testing.TB, what string, want, got T) {
 	t.Helper()
-	if d := gocmp.Diff(want, got); d != "" {
+	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("%s (-want +got)\n%s", what, d)
 	}
 }

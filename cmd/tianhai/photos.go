@@ -19,12 +19,18 @@ func (s *server) hasPhoto(ctx context.Context, tenant, hash string) (bool, error
 	return slices.ContainsFunc(uploads, func(u photo.Upload) bool { return u.Tenant == tenant }), err
 }
 
-// cleanPhotos deletes pictures that no record came to name, until ctx is done.
+// cleanPhotos deletes pictures and files that no record came to name, until ctx is
+// done.
 func (s *server) cleanPhotos(ctx context.Context) error {
 	tick := time.NewTicker(cleanEvery)
 	defer tick.Stop()
 	for {
 		n, err := s.photos.Clean(ctx, time.Now().Add(-keepPhotos))
+		if err == nil {
+			var files int
+			files, err = s.papers.Clean(ctx, time.Now().Add(-keepPhotos))
+			n += files
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -73,9 +73,11 @@ type server struct {
 	notices  *alert.Notices
 	catalogs *catalog.Library
 	photos   *photo.Shelf
+	papers   *photo.Shelf // of laboratories
 	tracer   *trace.Service
 	late     *lateTeller
 	send     func(ctx context.Context, id string, message any) (retry bool, err error) // to the webhook; nil: there is none
+	certs    *trace.Certifier
 	sealer   *trace.Sealer
 	audits   audits
 	logs     []trace.LogState // as the records know them
@@ -288,6 +290,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	if err := kept.Sweep(time.Now()); err != nil { // nobody else writes there yet
 		return err
 	}
+	s.papers = &photo.Shelf{Dir: s.cfg.path("reports"), Index: s.store.ReportFiles(), Documents: true, Quota: s.cfg.Photos.Quota}
 	s.sealer = trace.NewSealer(s.store, s.ledger, s.log)
 	s.late = &lateTeller{store: s.store, send: s.send, texts: s.texts, log: s.log, wake: make(chan struct{}, 1)}
 	s.tracer = &trace.Service{
@@ -297,6 +300,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 		Overrides: s.store, Harvests: s.store, Late: s.late.Wake,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 	}
+	s.certs = &trace.Certifier{Service: s.tracer, Book: s.store}
 	return nil
 }
 

@@ -1,0 +1,259 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"tianhai/api/auth"
+	"tianhai/farm"
+	"tianhai/trace"
+	"tianhai/trace/cert"
+	"tianhai/trace/gate"
+	"tianhai/trace/label"
+)
+
+// A Certifier issues and voids certificates; *trace.Certifier does.
+type Certifier interface {
+	Dossier(ctx context.Context, batch string) (cert.Dossier, error)
+	// Draft returns what Issue would issue, and what keeps it from doing so.
+	Draft(ctx context.Context, b trace.Batch, in trace.Issue) (cert.Certificate, []gate.Refusal, error)
+	Issue(ctx context.Context, b trace.Batch, in trace.Issue) (cert.Certificate, error)
+	VoidCertificate(ctx context.Context, batch, id, reason string) error
+}
+
+func (s *server) listBatchCertificates(c *gin.Context) error {
+	b, err := s.farmBatch(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	d, err := s.Certifier.Dossier(c.Request.Context(), b.ID)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"certificates": list(d.Certificates)})
+	return nil
+}
+
+// farmBatch is sampledBatch for what is no laboratory's matter.
+func (s *server) farmBatch(c *gin.Context, a auth.Action) (trace.Batch, error) {
+	if who(c).Role == auth.Laboratory {
+		return trace.Batch{}, farm.ErrNotFound
+	}
+	return s.sampledBatch(c, a)
+}
+
+// listCertificates shows those of everything that the caller may read, newest first.
+func (s *server) listCertificates(c *gin.Context) error {
+	var all []cert.Issued
+	if in, ok := scopeOf(who(c)); ok {
+		var err error
+		if all, err = s.Statements.FindCertificates(c.Request.Context(), StatementQuery{Scope: in}); err != nil {
+			return err
+		}
+	}
+	c.JSON(http.StatusOK, gin.H{"certificates": list(all)})
+	return nil
+}
+
+// listDue shows a farm what it split, mixed or bought of what had a certificate, and
+// has not certified anew.
+func (s *server) listDue(c *gin.Context) error {
+	var due []trace.Batch
+	if p := who(c); auth.Can(p, auth.Write, auth.Object{Tenant: p.Tenant}) && p.Tenant != "" {
+		var err error
+		if due, err = s.Statements.CertificatesDue(c.Request.Context(), p.Tenant); err != nil {
+			return err
+		}
+	}
+	c.JSON(http.StatusOK, gin.H{"batches": list(due)})
+	return nil
+}
+
+// issueRequest is the body.
+type issueRequest struct {
+	ID        string       `json:"id"`
+	Style     cert.Style   `json:"style"`
+	Basis     []cert.Basis `json:"basis"`
+	Collected []string     `json:"collected"`
+}
+
+func (in issueRequest) issue() trace.Issue {
+	return trace.Issue{ID: in.ID, Style: in.Style, Basis: in.Basis, Collected: in.Collected}
+}
+
+// previewCertificate shows what would be issued, and every reason why it may not be.
+func (s *server) previewCertificate(c *gin.Context) error {
+	b, err := s.farmBatch(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	var in issueRequest
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	out, refusals, err := s.Certifier.Draft(c.Request.Context(), b, in.issue())
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"certificate": out, "refusals": s.told(c, refusals)})
+	return nil
+}
+
+// told gives refusals their words.
+func (s *server) told(c *gin.Context, refusals []gate.Refusal) []refusal {
+	lang := s.lang(c)
+	said := []refusal{}
+	for _, r := range refusals {
+		said = append(said, refusal{r, s.Catalog.T(lang, "problem.gate_"+string(r.Gate), refusalWords(r, lang)...)})
+	}
+	return said
+}
+
+// issueCertificate issues a batch's certificate in the name of its farm, so a manager
+// or somebody who may do everything does it.
+func (s *server) issueCertificate(c *gin.Context) error {
+	b, err := s.farmBatch(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	var in issueRequest
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	out, err := s.Certifier.Issue(c.Request.Context(), b, in.issue())
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, out)
+	return nil
+}
+
+// certificate returns the certificate of the path.
+func (s *server) certificate(c *gin.Context, a auth.Action) (trace.Batch, cert.Issued, error) {
+	if who(c).Role == auth.Laboratory {
+		return trace.Batch{}, cert.Issued{}, farm.ErrNotFound
+	}
+	b, err := s.statementBatch(c, a)
+	if err != nil {
+		return trace.Batch{}, cert.Issued{}, err
+	}
+	d, err := s.Certifier.Dossier(c.Request.Context(), b.ID)
+	if err != nil {
+		return trace.Batch{}, cert.Issued{}, err
+	}
+	i := slices.IndexFunc(d.Certificates, func(i cert.Issued) bool { return i.ID == c.Param("id") })
+	if i < 0 {
+		return trace.Batch{}, cert.Issued{}, farm.ErrNotFound
+	}
+	return b, d.Certificates[i], nil
+}
+
+func (s *server) getCertificate(c *gin.Context) error {
+	_, out, err := s.certificate(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, out)
+	return nil
+}
+
+func (s *server) voidCertificate(c *gin.Context) error {
+	b, out, err := s.certificate(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	var in voidRequest
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	if err := s.Certifier.VoidCertificate(c.Request.Context(), b.ID, out.ID, in.Reason); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
+
+// printCertificate answers with a page to print. What is void is not printed.
+func (s *server) printCertificate(c *gin.Context) error {
+	_, out, err := s.certificate(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	if out.Void != nil {
+		return farm.ErrConflict
+	}
+	copies, err := queryInt(c, "copies", 1, label.MaxCopies)
+	if err != nil {
+		return err
+	}
+	paper := label.Paper(c.DefaultQuery("paper", string(label.Roll)))
+	if paper != label.Roll && paper != label.A4 {
+		return &invalidError{"paper", "is neither label nor a4"}
+	}
+	doc := s.form(out.Certificate, s.lang(c))
+	doc.Paper, doc.Copies = paper, copies
+	var page bytes.Buffer
+	if err := doc.Write(&page); err != nil {
+		return err
+	}
+	c.Header("Content-Security-Policy", label.SheetPolicy)
+	c.Header("Content-Language", doc.Lang)
+	c.Header("Referrer-Policy", "no-referrer")
+	c.Data(http.StatusOK, "text/html; charset=utf-8", page.Bytes())
+	return nil
+}
+
+// form fills in the form that the law prescribes, in Chinese, with a gloss in the
+// reader's language where that is another.
+func (s *server) form(in cert.Certificate, lang string) label.Certificate {
+	const law = "zh-CN"
+	doc := label.Certificate{
+		Title: s.Catalog.T(law, "certificate.title"), Lines: s.lines(in, law), Sign: s.Catalog.T(law, "certificate.sign"), Scan: s.Catalog.T(law, "certificate.scan"),
+		Promise: label.Line{Name: s.Catalog.T(law, "certificate.promise"), Value: in.Promise},
+		Basis:   label.Line{Name: s.Catalog.T(law, "certificate.basis")},
+		URL:     s.PublicURL + "/t/" + in.Code + "?c=" + url.QueryEscape(in.Number),
+		Lang:    lang, How: s.Catalog.T(lang, "certificate.how"),
+	}
+	for _, b := range cert.Bases() {
+		doc.Choices = append(doc.Choices, label.Choice{Text: b.Words(), Chosen: slices.Contains(in.Basis, b)})
+	}
+	if lang != law {
+		var basis []string
+		for _, b := range in.Basis {
+			basis = append(basis, s.Catalog.T(lang, "certificate.basis."+string(b)))
+		}
+		doc.Gloss = append(s.lines(in, lang),
+			label.Line{Name: s.Catalog.T(lang, "certificate.promise"), Value: s.Catalog.T(lang, "certificate.promise."+string(in.Style))},
+			label.Line{Name: s.Catalog.T(lang, "certificate.basis"), Value: strings.Join(basis, "; ")})
+	}
+	return doc
+}
+
+func (s *server) lines(in cert.Certificate, lang string) []label.Line {
+	t := func(key string) string { return s.Catalog.T(lang, key) }
+	unit := in.Unit
+	if word := t("unit." + in.Unit); word != "unit."+in.Unit {
+		unit = word
+	}
+	lines := []label.Line{
+		{Name: t("certificate.number"), Value: in.Number},
+		{Name: t("certificate.product"), Value: in.Product.In(lang)},
+		{Name: t("certificate.quantity"), Value: strconv.FormatFloat(in.Quantity, 'f', -1, 64) + " " + unit},
+		{Name: t("certificate.origin"), Value: in.Origin.In(lang)},
+		{Name: t("certificate.promiser"), Value: in.Promiser.Name.In(lang)},
+		{Name: t("certificate.contact"), Value: in.Promiser.Phone},
+		{Name: t("certificate.issued"), Value: in.Issued.In(time.FixedZone("UTC+8", 8*60*60)).Format(time.DateOnly)},
+	}
+	if len(in.Parents) > 0 {
+		lines = append(lines, label.Line{Name: t("certificate.parents"), Value: strings.Join(in.Parents, "、")})
+	}
+	return lines
+}
