@@ -47,9 +47,20 @@ type Records interface {
 	RecordByCode(ctx context.Context, code string) (trace.Record, error)
 }
 
-// Options are what New needs; all but VerifyScript must be set.
+// Statements finds what was said of a batch beside its record.
+type Statements interface {
+	// Statements returns the records of a batch's tests and certificates, oldest first.
+	Statements(ctx context.Context, batch string) ([]trace.Record, error)
+}
+
+// Options are what New needs; all but VerifyScript, Statements and ReportFile must be
+// set.
 type Options struct {
-	Records Records
+	Records    Records
+	Statements Statements // nil: there are none
+	// ReportFile returns a laboratory report as it came, by its hash; farm.ErrNotFound.
+	// The page asks only for those that a sealed record names.
+	ReportFile func(hash string) (raw []byte, mediaType string, err error)
 	// Key returns the verifier key of the log of that name, in signed-note form,
 	// or "" where there never was one. A log whose key was changed has more.
 	Key func(origin string) string
@@ -106,6 +117,7 @@ func New(opts Options) (http.Handler, error) {
 	mux.HandleFunc("GET /t/{code}", s.page)
 	mux.HandleFunc("GET /t/{code}/{part}", s.part)
 	mux.HandleFunc("GET /t/{code}/photo/{hash}", s.photo)
+	mux.HandleFunc("GET /t/{code}/report/{hash}", s.reportFile)
 	return mux, nil
 }
 
@@ -134,25 +146,34 @@ func (s *server) prove(ctx context.Context, rec trace.Record) view {
 	if err := public.Disclose(rec.Personal); err != nil {
 		return fail(err)
 	}
+	v := view{state: pending, public: public}
 	if rec.Receipt == "" {
-		return view{state: pending, public: public}
+		return v
 	}
-	origin, err := ledger.Origin(rec.Receipt)
-	if err != nil {
+	if v.key, v.proof, err = s.check(rec); err != nil {
 		return fail(err)
 	}
-	v := view{state: sealed, public: public, key: s.Key(origin)}
-	if v.proof, err = ledger.Verify(v.key, rec.Receipt); err != nil {
-		return fail(err)
-	}
-	proof := v.proof
-	if !bytes.Equal(proof.Leaf, rec.Leaf()) {
-		return fail(errors.New("the receipt is for other bytes"))
-	}
+	v.state = sealed
 	if _, v.witnesses, err = ledger.VerifyCosigned(v.key, s.Policy, rec.Receipt); err != nil {
 		v.witnesses = nil // not yet: the log's own signature holds
 	}
 	return v
+}
+
+// check holds a record against its receipt. It returns the key of the log.
+func (s *server) check(rec trace.Record) (key string, proof ledger.Proof, err error) {
+	origin, err := ledger.Origin(rec.Receipt)
+	if err != nil {
+		return "", ledger.Proof{}, err
+	}
+	key = s.Key(origin)
+	if proof, err = ledger.Verify(key, rec.Receipt); err != nil {
+		return "", ledger.Proof{}, err
+	}
+	if !bytes.Equal(proof.Leaf, rec.Leaf()) {
+		return "", ledger.Proof{}, errors.New("the receipt is for other bytes")
+	}
+	return key, proof, nil
 }
 
 // find returns the record that the address asks for, and answers the request
@@ -200,7 +221,17 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 		cache = "no-store"
 	}
 	lang := s.language(w, r)
-	s.html(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: newPage(s, lang, rec, v)})
+	p := newPage(s, lang, rec, v)
+	if v.state != broken {
+		said, err := s.assurance(r.Context(), v.public.Batch)
+		if err != nil {
+			s.Logger.ErrorContext(r.Context(), "cannot read the certificates of a batch", "code", rec.Code, "error", err)
+			s.unavailable(w, r, rec.Code)
+			return
+		}
+		p.show(said, r.URL.Query().Get("c"))
+	}
+	s.html(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: p})
 }
 
 // json answers the sealed bytes themselves.
@@ -223,7 +254,7 @@ func (s *server) json(w http.ResponseWriter, r *http.Request, rec trace.Record, 
 func (s *server) part(w http.ResponseWriter, r *http.Request) {
 	part := r.PathValue("part")
 	switch part {
-	case "qr.svg", "qr.png", "receipt", "record":
+	case "qr.svg", "qr.png", "receipt", "record", "statements":
 	default:
 		http.NotFound(w, r)
 		return
@@ -254,6 +285,10 @@ func (s *server) part(w http.ResponseWriter, r *http.Request) {
 		a.contentType, a.cache = "application/json; charset=utf-8", "no-cache"
 		a.download = rec.Code + ".json"
 		a.body, err = rec.Opening()
+	case "statements":
+		a.contentType, a.cache = "application/json; charset=utf-8", "no-cache"
+		a.download = rec.Code + "-statements.json"
+		a.body, err = s.statements(r.Context(), rec.Subject)
 	}
 	if err != nil {
 		s.Logger.ErrorContext(r.Context(), "cannot make part of a consumer page", "part", part, "code", rec.Code, "error", err)

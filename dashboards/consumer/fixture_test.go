@@ -88,7 +88,14 @@ func wave(quantity string, mid, swing float64, from, to time.Time) trace.Series 
 type shelf struct {
 	mu      sync.Mutex
 	records map[string]trace.Record
+	said    []trace.Record // of tests and certificates, of every batch
 	err     error
+}
+
+func (s *shelf) Statements(_ context.Context, _ string) ([]trace.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.said, s.err
 }
 
 func (s *shelf) RecordByCode(_ context.Context, code string) (trace.Record, error) {
@@ -143,8 +150,9 @@ func newShop(t testing.TB, script string) *shop {
 	}
 	s := &shop{shelf: &shelf{records: map[string]trace.Record{}}, log: log}
 	s.handler, err = consumer.New(consumer.Options{
-		Records: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
+		Records: s.shelf, Statements: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
 		Photo:        func(hash string) ([]byte, error) { return []byte("picture " + hash), nil },
+		ReportFile:   func(hash string) ([]byte, string, error) { return []byte("%PDF " + hash), "application/pdf", nil },
 		VerifyScript: func() string { return script }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

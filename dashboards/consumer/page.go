@@ -103,6 +103,7 @@ type page struct {
 	WitnessKeys   []string
 	Quorum        int
 	Script        string
+	Assurance     shownAssurance
 }
 
 // sealedText is a text and its path in the sealed body.
