@@ -78,6 +78,9 @@ var access = map[string]struct {
 	"GET /tenants/:id/licences":  {"/tenants/oyster/licences", "", answers{"nobody": 404, "bureau": 200}},
 	"POST /tenants/:id/licences": {"/tenants/oyster/licences", `{"id":"01JZ00000000000000000000M1","kind":"aquaculture","number":"1","issuer":"x","issued":"2026-01-01T00:00:00Z"}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
 
+	"GET /openapi.json": {"/openapi.json", "", answers{"": 200, "nobody": 200}},
+
+	"GET /sites/:id/boundary": {"/sites/raft-1/boundary", "", answers{"nobody": 404, "bureau": 200}},
 	"PUT /sites/:id/boundary": {"/sites/raft-1/boundary", `{"boundary":null}`, answers{"nobody": 404, "bureau": 403, "manager": 200}},
 
 	"GET /sites":                 {"/sites", "", answers{"nobody": 200}},
@@ -97,6 +100,7 @@ var access = map[string]struct {
 	"GET /tenants/:id/lots":  {"/tenants/oyster/lots", "", answers{"nobody": 404, "bureau": 200}},
 	"POST /tenants/:id/lots": {"/tenants/oyster/lots", `{"id":"01JZ00000000000000000000M1","product":"drug-1","batch":"1","supplier":"x","quantity":1,"unit":"L","expires":"2028-01-01T00:00:00Z"}`, answers{"nobody": 404, "bureau": 403, "farmer": 201}},
 	"GET /inputs":            {"/inputs", "", answers{"nobody": 200}},
+	"GET /inputs/:id":        {"/inputs/drug-1", "", answers{"nobody": 200}},
 	"PUT /inputs/:id":        {"/inputs/feed-1", `{"kind":"feed","name":{"zh":"料"},"maker":"x"}`, answers{"nobody": 403, "admin": 200}},
 	"GET /bans":              {"/bans", "", answers{"nobody": 200}},
 
@@ -108,6 +112,7 @@ var access = map[string]struct {
 	"GET /late-uses":               {"/late-uses", "", answers{"nobody": 200}},
 
 	"GET /models":             {"/models", "", answers{"nobody": 200}},
+	"GET /models/:id":         {"/models/pond", "", answers{"nobody": 200}},
 	"PUT /models/:id":         {"/models/pond", `{"name":{"zh":"塘"},"format":"json"}`, answers{"nobody": 403, "admin": 200}},
 	"GET /models/:id/changes": {"/models/pond/changes", "", answers{"nobody": 403, "admin": 200}},
 
@@ -344,8 +349,8 @@ func TestQuarantineOfEverybody(t *testing.T) {
 	a := client{t, base, "admin"}.do("GET", "/quarantine?device=ghost", "")
 	want(t, "frames of a device that nobody registered", `{"frames":[{"seq":4,"at":"2026-07-01T04:00:00Z","device":"ghost","reason":"unknown device","received":"2026-07-01T04:00:00Z","content_type":"","payload_base64":null}]}`, a.body)
 	a = client{t, base, "admin"}.do("GET", "/quarantine?limit=1", "")
-	want(t, "one frame", `{"frames":[{"seq":3,"at":"2026-07-01T04:00:00Z","device":"do-1","reason":"json at byte 0","received":"2026-07-01T04:00:00Z","content_type":"text/plain","payload_base64":"/wA="}]}`, a.body)
-	a = client{t, base, "admin"}.do("GET", "/quarantine?after=4", "")
+	want(t, "one frame", `{"frames":[{"seq":3,"at":"2026-07-01T04:00:00Z","device":"do-1","reason":"json at byte 0","received":"2026-07-01T04:00:00Z","content_type":"text/plain","payload_base64":"/wA="}],"next":"MTAwMDAwMDAwMDAwMDAwMDAwMDAz"}`, a.body)
+	a = client{t, base, "admin"}.do("GET", "/quarantine?after=MTAwMDAwMDAwMDAwMDAwMDAwMDA0", "")
 	want(t, "after the last", `{"frames":[]}`, a.body)
 }
 

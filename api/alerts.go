@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"slices"
 
 	"github.com/gin-gonic/gin"
@@ -10,26 +9,26 @@ import (
 	"tianhai/monitor/alert"
 )
 
-const listedAlerts = 200
+const usualAlerts = 200
 
-func (s *server) listAlerts(c *gin.Context) error {
-	state := alert.State(c.DefaultQuery("state", string(alert.Firing)))
-	if !slices.Contains([]alert.State{alert.Pending, alert.Firing, alert.Resolved}, state) {
-		return &invalidError{"state", "is not one of pending, firing and resolved"}
-	}
-	p := who(c)
-	visible := []alert.Alert{}
-	if in, ok := scopeOf(p); ok {
-		found, err := s.Alerts.Alerts(c.Request.Context(), AlertQuery{Scope: in, State: state, Limit: listedAlerts})
-		if err != nil {
-			return err
-		}
-		for _, a := range found {
-			if auth.Can(p, auth.Read, auth.Object{Tenant: a.Tenant, Region: a.Region}) {
-				visible = append(visible, a)
+// listAlerts shows those that fire, or are in the state that is asked for.
+func (s *server) listAlerts() listing[alert.Alert] {
+	return listing[alert.Alert]{
+		name: "alerts", usual: usualAlerts, falling: true, pages: true,
+		key: func(a alert.Alert) string { return timeKey(a.Began, a.ID) },
+		read: func(c *gin.Context, p page) ([]alert.Alert, error) {
+			state := alert.State(c.DefaultQuery("state", string(alert.Firing)))
+			if !slices.Contains([]alert.State{alert.Pending, alert.Firing, alert.Resolved}, state) {
+				return nil, &invalidError{"state", "is not one of pending, firing and resolved"}
 			}
-		}
+			in, ok := scopeOf(who(c))
+			if !ok {
+				return nil, nil
+			}
+			return s.Alerts.Alerts(c.Request.Context(), AlertQuery{Scope: in, State: state, After: timePlace(p.after), Limit: p.limit})
+		},
+		sees: func(c *gin.Context, a *alert.Alert) (bool, error) {
+			return auth.Can(who(c), auth.Read, auth.Object{Tenant: a.Tenant, Region: a.Region}), nil
+		},
 	}
-	c.JSON(http.StatusOK, gin.H{"alerts": visible})
-	return nil
 }

@@ -9,17 +9,17 @@ import (
 	"tianhai/ingest/device"
 )
 
-func (s *server) listAliases(c *gin.Context) error {
-	d, err := s.device(c, auth.Read)
-	if err != nil {
-		return err
+func (s *server) listAliases() listing[device.Alias] {
+	return listing[device.Alias]{
+		name: "aliases", key: func(a device.Alias) string { return a.Alias },
+		read: func(c *gin.Context, _ page) ([]device.Alias, error) {
+			d, err := s.device(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			return s.Aliases.Aliases(c.Request.Context(), d.ID)
+		},
 	}
-	aliases, err := s.Aliases.Aliases(c.Request.Context(), d.ID)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, gin.H{"aliases": list(aliases)})
-	return nil
 }
 
 // mayName returns the device of the path to whoever may say what others call it.
@@ -33,14 +33,17 @@ func (s *server) mayName(c *gin.Context) (placed, error) {
 	return d, err
 }
 
+// addAliasRequest is the body.
+type addAliasRequest struct {
+	Alias string `json:"alias"`
+}
+
 func (s *server) addAlias(c *gin.Context) error {
 	d, err := s.mayName(c)
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Alias string `json:"alias"`
-	}
+	var in addAliasRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"tianhai/api/auth"
+	"tianhai/api/once"
 	"tianhai/farm"
 	"tianhai/i18n"
 	"tianhai/ingest"
@@ -78,8 +79,9 @@ type Devices interface {
 // Commands keeps the audit of commands.
 type Commands interface {
 	CreateCommand(ctx context.Context, c device.CommandRecord) error
-	// Commands returns a device's, newest first.
-	Commands(ctx context.Context, device string, limit int) ([]device.CommandRecord, error)
+	// Commands returns a device's, newest first: those behind the one with this ID
+	// that was created then, or from the newest on where the ID is empty.
+	Commands(ctx context.Context, device string, created time.Time, id string, limit int) ([]device.CommandRecord, error)
 }
 
 // Upkeep records what technicians do to devices. A site of another tenant than
@@ -185,6 +187,7 @@ type AlertQuery struct {
 	Scope
 	Site  string
 	State alert.State
+	After Place
 	Limit int
 }
 
@@ -201,7 +204,14 @@ type Records interface {
 	Products(ctx context.Context) ([]trace.Product, error)
 	Batch(ctx context.Context, id string) (trace.Batch, error)
 	// Batches returns batches, newest first.
-	Batches(ctx context.Context, in Scope) ([]trace.Batch, error)
+	Batches(ctx context.Context, q BatchQuery) ([]trace.Batch, error)
+}
+
+// A BatchQuery asks for batches behind a place.
+type BatchQuery struct {
+	Scope
+	After Place
+	Limit int
 }
 
 // A Recorder appends trace data; *trace.Service does.
@@ -277,6 +287,7 @@ type Config struct {
 	Retentions Retentions
 	Audits     Audits
 	Aliases    Aliases
+	Once       *once.Desk
 	Hub        *Hub
 	Catalog    *i18n.Catalog
 
@@ -299,6 +310,8 @@ type server struct {
 	Config
 	Labels  Labels
 	origins *http.CrossOriginProtection
+	engine  *gin.Engine
+	openapi []byte
 }
 
 // New returns a handler for everything under /api/v1. It does no I/O.
@@ -320,13 +333,19 @@ func New(cfg Config) http.Handler {
 		panic(err) // a prefix that netip wrote always parses
 	}
 	e.Use(s.outermost, s.protect, s.limit)
-	for _, r := range s.routes() {
-		chain := []gin.HandlerFunc{s.handle(r.handler)}
+	routes := s.routes()
+	for _, r := range routes {
+		chain := []gin.HandlerFunc{s.handle(s.around(r))}
 		if !r.open {
-			chain = []gin.HandlerFunc{s.authenticate, s.handle(r.handler)}
+			chain = []gin.HandlerFunc{s.authenticate, s.handle(s.around(r))}
 		}
 		e.Handle(r.method, prefix+r.path, chain...)
 	}
+	var err error
+	if s.openapi, err = openapi(routes); err != nil {
+		panic(err) // what is made of strings and maps always marshals
+	}
+	s.engine = e
 	e.NoRoute(s.authenticate, s.handle(func(*gin.Context) error { return farm.ErrNotFound }))
 	e.NoMethod(s.authenticate, s.handle(func(*gin.Context) error { return errMethod }))
 	return e

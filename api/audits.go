@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -10,8 +12,8 @@ import (
 	"tianhai/trace"
 )
 
-// shownAudits is how many are listed: about two months of nights.
-const shownAudits = 60
+// shownAudits is how many are listed: about three years of nights.
+const shownAudits = 1000
 
 // Audits knows what the audits of the log found.
 type Audits interface {
@@ -23,24 +25,29 @@ type Audits interface {
 
 // listAudits is for whoever reads a region, whichever it is: what it names stands
 // in the public log anyway.
-func (s *server) listAudits(c *gin.Context) error {
-	if p := who(c); !auth.Can(p, auth.Read, auth.Object{Region: p.Region}) {
-		return errForbidden
+func (s *server) listAudits() listing[trace.Audit] {
+	return listing[trace.Audit]{
+		name: "audits", falling: true, key: func(a trace.Audit) string { return timeKey(a.Began, strconv.Itoa(a.Log)) },
+		read: func(c *gin.Context, _ page) ([]trace.Audit, error) {
+			if p := who(c); !auth.Can(p, auth.Read, auth.Object{Region: p.Region}) {
+				return nil, errForbidden
+			}
+			return s.Audits.Audits(c.Request.Context(), shownAudits)
+		},
 	}
-	all, err := s.Audits.Audits(c.Request.Context(), shownAudits)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, gin.H{"audits": list(all)})
-	return nil
+}
+
+// auditAsked says when one was asked for.
+type auditAsked struct {
+	Asked time.Time `json:"asked"`
 }
 
 // startAudit is the administrator's: an audit reads the whole log.
 func (s *server) startAudit(c *gin.Context) error {
-	if who(c).Role != auth.Administrator {
-		return errForbidden
+	if err := administrator(c); err != nil {
+		return err
 	}
 	s.Audits.StartAudit()
-	c.JSON(http.StatusAccepted, gin.H{"asked": s.Now().UTC()})
+	c.JSON(http.StatusAccepted, auditAsked{s.Now().UTC()})
 	return nil
 }

@@ -37,12 +37,18 @@ func (s *server) getCatalog(c *gin.Context) error {
 	tag := `"catalog-` + strconv.Itoa(found.Version) + `"`
 	c.Header("ETag", tag)
 	c.Header("Cache-Control", "private, no-cache")
-	if c.GetHeader("If-None-Match") == tag {
+	if matches(c.GetHeader("If-None-Match"), tag) {
 		c.Status(http.StatusNotModified)
 		return nil
 	}
 	c.JSON(http.StatusOK, found)
 	return nil
+}
+
+// documentView is a catalog to edit.
+type documentView struct {
+	Document catalog.Version   `json:"document"`
+	Versions []catalog.Version `json:"versions"`
 }
 
 // getDocument answers with the document that an administrator edits, and who saved
@@ -67,18 +73,21 @@ func (s *server) getDocument(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"document": v, "versions": all})
+	c.JSON(http.StatusOK, documentView{v, all})
 	return nil
+}
+
+// saveCatalogRequest is the body.
+type saveCatalogRequest struct {
+	Doc  string `json:"doc"`
+	Base int    `json:"base"` // the version that was edited; 0: whatever is there
 }
 
 func (s *server) saveCatalog(c *gin.Context) error {
 	if err := administrator(c); err != nil {
 		return err
 	}
-	var in struct {
-		Doc  string `json:"doc"`
-		Base int    `json:"base"` // the version that was edited; 0: whatever is there
-	}
+	var in saveCatalogRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}

@@ -29,17 +29,20 @@ type Certifier interface {
 	VoidCertificate(ctx context.Context, batch, id, reason string) error
 }
 
-func (s *server) listBatchCertificates(c *gin.Context) error {
-	b, err := s.farmBatch(c, auth.Read)
-	if err != nil {
-		return err
+func certificateKey(v cert.Issued) string { return timeKey(v.Issued, v.ID) }
+
+func (s *server) listBatchCertificates() listing[cert.Issued] {
+	return listing[cert.Issued]{
+		name: "certificates", key: certificateKey,
+		read: func(c *gin.Context, _ page) ([]cert.Issued, error) {
+			b, err := s.farmBatch(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			d, err := s.Certifier.Dossier(c.Request.Context(), b.ID)
+			return d.Certificates, err
+		},
 	}
-	d, err := s.Certifier.Dossier(c.Request.Context(), b.ID)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, gin.H{"certificates": list(d.Certificates)})
-	return nil
 }
 
 // farmBatch is sampledBatch for what is no laboratory's matter.
@@ -51,30 +54,32 @@ func (s *server) farmBatch(c *gin.Context, a auth.Action) (trace.Batch, error) {
 }
 
 // listCertificates shows those of everything that the caller may read, newest first.
-func (s *server) listCertificates(c *gin.Context) error {
-	var all []cert.Issued
-	if in, ok := scopeOf(who(c)); ok {
-		var err error
-		if all, err = s.Statements.FindCertificates(c.Request.Context(), StatementQuery{Scope: in}); err != nil {
-			return err
-		}
+func (s *server) listCertificates() listing[cert.Issued] {
+	return listing[cert.Issued]{
+		name: "certificates", key: certificateKey, falling: true,
+		read: func(c *gin.Context, _ page) ([]cert.Issued, error) {
+			in, ok := scopeOf(who(c))
+			if !ok {
+				return nil, nil
+			}
+			return s.Statements.FindCertificates(c.Request.Context(), StatementQuery{Scope: in, Limit: maxStatements})
+		},
 	}
-	c.JSON(http.StatusOK, gin.H{"certificates": list(all)})
-	return nil
 }
 
 // listDue shows a farm what it split, mixed or bought of what had a certificate, and
 // has not certified anew.
-func (s *server) listDue(c *gin.Context) error {
-	var due []trace.Batch
-	if p := who(c); auth.Can(p, auth.Write, auth.Object{Tenant: p.Tenant}) && p.Tenant != "" {
-		var err error
-		if due, err = s.Statements.CertificatesDue(c.Request.Context(), p.Tenant); err != nil {
-			return err
-		}
+func (s *server) listDue() listing[trace.Batch] {
+	return listing[trace.Batch]{
+		name: "batches", falling: true, key: func(b trace.Batch) string { return timeKey(b.Opened, b.ID) },
+		read: func(c *gin.Context, _ page) ([]trace.Batch, error) {
+			p := who(c)
+			if p.Tenant == "" || !auth.Can(p, auth.Write, auth.Object{Tenant: p.Tenant}) {
+				return nil, nil
+			}
+			return s.Statements.CertificatesDue(c.Request.Context(), p.Tenant)
+		},
 	}
-	c.JSON(http.StatusOK, gin.H{"batches": list(due)})
-	return nil
 }
 
 // issueRequest is the body.
@@ -87,6 +92,12 @@ type issueRequest struct {
 
 func (in issueRequest) issue() trace.Issue {
 	return trace.Issue{ID: in.ID, Style: in.Style, Basis: in.Basis, Collected: in.Collected}
+}
+
+// previewView is what would be issued.
+type previewView struct {
+	Certificate cert.Certificate `json:"certificate"`
+	Refusals    []refusal        `json:"refusals"`
 }
 
 // previewCertificate shows what would be issued, and every reason why it may not be.
@@ -103,7 +114,7 @@ func (s *server) previewCertificate(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"certificate": out, "refusals": s.told(c, refusals)})
+	c.JSON(http.StatusOK, previewView{out, s.told(c, refusals)})
 	return nil
 }
 

@@ -26,7 +26,7 @@ const (
 	// MaxCommandExpiry is the longest that one can be good for.
 	MaxCommandExpiry = 7 * 24 * time.Hour
 	maxCommandValue  = 64 // bytes
-	listedCommands   = 50
+	usualCommands    = 50
 )
 
 // placed is a device with where it stands.
@@ -132,23 +132,33 @@ func (s *server) getDevice(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) listCommands(c *gin.Context) error {
-	d, err := s.device(c, auth.Read)
-	if err != nil {
-		return err
+func (s *server) listCommands() listing[device.CommandRecord] {
+	return listing[device.CommandRecord]{
+		name: "commands", usual: usualCommands, falling: true, pages: true,
+		key: func(r device.CommandRecord) string { return timeKey(r.Created, r.ID) },
+		read: func(c *gin.Context, p page) ([]device.CommandRecord, error) {
+			d, err := s.device(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			after := timePlace(p.after)
+			commands, err := s.Commands.Commands(c.Request.Context(), d.ID, after.At, after.ID, p.limit)
+			for i := range commands {
+				// The store gives commands up now and then; people see it at once.
+				if r := &commands[i]; (r.State == device.Queued || r.State == device.Sent) && !s.Now().Before(r.Expires) {
+					r.State = device.Expired
+				}
+			}
+			return commands, err
+		},
 	}
-	commands, err := s.Commands.Commands(c.Request.Context(), d.ID, listedCommands)
-	if err != nil {
-		return err
-	}
-	for i := range commands {
-		// The store gives commands up now and then; people see it at once.
-		if r := &commands[i]; (r.State == device.Queued || r.State == device.Sent) && !s.Now().Before(r.Expires) {
-			r.State = device.Expired
-		}
-	}
-	c.JSON(http.StatusOK, gin.H{"commands": list(commands)})
-	return nil
+}
+
+// sendCommandRequest is the body.
+type sendCommandRequest struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Good  int64  `json:"good"` // seconds; 0: CommandExpiry
 }
 
 // sendCommand records a command, from where it is sent when its device listens, so
@@ -159,11 +169,7 @@ func (s *server) sendCommand(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Name  string `json:"name"`
-		Value string `json:"value"`
-		Good  int64  `json:"good"` // seconds; 0: CommandExpiry
-	}
+	var in sendCommandRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -17,6 +18,14 @@ import (
 type refusal struct {
 	gate.Refusal
 	Title string `json:"title"`
+}
+
+// gatesView says whether an act may be.
+type gatesView struct {
+	Act      gate.ActKind `json:"act"`
+	Allowed  bool         `json:"allowed"`
+	At       time.Time    `json:"at"`
+	Refusals []refusal    `json:"refusals"`
 }
 
 // refusalWords are what problem.gate_{gate} is completed with.
@@ -53,7 +62,7 @@ func (s *server) showGates(c *gin.Context) error {
 	for _, r := range refusals {
 		said = append(said, refusal{r, s.Catalog.T(lang, "problem.gate_"+string(r.Gate), refusalWords(r, lang)...)})
 	}
-	c.JSON(http.StatusOK, gin.H{"act": act.Kind, "at": act.At, "allowed": len(said) == 0, "refusals": said})
+	c.JSON(http.StatusOK, gatesView{act.Kind, len(said) == 0, act.At, said})
 	return nil
 }
 

@@ -27,17 +27,23 @@ type History interface {
 // Jobs keeps the jobs that history makes.
 type Jobs interface {
 	Job(ctx context.Context, id string) (history.Job, error) // farm.ErrNotFound
-	// Jobs returns those of a tenant, of all when it is empty, newest first.
-	Jobs(ctx context.Context, tenant string, limit int) ([]history.Job, error)
+	// Jobs returns jobs, newest first.
+	Jobs(ctx context.Context, q JobQuery) ([]history.Job, error)
 	// CancelJob ends one that waits or runs; farm.ErrConflict for one that ended.
 	CancelJob(ctx context.Context, id string) error
+}
+
+// A JobQuery asks for jobs: of a tenant, or of all where it is empty, behind a place.
+type JobQuery struct {
+	Tenant string
+	After  Place
+	Limit  int
 }
 
 const (
 	backfillsPath = "/history/backfills"
 	uploadTimeout = 30 * time.Minute // of a file over a bad line
 	usualJobs     = 50
-	maxJobs       = 1000
 )
 
 // mayMend returns the tenant whose data the caller may bring in or read anew:
@@ -165,11 +171,14 @@ func uploadError(err error) error {
 	return err
 }
 
+// replayRequest is the body.
+type replayRequest struct {
+	history.Replay
+	Tenant string `json:"tenant"`
+}
+
 func (s *server) replay(c *gin.Context) error {
-	var in struct {
-		history.Replay
-		Tenant string `json:"tenant"`
-	}
+	var in replayRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
@@ -199,27 +208,25 @@ func (s *server) replayed(c *gin.Context, tenant string, devices []string) (stri
 	return mayMend(c, tenant)
 }
 
-func (s *server) listJobs(c *gin.Context) error {
-	tenant, err := mayMend(c, c.Query("tenant"))
-	if err != nil {
-		return err
+func (s *server) listJobs() listing[history.Job] {
+	return listing[history.Job]{
+		name: "jobs", usual: usualJobs, falling: true, pages: true,
+		key: func(j history.Job) string { return timeKey(j.Created, j.ID) },
+		read: func(c *gin.Context, p page) ([]history.Job, error) {
+			tenant, err := mayMend(c, c.Query("tenant"))
+			if err != nil {
+				return nil, err
+			}
+			jobs, err := s.Jobs.Jobs(c.Request.Context(), JobQuery{Tenant: tenant, After: timePlace(p.after), Limit: p.limit})
+			for i := range jobs {
+				jobs[i] = jobView(jobs[i])
+			}
+			return jobs, err
+		},
+		sees: func(c *gin.Context, j *history.Job) (bool, error) {
+			return auth.Can(who(c), auth.Administer, auth.Object{Tenant: j.Tenant}), nil
+		},
 	}
-	limit, err := queryInt(c, "limit", usualJobs, maxJobs)
-	if err != nil {
-		return err
-	}
-	jobs, err := s.Jobs.Jobs(c.Request.Context(), tenant, limit)
-	if err != nil {
-		return err
-	}
-	views := make([]history.Job, 0, len(jobs))
-	for _, j := range jobs {
-		if tenant == "" || j.Tenant == tenant {
-			views = append(views, jobView(j))
-		}
-	}
-	c.JSON(http.StatusOK, gin.H{"jobs": views})
-	return nil
 }
 
 // job returns the job of the path if the caller may see it; one of everybody's is

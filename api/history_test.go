@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tianhai/api"
 	"tianhai/farm"
 	"tianhai/ingest/history"
 )
@@ -69,13 +70,15 @@ func (w *world) Job(_ context.Context, id string) (history.Job, error) {
 	return w.jobs[i], nil
 }
 
-func (w *world) Jobs(_ context.Context, tenant string, limit int) ([]history.Job, error) {
+func (w *world) Jobs(_ context.Context, q api.JobQuery) ([]history.Job, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return nil, err
 	}
-	out := slices.DeleteFunc(slices.Clone(w.jobs), func(j history.Job) bool { return !w.leaky && tenant != "" && j.Tenant != tenant })
-	return out[:min(limit, len(out))], nil
+	out := slices.DeleteFunc(slices.Clone(w.jobs), func(j history.Job) bool {
+		return !behind(q.After, j.Created, j.ID) || !w.leaky && q.Tenant != "" && j.Tenant != q.Tenant
+	})
+	return out[:min(q.Limit, len(out))], nil
 }
 
 func (w *world) CancelJob(_ context.Context, id string) error {

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -26,12 +28,27 @@ type Inputs interface {
 }
 
 // listInputs is for everybody: labels are printed on bottles.
-func (s *server) listInputs(c *gin.Context) error {
+func (s *server) listInputs() listing[input.Product] {
+	return listing[input.Product]{
+		name: "inputs", key: func(p input.Product) string { return p.ID },
+		read: func(c *gin.Context, _ page) ([]input.Product, error) { return s.Inputs.Inputs(c.Request.Context()) },
+	}
+}
+
+func (s *server) getInput(c *gin.Context) error {
+	id, err := id(c)
+	if err != nil {
+		return err
+	}
 	all, err := s.Inputs.Inputs(c.Request.Context())
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"inputs": list(all)})
+	i := slices.IndexFunc(all, func(p input.Product) bool { return p.ID == id })
+	if i < 0 {
+		return farm.ErrNotFound
+	}
+	c.JSON(http.StatusOK, all[i])
 	return nil
 }
 
@@ -56,22 +73,38 @@ func (s *server) putInput(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) listBans(c *gin.Context) error {
-	c.JSON(http.StatusOK, gin.H{"bans": input.Banned()})
-	return nil
+func (s *server) listBans() listing[input.Ban] {
+	return listing[input.Ban]{
+		name: "bans", key: func(b input.Ban) string { return b.Name + "\x1f" + strings.Join(b.Scope, " ") + "\x1f" + b.Source },
+		read: func(*gin.Context, page) ([]input.Ban, error) { return input.Banned(), nil },
+	}
 }
 
-func (s *server) listLots(c *gin.Context) error {
-	t, err := s.tenant(c, auth.Read)
-	if err != nil {
-		return err
+// listLots shows what was bought last first.
+func (s *server) listLots() listing[input.Stock] {
+	return listing[input.Stock]{
+		name: "lots", falling: true, key: func(l input.Stock) string { return timeKey(l.Recorded, l.ID) },
+		read: func(c *gin.Context, _ page) ([]input.Stock, error) {
+			t, err := s.tenant(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			return s.Inputs.Lots(c.Request.Context(), t.ID)
+		},
 	}
-	lots, err := s.Inputs.Lots(c.Request.Context(), t.ID)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, gin.H{"lots": list(lots)})
-	return nil
+}
+
+// addLotRequest is the body.
+type addLotRequest struct {
+	ID       string    `json:"id"`
+	Product  string    `json:"product"`
+	Batch    string    `json:"batch"`
+	Made     time.Time `json:"made"`
+	Expires  time.Time `json:"expires"`
+	Supplier string    `json:"supplier"`
+	Quantity float64   `json:"quantity"`
+	Unit     string    `json:"unit"`
+	Document string    `json:"document"`
 }
 
 func (s *server) addLot(c *gin.Context) error {
@@ -79,17 +112,7 @@ func (s *server) addLot(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		ID       string    `json:"id"`
-		Product  string    `json:"product"`
-		Batch    string    `json:"batch"`
-		Made     time.Time `json:"made"`
-		Expires  time.Time `json:"expires"`
-		Supplier string    `json:"supplier"`
-		Quantity float64   `json:"quantity"`
-		Unit     string    `json:"unit"`
-		Document string    `json:"document"`
-	}
+	var in addLotRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"tianhai/farm"
 	"tianhai/trace/input"
 )
 
 func (w *world) Inputs(context.Context) ([]input.Product, error) {
 	defer w.mu.Unlock()
-	return nil, w.enter()
+	return []input.Product{{ID: "drug-1", Kind: input.Drug, Name: farm.Text{Zh: "药"}, Maker: "x"}}, w.enter()
 }
 
 func (w *world) PutInput(_ context.Context, p input.Product, _ string) error {

@@ -18,7 +18,6 @@ import (
 // Limits of a list of devices.
 const (
 	usualDevices = 100
-	maxDevices   = 1000
 	maxSearch    = 100 // bytes
 )
 
@@ -26,48 +25,44 @@ const (
 // device has no owner to ask for.
 const issued = "issued"
 
-// listDevices answers with a page of devices, by ID, and where the next begins.
-// Those that nobody owns are asked for as state=issued, by administrators.
+// listDevices shows devices that have an owner, by ID, or those that nobody owns:
+// they are asked for as state=issued, by administrators.
 func (s *server) listDevices(c *gin.Context) error {
-	q, err := deviceQuery(c)
-	if err != nil {
-		return err
-	}
 	if c.Query("state") == issued {
-		return s.listIssued(c, q)
+		return s.issued().serve(s, c)
 	}
-	devices, next, err := s.findDevices(c, q)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, gin.H{"devices": devices, "next": next})
-	return nil
+	return s.placed().serve(s, c)
 }
 
-// findDevices returns a page of what the caller may read, and the ID behind which
-// the next begins; empty where there is none.
-func (s *server) findDevices(c *gin.Context, q DeviceQuery) (page []device.Placed, next string, err error) {
-	p := who(c)
-	page = []device.Placed{}
-	in, ok := scopeOf(p)
+func (s *server) placed() listing[device.Placed] {
+	return listing[device.Placed]{
+		name: "devices", usual: usualDevices, pages: true, key: func(d device.Placed) string { return d.ID },
+		read: func(c *gin.Context, p page) ([]device.Placed, error) {
+			q, err := deviceQuery(c)
+			if err != nil {
+				return nil, err
+			}
+			q.After, q.Limit = p.after, p.limit
+			return s.findDevices(c, q)
+		},
+		sees: func(c *gin.Context, d *device.Placed) (bool, error) {
+			return auth.Can(who(c), auth.Read, placedObject(*d)), nil
+		},
+	}
+}
+
+func placedObject(d device.Placed) auth.Object {
+	return auth.Object{Tenant: d.Tenant, Region: d.Region}
+}
+
+// findDevices returns devices within what the caller may list.
+func (s *server) findDevices(c *gin.Context, q DeviceQuery) ([]device.Placed, error) {
+	in, ok := scopeOf(who(c))
 	if !ok {
-		return page, "", nil
+		return nil, nil
 	}
-	limit := q.Limit
-	q.Scope, q.Limit = in, limit+1 // one more shows whether there are more
-	devices, err := s.Inventory.FindDevices(c.Request.Context(), q)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(devices) > limit {
-		devices, next = devices[:limit], devices[limit-1].ID
-	}
-	for _, d := range devices {
-		if auth.Can(p, auth.Read, auth.Object{Tenant: d.Tenant, Region: d.Region}) {
-			page = append(page, d)
-		}
-	}
-	return page, next, nil
+	q.Scope = in
+	return s.Inventory.FindDevices(c.Request.Context(), q)
 }
 
 type issuedView struct {
@@ -75,32 +70,32 @@ type issuedView struct {
 	State string `json:"state"`
 }
 
-func (s *server) listIssued(c *gin.Context, q DeviceQuery) error {
-	if err := administrator(c); err != nil {
-		return err
+func (s *server) issued() listing[issuedView] {
+	return listing[issuedView]{
+		name: "devices", usual: usualDevices, pages: true, key: func(d issuedView) string { return d.ID },
+		read: func(c *gin.Context, p page) ([]issuedView, error) {
+			q, err := deviceQuery(c)
+			if err != nil {
+				return nil, err
+			}
+			if err := administrator(c); err != nil {
+				return nil, err
+			}
+			q.After, q.Limit = p.after, p.limit
+			devices, err := s.Inventory.FindIssued(c.Request.Context(), q)
+			views := make([]issuedView, len(devices))
+			for i, d := range devices {
+				views[i] = issuedView{d, issued}
+			}
+			return views, err
+		},
 	}
-	limit := q.Limit
-	q.Limit++
-	devices, err := s.Inventory.FindIssued(c.Request.Context(), q)
-	if err != nil {
-		return err
-	}
-	next := ""
-	if len(devices) > limit {
-		devices, next = devices[:limit], devices[limit-1].ID
-	}
-	views := make([]issuedView, len(devices))
-	for i, d := range devices {
-		views[i] = issuedView{d, issued}
-	}
-	c.JSON(http.StatusOK, gin.H{"devices": views, "next": next})
-	return nil
 }
 
 // deviceQuery returns what the parameters ask for.
-func deviceQuery(c *gin.Context) (q DeviceQuery, err error) {
-	q = DeviceQuery{Site: c.Query("site"), Model: c.Query("model"), Text: strings.TrimSpace(c.Query("text")), After: c.Query("after")}
-	for name, value := range map[string]string{"site": q.Site, "model": q.Model, "after": q.After} {
+func deviceQuery(c *gin.Context) (DeviceQuery, error) {
+	q := DeviceQuery{Site: c.Query("site"), Model: c.Query("model"), Text: strings.TrimSpace(c.Query("text"))}
+	for name, value := range map[string]string{"site": q.Site, "model": q.Model} {
 		if value != "" && farm.CheckID(value) != nil {
 			return q, &invalidError{name, "is not an identifier"}
 		}
@@ -122,8 +117,7 @@ func deviceQuery(c *gin.Context) (q DeviceQuery, err error) {
 	if len(q.Text) > maxSearch || !utf8.ValidString(q.Text) || strings.ContainsRune(q.Text, 0) {
 		return q, &invalidError{"text", "is not text of at most 100 bytes"}
 	}
-	q.Limit, err = queryInt(c, "limit", usualDevices, maxDevices)
-	return q, err
+	return q, nil
 }
 
 // importView is what became of a file of devices.

@@ -109,8 +109,8 @@ func TestListDevices(t *testing.T) {
 	}
 	for name, tt := range map[string]struct{ login, query, want string }{
 		"everybody's":          {"admin", "", "do-1 shelf tea-1 "},
-		"a page":               {"admin", "limit=2", "do-1 shelf shelf"},
-		"the next":             {"admin", "limit=2&after=shelf", "tea-1 "},
+		"a page":               {"admin", "limit=2", "do-1 shelf MXNoZWxm"},
+		"the next":             {"admin", "limit=2&after=MXNoZWxm", "tea-1 "},
 		"a whole page":         {"admin", "limit=3", "do-1 shelf tea-1 "},
 		"one's own":            {"farmer", "", "do-1 shelf "},
 		"in the region":        {"bureau", "", "do-1 "},
@@ -122,7 +122,7 @@ func TestListDevices(t *testing.T) {
 		"offline":              {"manager", "online=false", "shelf "},
 		"by text":              {"manager", "text=+she+", "shelf "},
 		"nobody's":             {"admin", "state=issued", "pond-x pond-z "},
-		"a page of nobody's":   {"admin", "state=issued&limit=1", "pond-x pond-x"},
+		"a page of nobody's":   {"admin", "state=issued&limit=1", "pond-x MXBvbmQteA"},
 		"nobody's, to others":  {"manager", "state=issued", "forbidden "},
 		"no site":              {"admin", "site=..", "invalid site"},
 		"no model":             {"admin", "model=A", "invalid model"},
@@ -137,9 +137,9 @@ func TestListDevices(t *testing.T) {
 		t.Run(name, func(t *testing.T) { want(t, tt.query, tt.want, list(tt.login, tt.query)) })
 	}
 	a := client{t, base, "farmer"}.do("GET", "/devices?limit=1", "")
-	want(t, "one", `{"devices":[{"id":"do-1","tenant":"oyster","model":"pond","name":{"zh":"溶氧仪"},"created":"2026-07-01T04:00:00Z","online":true,"state":"active","site":"raft-1","region":"450512"}],"next":"do-1"}`, a.body)
+	want(t, "one", `{"devices":[{"id":"do-1","tenant":"oyster","model":"pond","name":{"zh":"溶氧仪"},"created":"2026-07-01T04:00:00Z","online":true,"state":"active","site":"raft-1","region":"450512"}],"next":"MWRvLTE"}`, a.body)
 	a = client{t, base, "admin"}.do("GET", "/devices?state=issued&limit=1", "")
-	want(t, "one of nobody's", `{"devices":[{"id":"pond-x","model":"pond","name":{"zh":"塘"},"created":"2026-07-01T04:00:00Z","account":"admin","locked":true,"state":"issued"}],"next":"pond-x"}`, a.body)
+	want(t, "one of nobody's", `{"devices":[{"id":"pond-x","model":"pond","name":{"zh":"塘"},"created":"2026-07-01T04:00:00Z","account":"admin","locked":true,"state":"issued"}],"next":"MXBvbmQteA"}`, a.body)
 }
 
 func TestModels(t *testing.T) {

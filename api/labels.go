@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -157,6 +158,6 @@ func (s *server) chosen(c *gin.Context) ([]device.Placed, error) {
 		return nil, &invalidError{"state", "issued devices have a claim code on their label; have it reissued"}
 	}
 	q.Limit = label.MaxTags
-	devices, _, err := s.findDevices(c, q)
-	return devices, err
+	devices, err := s.findDevices(c, q)
+	return slices.DeleteFunc(devices, func(d device.Placed) bool { return !auth.Can(who(c), auth.Read, placedObject(d)) }), err
 }

@@ -16,21 +16,22 @@ import (
 )
 
 // listEvents shows a device's; those of one that nobody owns yet to administrators.
-func (s *server) listEvents(c *gin.Context) error {
-	d, err := s.device(c, auth.Read)
-	issued := errors.Is(err, farm.ErrNotFound) && administrator(c) == nil
-	if err != nil && !issued {
-		return err
+func (s *server) listEvents() listing[device.Event] {
+	return listing[device.Event]{
+		name: "events", key: func(e device.Event) string { return timeKey(e.At, string(e.Kind)) },
+		read: func(c *gin.Context, _ page) ([]device.Event, error) {
+			d, err := s.device(c, auth.Read)
+			issued := errors.Is(err, farm.ErrNotFound) && administrator(c) == nil
+			if err != nil && !issued {
+				return nil, err
+			}
+			events, err := s.Lifecycle.Events(c.Request.Context(), cmp.Or(d.ID, c.Param("id")))
+			if err == nil && issued && len(events) == 0 {
+				err = farm.ErrNotFound
+			}
+			return events, err
+		},
 	}
-	events, err := s.Lifecycle.Events(c.Request.Context(), cmp.Or(d.ID, c.Param("id")))
-	if err != nil {
-		return err
-	}
-	if issued && len(events) == 0 {
-		return farm.ErrNotFound
-	}
-	c.JSON(http.StatusOK, gin.H{"events": list(events)})
-	return nil
 }
 
 // order returns what the caller, who must be a manager, wants done to the device
@@ -49,11 +50,42 @@ func (s *server) order(c *gin.Context, in any, reason *string) (device.Order, er
 	return device.Order{Device: d.ID, Account: who(c).Login, Reason: *reason}, nil
 }
 
-func (s *server) setState(c *gin.Context) error {
-	var in struct {
-		State  device.State `json:"state"`
-		Reason string       `json:"reason"`
+// What the routes of this file answer; secrets and codes are seen this once.
+type (
+	secretView struct {
+		Device string `json:"device"`
+		Secret string `json:"secret"`
 	}
+	issuedLabels struct {
+		Devices []device.Label `json:"devices"`
+	}
+	modelName struct {
+		ID   string    `json:"id"`
+		Name farm.Text `json:"name"`
+	}
+	offerView struct {
+		Device string    `json:"device"`
+		Left   int       `json:"left"` // guesses
+		Model  modelName `json:"model"`
+	}
+	claimCodeView struct {
+		Code   string `json:"claim_code"`
+		Device string `json:"device"`
+	}
+	claimedView struct {
+		Device string `json:"device"`
+		Site   string `json:"site"`
+	}
+)
+
+// setStateRequest is the body.
+type setStateRequest struct {
+	State  device.State `json:"state"`
+	Reason string       `json:"reason"`
+}
+
+func (s *server) setState(c *gin.Context) error {
+	var in setStateRequest
 	o, err := s.order(c, &in, &in.Reason)
 	if err != nil {
 		return err
@@ -70,12 +102,15 @@ func (s *server) setState(c *gin.Context) error {
 	return nil
 }
 
+// rotateSecretRequest is the body.
+type rotateSecretRequest struct {
+	Grace  int64  `json:"grace"` // seconds
+	Reason string `json:"reason"`
+}
+
 // rotateSecret answers with the new secret, the only time it is seen.
 func (s *server) rotateSecret(c *gin.Context) error {
-	var in struct {
-		Grace  int64  `json:"grace"` // seconds
-		Reason string `json:"reason"`
-	}
+	var in rotateSecretRequest
 	o, err := s.order(c, &in, &in.Reason)
 	if err != nil {
 		return err
@@ -87,7 +122,7 @@ func (s *server) rotateSecret(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, gin.H{"device": o.Device, "secret": secret})
+	c.JSON(http.StatusCreated, secretView{o.Device, secret})
 	return nil
 }
 
@@ -103,16 +138,19 @@ func (s *server) revokeSecret(c *gin.Context) error {
 	return nil
 }
 
+// issueDevicesRequest is the body.
+type issueDevicesRequest struct {
+	Model string `json:"model"`
+	Count int    `json:"count"`
+}
+
 // issueDevices answers with secrets and claim codes, the only time they are seen; or
 // with labels to print, beside which the secrets are a file.
 func (s *server) issueDevices(c *gin.Context) error {
 	if err := administrator(c); err != nil {
 		return err
 	}
-	var in struct {
-		Model string `json:"model"`
-		Count int    `json:"count"`
-	}
+	var in issueDevicesRequest
 	if isForm(c) {
 		in.Model = c.PostForm("model")
 		in.Count, _ = strconv.Atoi(c.PostForm("count")) // 0 is refused
@@ -138,7 +176,7 @@ func (s *server) issueDevices(c *gin.Context) error {
 		sheet.Tags, sheet.Secrets = s.Labels.Issued(sheet.Lang, m, labels)
 		return s.showSheet(c, http.StatusCreated, sheet)
 	}
-	c.JSON(http.StatusCreated, gin.H{"devices": labels})
+	c.JSON(http.StatusCreated, issuedLabels{labels})
 	return nil
 }
 
@@ -161,8 +199,13 @@ func (s *server) offer(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"device": o.Device, "model": gin.H{"id": m.ID, "name": m.Name}, "left": o.Left})
+	c.JSON(http.StatusOK, offerView{o.Device, o.Left, modelName{m.ID, m.Name}})
 	return nil
+}
+
+// reissueClaimRequest is the body.
+type reissueClaimRequest struct {
+	Reason string `json:"reason"`
 }
 
 // reissueClaim answers with another claim code, the only time it is seen; or with a
@@ -175,9 +218,7 @@ func (s *server) reissueClaim(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Reason string `json:"reason"`
-	}
+	var in reissueClaimRequest
 	if isForm(c) {
 		in.Reason = c.PostForm("reason")
 	} else if err := body(c, &in); err != nil {
@@ -202,8 +243,15 @@ func (s *server) reissueClaim(c *gin.Context) error {
 		sheet.Tags = []label.Tag{tag}
 		return s.showSheet(c, http.StatusCreated, sheet)
 	}
-	c.JSON(http.StatusCreated, gin.H{"device": id, "claim_code": code})
+	c.JSON(http.StatusCreated, claimCodeView{code, id})
 	return nil
+}
+
+// claimRequest is the body.
+type claimRequest struct {
+	Code string    `json:"code"`
+	Site string    `json:"site"`
+	Name farm.Text `json:"name"`
 }
 
 // claim makes an issued device the caller's, at a site where the caller may
@@ -214,11 +262,7 @@ func (s *server) claim(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Code string    `json:"code"`
-		Site string    `json:"site"`
-		Name farm.Text `json:"name"`
-	}
+	var in claimRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
@@ -242,6 +286,6 @@ func (s *server) claim(c *gin.Context) error {
 	if err := s.Claims.Claim(ctx, device.Claim{Device: id, Site: site, Name: in.Name, Account: who(c).Login}, code); err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, gin.H{"device": id, "site": site.ID})
+	c.JSON(http.StatusCreated, claimedView{id, site.ID})
 	return nil
 }

@@ -13,16 +13,22 @@ import (
 	"tianhai/ingest/mapping"
 )
 
-func (s *server) listMappings(c *gin.Context) error {
-	if err := administrator(c); err != nil {
-		return err
+func (s *server) listMappings() listing[mapping.Version] {
+	return listing[mapping.Version]{
+		name: "mappings", key: func(v mapping.Version) string { return v.Name },
+		read: func(c *gin.Context, _ page) ([]mapping.Version, error) {
+			if err := administrator(c); err != nil {
+				return nil, err
+			}
+			return s.Mappings.List(c.Request.Context())
+		},
 	}
-	all, err := s.Mappings.List(c.Request.Context())
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, gin.H{"mappings": list(all)})
-	return nil
+}
+
+// mappingView is a mapping with its versions.
+type mappingView struct {
+	Name     string            `json:"name"`
+	Versions []mapping.Version `json:"versions"`
 }
 
 // getMapping answers with every version, newest first.
@@ -39,19 +45,22 @@ func (s *server) getMapping(c *gin.Context) error {
 		return err
 	}
 	slices.Reverse(all)
-	c.JSON(http.StatusOK, gin.H{"name": name, "versions": all})
+	c.JSON(http.StatusOK, mappingView{name, all})
 	return nil
+}
+
+// saveMappingRequest is the body.
+type saveMappingRequest struct {
+	Name string `json:"name"`
+	Doc  string `json:"doc"`
+	Base int    `json:"base"` // the version that was edited; 0: whatever is there
 }
 
 func (s *server) saveMapping(c *gin.Context) error {
 	if err := administrator(c); err != nil {
 		return err
 	}
-	var in struct {
-		Name string `json:"name"`
-		Doc  string `json:"doc"`
-		Base int    `json:"base"` // the version that was edited; 0: whatever is there
-	}
+	var in saveMappingRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
@@ -86,17 +95,20 @@ func (s *server) deleteMapping(c *gin.Context) error {
 	return nil
 }
 
+// tryMappingRequest is the body.
+type tryMappingRequest struct {
+	Doc    string `json:"doc"`
+	Sample string `json:"sample"`
+	Model  string `json:"model"` // empty: only what the mapping says
+}
+
 // tryMapping answers 200 also where the mapping or the sample is at fault: that is
 // what was asked.
 func (s *server) tryMapping(c *gin.Context) error {
 	if err := administrator(c); err != nil {
 		return err
 	}
-	var in struct {
-		Doc    string `json:"doc"`
-		Sample string `json:"sample"`
-		Model  string `json:"model"` // empty: only what the mapping says
-	}
+	var in tryMappingRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}

@@ -63,6 +63,19 @@ func (s *server) outermost(c *gin.Context) {
 	c.Next()
 }
 
+// around gives a route what all of its method have.
+func (s *server) around(r route) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		switch r.method {
+		case http.MethodGet:
+			return s.tagged(c, r.handler)
+		case http.MethodPost:
+			return s.answeredOnce(c, r)
+		}
+		return s.guarded(c, r)
+	}
+}
+
 // protect refuses what another site made a browser send.
 func (s *server) protect(c *gin.Context) {
 	if err := s.origins.Check(c.Request); err != nil {

@@ -10,7 +10,7 @@ import (
 	"tianhai/ingest/device"
 )
 
-const listedChanges = 100
+const listedChanges = 1000
 
 // modelView has the interval in seconds.
 type modelView struct {
@@ -20,37 +20,60 @@ type modelView struct {
 
 func viewModel(m device.Model) modelView { return modelView{m, m.Interval.Seconds()} }
 
-// usedModelView is what administrators see.
+// usedModelView has what only administrators see.
 type usedModelView struct {
 	modelView
-	Devices int `json:"devices"` // of this model, those included that nobody owns
+	// Devices are how many there are of the model, those included that nobody owns.
+	Devices *int `json:"devices,omitempty"`
 }
 
 // listModels shows all; how many devices there are of each, to administrators.
-func (s *server) listModels(c *gin.Context) error {
-	ctx := c.Request.Context()
-	models, err := s.Devices.Models(ctx)
+func (s *server) listModels() listing[usedModelView] {
+	return listing[usedModelView]{
+		name: "models", key: func(m usedModelView) string { return m.ID },
+		read: func(c *gin.Context, _ page) ([]usedModelView, error) {
+			ctx := c.Request.Context()
+			models, err := s.Devices.Models(ctx)
+			if err != nil {
+				return nil, err
+			}
+			views := make([]usedModelView, len(models))
+			for i, m := range models {
+				views[i] = usedModelView{modelView: viewModel(m)}
+			}
+			if administrator(c) != nil {
+				return views, nil
+			}
+			use, err := s.Models.ModelUse(ctx)
+			for i, m := range models {
+				n := use[m.ID]
+				views[i].Devices = &n
+			}
+			return views, err
+		},
+	}
+}
+
+func (s *server) getModel(c *gin.Context) error {
+	id, err := id(c)
 	if err != nil {
 		return err
 	}
-	if administrator(c) != nil {
-		views := make([]modelView, len(models))
-		for i, m := range models {
-			views[i] = viewModel(m)
-		}
-		c.JSON(http.StatusOK, gin.H{"models": views})
-		return nil
-	}
-	use, err := s.Models.ModelUse(ctx)
+	m, err := s.model(c.Request.Context(), id)
 	if err != nil {
 		return err
 	}
-	views := make([]usedModelView, len(models))
-	for i, m := range models {
-		views[i] = usedModelView{viewModel(m), use[m.ID]}
-	}
-	c.JSON(http.StatusOK, gin.H{"models": views})
+	c.JSON(http.StatusOK, viewModel(m))
 	return nil
+}
+
+// putModelRequest is the body.
+type putModelRequest struct {
+	Name     farm.Text        `json:"name"`
+	Format   string           `json:"format"`
+	Interval float64          `json:"interval"` // seconds; 0: not known
+	Channels []device.Channel `json:"channels"`
+	Commands []string         `json:"commands"`
 }
 
 // putModel adds a model or replaces it. What it says counts from the next frame
@@ -63,13 +86,7 @@ func (s *server) putModel(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Name     farm.Text        `json:"name"`
-		Format   string           `json:"format"`
-		Interval float64          `json:"interval"` // seconds; 0: not known
-		Channels []device.Channel `json:"channels"`
-		Commands []string         `json:"commands"`
-	}
+	var in putModelRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
@@ -97,25 +114,26 @@ type changeView struct {
 	Model   modelView `json:"model"`
 }
 
-func (s *server) listModelChanges(c *gin.Context) error {
-	if err := administrator(c); err != nil {
-		return err
+func (s *server) listModelChanges() listing[changeView] {
+	return listing[changeView]{
+		name: "changes", falling: true, key: func(ch changeView) string { return timeKey(ch.At, ch.Account) },
+		read: func(c *gin.Context, _ page) ([]changeView, error) {
+			if err := administrator(c); err != nil {
+				return nil, err
+			}
+			id, err := id(c)
+			if err != nil {
+				return nil, err
+			}
+			if _, err := s.model(c.Request.Context(), id); err != nil {
+				return nil, err
+			}
+			changes, err := s.Models.ModelChanges(c.Request.Context(), id, listedChanges)
+			views := make([]changeView, len(changes))
+			for i, ch := range changes {
+				views[i] = changeView{ch.At, ch.Account, viewModel(ch.Model)}
+			}
+			return views, err
+		},
 	}
-	id, err := id(c)
-	if err != nil {
-		return err
-	}
-	if _, err := s.model(c.Request.Context(), id); err != nil {
-		return err
-	}
-	changes, err := s.Models.ModelChanges(c.Request.Context(), id, listedChanges)
-	if err != nil {
-		return err
-	}
-	views := make([]changeView, len(changes))
-	for i, ch := range changes {
-		views[i] = changeView{ch.At, ch.Account, viewModel(ch.Model)}
-	}
-	c.JSON(http.StatusOK, gin.H{"changes": views})
-	return nil
 }

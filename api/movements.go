@@ -16,17 +16,14 @@ import (
 	"tianhai/trace/chain"
 )
 
-// How many movements are listed.
-const (
-	usualMovements = 100
-	maxMovements   = 1000
-)
+const usualMovements = 100
 
 // A MovementQuery asks for movements; what is empty does not narrow it.
 type MovementQuery struct {
 	Scope          // of who made them, or of whom they hand over to
 	Batch   string // that went in or came out
 	Pending bool   // that hand over and wait for an answer
+	After   Place
 	Limit   int
 }
 
@@ -92,35 +89,38 @@ func (s *server) addMovement(c *gin.Context) error {
 	return nil
 }
 
+// movementGoods are the batches of movements.
+type movementGoods struct {
+	Goods []chain.Goods `json:"goods"`
+}
+
 // listMovements lists what one may see of movements, and what their batches are.
-func (s *server) listMovements(c *gin.Context) error {
-	ctx, p := c.Request.Context(), who(c)
-	limit, err := queryInt(c, "limit", usualMovements, maxMovements)
-	if err != nil {
-		return err
-	}
-	visible, goods := []chain.Movement{}, []chain.Goods{}
-	in, ok := scopeOf(p)
-	if ok {
-		all, err := s.Chain.FindMovements(ctx, MovementQuery{Scope: in, Batch: c.Query("batch"), Pending: c.Query("pending") == "true", Limit: limit})
-		if err != nil {
-			return err
-		}
-		for _, m := range all {
-			seen, err := s.seen(ctx, p, m)
-			if err != nil {
-				return err
+func (s *server) listMovements() listing[chain.Movement] {
+	return listing[chain.Movement]{
+		name: "movements", usual: usualMovements, falling: true, pages: true,
+		key: func(m chain.Movement) string { return timeKey(m.At, m.ID) },
+		read: func(c *gin.Context, p page) ([]chain.Movement, error) {
+			in, ok := scopeOf(who(c))
+			if !ok {
+				return nil, nil
 			}
-			if seen != nil {
-				visible = append(visible, *seen)
+			q := MovementQuery{Scope: in, Batch: c.Query("batch"), Pending: c.Query("pending") == "true", After: timePlace(p.after), Limit: p.limit}
+			return s.Chain.FindMovements(c.Request.Context(), q)
+		},
+		sees: func(c *gin.Context, m *chain.Movement) (bool, error) {
+			seen, err := s.seen(c.Request.Context(), who(c), *m)
+			if seen == nil {
+				return false, err
 			}
-		}
-		if goods, err = s.goodsOf(ctx, p, visible); err != nil {
-			return err
-		}
+			*m = *seen
+			return true, nil
+		},
+		besides: typeOf[movementGoods](),
+		beside: func(c *gin.Context, movements []chain.Movement) (any, error) {
+			goods, err := s.goodsOf(c.Request.Context(), who(c), movements)
+			return movementGoods{list(goods)}, err
+		},
 	}
-	c.JSON(http.StatusOK, gin.H{"movements": visible, "goods": goods})
-	return nil
 }
 
 // seen returns what p may see of a movement, nil for nothing. Whom it hands over to
@@ -256,6 +256,14 @@ func (s *server) showGenealogy(c *gin.Context) error {
 	return s.genealogy(c, c.NegotiateFormat(gin.MIMEJSON, "image/svg+xml") == "image/svg+xml")
 }
 
+// genealogyView is what a batch was made of, and what became of it.
+type genealogyView struct {
+	Batch     string          `json:"batch"`
+	Batches   []chain.Node    `json:"batches"`
+	Direction chain.Direction `json:"direction"`
+	Movements []chain.Step    `json:"movements"`
+}
+
 func (s *server) drawGenealogy(c *gin.Context) error { return s.genealogy(c, true) }
 
 func (s *server) genealogy(c *gin.Context, draw bool) error {
@@ -272,11 +280,11 @@ func (s *server) genealogy(c *gin.Context, draw bool) error {
 	if err != nil {
 		return err
 	}
-	if p.Role == auth.Manager || p.Role == auth.Farmer {
+	if p.Tenant != "" {
 		g = g.For(p.Tenant)
 	}
 	if !draw {
-		c.JSON(http.StatusOK, gin.H{"batch": b.ID, "direction": dir, "batches": list(g.Batches), "movements": list(g.Steps)})
+		c.JSON(http.StatusOK, genealogyView{b.ID, list(g.Batches), dir, list(g.Steps)})
 		return nil
 	}
 	words, err := s.chainWords(c, b, p.Tenant)

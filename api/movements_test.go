@@ -39,7 +39,7 @@ func (w *world) FindMovements(_ context.Context, q api.MovementQuery) ([]chain.M
 		return nil, err
 	}
 	return slices.DeleteFunc(movements(), func(m chain.Movement) bool {
-		return m.To != "" && !w.handsOver || !w.leaky && q.Tenant != "" && m.Tenant != q.Tenant && m.To != q.Tenant || q.Pending && m.To == ""
+		return !behind(q.After, m.At, m.ID) || m.To != "" && !w.handsOver || !w.leaky && q.Tenant != "" && m.Tenant != q.Tenant && m.To != q.Tenant || q.Pending && m.To == ""
 	}), nil
 }
 

@@ -48,17 +48,35 @@ func (s *server) getTenant(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) listLicences(c *gin.Context) error {
-	t, err := s.tenant(c, auth.Read)
-	if err != nil {
-		return err
+// listLicences shows those that expire first first.
+func (s *server) listLicences() listing[farm.Licence] {
+	return listing[farm.Licence]{
+		name: "licences",
+		key: func(l farm.Licence) string {
+			if l.Expires.IsZero() {
+				return "never" + l.ID
+			}
+			return timeKey(l.Expires, l.ID)
+		},
+		read: func(c *gin.Context, _ page) ([]farm.Licence, error) {
+			t, err := s.tenant(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			return s.Operators.Licences(c.Request.Context(), t.ID)
+		},
 	}
-	licences, err := s.Operators.Licences(c.Request.Context(), t.ID)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, gin.H{"licences": list(licences)})
-	return nil
+}
+
+// addLicenceRequest is the body.
+type addLicenceRequest struct {
+	ID      string           `json:"id"`
+	Site    string           `json:"site"`
+	Kind    farm.LicenceKind `json:"kind"`
+	Number  string           `json:"number"`
+	Issuer  string           `json:"issuer"`
+	Issued  time.Time        `json:"issued"`
+	Expires time.Time        `json:"expires"`
 }
 
 func (s *server) addLicence(c *gin.Context) error {
@@ -66,15 +84,7 @@ func (s *server) addLicence(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		ID      string           `json:"id"`
-		Site    string           `json:"site"`
-		Kind    farm.LicenceKind `json:"kind"`
-		Number  string           `json:"number"`
-		Issuer  string           `json:"issuer"`
-		Issued  time.Time        `json:"issued"`
-		Expires time.Time        `json:"expires"`
-	}
+	var in addLicenceRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
@@ -98,6 +108,26 @@ func (s *server) addLicence(c *gin.Context) error {
 	return nil
 }
 
+// boundaryView is where exactly a site lies.
+type boundaryView struct {
+	Boundary farm.Boundary `json:"boundary"`
+	Area     float64       `json:"area"` // m²
+}
+
+func (s *server) getBoundary(c *gin.Context) error {
+	site, err := s.site(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, boundaryView{site.Boundary, site.Area})
+	return nil
+}
+
+// setBoundaryRequest is the body.
+type setBoundaryRequest struct {
+	Boundary json.RawMessage `json:"boundary"`
+}
+
 // setBoundary takes a GeoJSON Polygon, or null to forget the boundary. The area
 // becomes that of the boundary.
 func (s *server) setBoundary(c *gin.Context) error {
@@ -105,9 +135,7 @@ func (s *server) setBoundary(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Boundary json.RawMessage `json:"boundary"`
-	}
+	var in setBoundaryRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}

@@ -36,15 +36,23 @@ type outcome struct {
 	Problem  *problem   `json:"problem,omitempty"`
 }
 
+// addOperationsRequest is the body.
+type addOperationsRequest struct {
+	Operations []json.RawMessage `json:"operations"`
+}
+
+// outcomesView has one outcome for each operation, in their order.
+type outcomesView struct {
+	Outcomes []outcome `json:"outcomes"`
+}
+
 // addOperations stores the operations of a phone that was out of reach: one after
 // the other in the order of the request, each by itself. A refused one holds up
 // none behind it, but what corrects it is refused as well. The answer has one
 // outcome for each, in the same order; the whole may be sent again any number of
 // times. Once the records do not answer, or the time is up, the rest has failed.
 func (s *server) addOperations(c *gin.Context) error {
-	var in struct {
-		Operations []json.RawMessage `json:"operations"`
-	}
+	var in addOperationsRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
@@ -80,16 +88,19 @@ func (s *server) addOperations(c *gin.Context) error {
 		}
 		out = append(out, o)
 	}
-	c.JSON(http.StatusOK, gin.H{"outcomes": out})
+	c.JSON(http.StatusOK, outcomesView{out})
 	return nil
+}
+
+// sentRequest is one operation of the body.
+type sentRequest struct {
+	Site string `json:"site"`
+	operationRequest
 }
 
 // sent reads one operation and asks whether its site is the principal's to write.
 func (s *server) sent(ctx context.Context, p auth.Principal, raw json.RawMessage, sites map[string]farm.Site) (id string, op trace.Operation, err error) {
-	var in struct {
-		Site string `json:"site"`
-		operationRequest
-	}
+	var in sentRequest
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&in); err != nil {

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,41 +28,31 @@ type Overrides interface {
 }
 
 // listOverrides lists the caller's farm's, or those of the officer's region.
-func (s *server) listOverrides(c *gin.Context) error {
-	open := c.Query("state") == "open"
-	if state := c.Query("state"); state != "" && !open {
-		return &invalidError{"state", "is not open"}
+func (s *server) listOverrides() listing[trace.Override] {
+	return listing[trace.Override]{
+		name: "overrides", falling: true, key: func(o trace.Override) string { return timeKey(o.Asked, o.ID) },
+		read: func(c *gin.Context, _ page) ([]trace.Override, error) {
+			open := c.Query("state") == "open"
+			if state := c.Query("state"); state != "" && !open {
+				return nil, &invalidError{"state", "is not open"}
+			}
+			in, ok := scopeOf(who(c))
+			if !ok {
+				return nil, nil
+			}
+			return s.Overrides.ListOverrides(c.Request.Context(), in, open)
+		},
+		sees: func(c *gin.Context, o *trace.Override) (bool, error) { return s.seesSite(c, o.Site) },
 	}
-	all := []trace.Override{}
-	if in, ok := scopeOf(who(c)); ok {
-		found, err := s.Overrides.ListOverrides(c.Request.Context(), in, open)
-		if err != nil {
-			return err
-		}
-		if all, err = visible(c, s, found, func(o trace.Override) string { return o.Site }); err != nil {
-			return err
-		}
-	}
-	c.JSON(http.StatusOK, gin.H{"overrides": all})
-	return nil
 }
 
-// visible leaves out what lies on sites that the caller may not read, whatever a
-// store returned.
-func visible[T any](c *gin.Context, s *server, all []T, siteOf func(T) string) ([]T, error) {
-	may := map[string]bool{}
-	for _, v := range all {
-		id := siteOf(v)
-		if _, asked := may[id]; asked {
-			continue
-		}
-		site, err := s.Farms.Site(c.Request.Context(), id)
-		if err != nil {
-			return nil, err
-		}
-		may[id] = auth.Can(who(c), auth.Read, siteObject(site))
-	}
-	return slices.DeleteFunc(list(all), func(v T) bool { return !may[siteOf(v)] }), nil
+// askOverrideRequest is the body.
+type askOverrideRequest struct {
+	ID       string         `json:"id"`
+	Batch    string         `json:"batch"`
+	Acts     []gate.ActKind `json:"acts"`
+	Refusals []gate.Refusal `json:"refusals"`
+	Reason   string         `json:"reason"`
 }
 
 // askOverride is the manager's. Refusals are named by their keys, as the gates give
@@ -73,13 +62,7 @@ func (s *server) askOverride(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		ID       string         `json:"id"`
-		Batch    string         `json:"batch"`
-		Acts     []gate.ActKind `json:"acts"`
-		Refusals []gate.Refusal `json:"refusals"`
-		Reason   string         `json:"reason"`
-	}
+	var in askOverrideRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
@@ -99,6 +82,13 @@ func (s *server) askOverride(c *gin.Context) error {
 	return nil
 }
 
+// decideOverrideRequest is the body.
+type decideOverrideRequest struct {
+	Granted *bool     `json:"granted"`
+	Reason  string    `json:"reason"`
+	Until   time.Time `json:"until"`
+}
+
 // decideOverride is for officers of the site's region, and for nobody else.
 func (s *server) decideOverride(c *gin.Context) error {
 	ctx := c.Request.Context()
@@ -116,11 +106,7 @@ func (s *server) decideOverride(c *gin.Context) error {
 	if err := allow(who(c), auth.Override, siteObject(site)); err != nil {
 		return err
 	}
-	var in struct {
-		Granted *bool     `json:"granted"`
-		Reason  string    `json:"reason"`
-		Until   time.Time `json:"until"`
-	}
+	var in decideOverrideRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
@@ -138,17 +124,16 @@ func (s *server) decideOverride(c *gin.Context) error {
 }
 
 // listLateUses lists batches for whose harvest the record of an input came too late.
-func (s *server) listLateUses(c *gin.Context) error {
-	all := []trace.FoundLate{}
-	if in, ok := scopeOf(who(c)); ok {
-		found, err := s.Overrides.ListLateUses(c.Request.Context(), in)
-		if err != nil {
-			return err
-		}
-		if all, err = visible(c, s, found, func(l trace.FoundLate) string { return l.Site }); err != nil {
-			return err
-		}
+func (s *server) listLateUses() listing[trace.FoundLate] {
+	return listing[trace.FoundLate]{
+		name: "late_uses", falling: true, key: func(l trace.FoundLate) string { return timeKey(l.Found, l.Operation+l.Batch) },
+		read: func(c *gin.Context, _ page) ([]trace.FoundLate, error) {
+			in, ok := scopeOf(who(c))
+			if !ok {
+				return nil, nil
+			}
+			return s.Overrides.ListLateUses(c.Request.Context(), in)
+		},
+		sees: func(c *gin.Context, l *trace.FoundLate) (bool, error) { return s.seesSite(c, l.Site) },
 	}
-	c.JSON(http.StatusOK, gin.H{"late_uses": all})
-	return nil
 }

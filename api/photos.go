@@ -98,7 +98,7 @@ func (s *server) getPhotoFacts(c *gin.Context) error {
 	if len(facts) == 0 {
 		return farm.ErrNotFound
 	}
-	c.JSON(http.StatusOK, gin.H{"photos": facts})
+	c.JSON(http.StatusOK, operationPhotos{facts})
 	return nil
 }
 
@@ -130,7 +130,7 @@ func (s *server) getPhoto(c *gin.Context) error {
 	h := c.Writer.Header()
 	h.Set("ETag", `"`+hash+`"`)
 	h.Set("Cache-Control", "private, max-age=86400, immutable")
-	if c.GetHeader("If-None-Match") == `"`+hash+`"` {
+	if matches(c.GetHeader("If-None-Match"), `"`+hash+`"`) {
 		c.Status(http.StatusNotModified)
 		return nil
 	}

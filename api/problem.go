@@ -2,18 +2,21 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"tianhai/api/auth"
+	"tianhai/api/once"
 	"tianhai/farm"
 	"tianhai/ingest"
 	"tianhai/ingest/device"
@@ -76,6 +79,10 @@ func kinds() []kind {
 		{auth.ErrDenied, http.StatusUnauthorized, "bad_login"},
 		{auth.ErrTooMany, http.StatusTooManyRequests, "too_many"},
 		{ingest.ErrGuesses, http.StatusTooManyRequests, "too_many"},
+		{once.ErrFull, http.StatusTooManyRequests, "too_many"},
+		{once.ErrKey, http.StatusBadRequest, "idempotency_key"},
+		{once.ErrOther, http.StatusUnprocessableEntity, "idempotency_mismatch"},
+		{once.ErrBusy, http.StatusConflict, "in_progress"},
 		{device.ErrClaim, http.StatusForbidden, "claim_refused"},
 		{farm.ErrNotFound, http.StatusNotFound, "not_found"},
 		{farm.ErrConflict, http.StatusConflict, "conflict"},
@@ -86,6 +93,19 @@ func kinds() []kind {
 		{ingest.ErrBusy, http.StatusServiceUnavailable, "busy"},
 		{context.DeadlineExceeded, http.StatusServiceUnavailable, "timeout"},
 	}
+}
+
+// problemCodes returns every code that a problem can have.
+func problemCodes() []string {
+	codes := []string{"invalid", "item_missing", "stock_short", "changed", "internal", "batch_short", "unbalanced", "depended_on", "batch_incomplete", "test_failed"}
+	for _, k := range kinds() {
+		codes = append(codes, k.code)
+	}
+	for _, g := range gate.Gates() {
+		codes = append(codes, "gate_"+string(g))
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
 }
 
 // problem is the body of an error, RFC 9457 §3.
@@ -110,6 +130,8 @@ type problem struct {
 	// Missing is everything that must be recorded first, of batch_incomplete.
 	Missing []missing `json:"missing,omitempty"`
 	Request string    `json:"request,omitempty"` // where to look in the log
+	// Current is what is there instead of what was edited, of changed.
+	Current json.RawMessage `json:"current,omitempty"`
 }
 
 // retryAfter is what a client is told to wait when an error does not say.
@@ -139,6 +161,9 @@ func newProblem(err error) problem {
 	}
 	if bad, ok := errors.AsType[*input.FieldError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: bad.Field, Detail: bad.Reason}
+	}
+	if e, ok := errors.AsType[*changedError](err); ok {
+		return problem{Status: http.StatusPreconditionFailed, Code: "changed", Current: e.current}
 	}
 	if _, ok := errors.AsType[*input.ShortError](err); ok {
 		return problem{Status: http.StatusConflict, Code: "stock_short"}
@@ -229,6 +254,9 @@ func (s *server) fail(c *gin.Context, err error) {
 	}
 	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(wait(err).Seconds()))))
+	}
+	if e, ok := errors.AsType[*changedError](err); ok && e.tag != "" {
+		c.Header("ETag", e.tag)
 	}
 	p = s.words(c, p)
 	c.Header("Content-Language", s.lang(c))

@@ -2,7 +2,7 @@ package api
 
 import (
 	"errors"
-	"net/http"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -12,10 +12,7 @@ import (
 	"tianhai/farm"
 )
 
-const (
-	usualFrames = 100
-	maxFrames   = 1000
-)
+const usualFrames = 100
 
 // frameView is a frame that could not be stored, with its bytes as they came.
 type frameView struct {
@@ -30,32 +27,32 @@ type frameView struct {
 
 // listQuarantine shows frames to whoever administers the device they came from;
 // those of all devices, and of ones that nobody registered, only to administrators.
-func (s *server) listQuarantine(c *gin.Context) error {
-	dev := c.Query("device")
-	if err := s.mayInspect(c, dev); err != nil {
-		return err
+func (s *server) listQuarantine() listing[frameView] {
+	return listing[frameView]{
+		name: "frames", usual: usualFrames, pages: true,
+		key: func(f frameView) string { return fmt.Sprintf("%020d", f.Seq) },
+		read: func(c *gin.Context, p page) ([]frameView, error) {
+			dev := c.Query("device")
+			if err := s.mayInspect(c, dev); err != nil {
+				return nil, err
+			}
+			after, err := uint64(0), error(nil)
+			if p.after != "" {
+				if after, err = strconv.ParseUint(p.after, 10, 63); err != nil {
+					return nil, &invalidError{"after", "is not the next of a page before"}
+				}
+			}
+			frames, err := s.Quarantine.Quarantined(c.Request.Context(), dev, after, p.limit)
+			views := make([]frameView, len(frames))
+			for i, q := range frames {
+				views[i] = frameView{
+					Seq: q.Seq, At: q.At.UTC(), Device: q.Frame.Device, Reason: q.Reason, Received: q.Frame.Received.UTC(),
+					ContentType: q.Frame.ContentType, Payload: q.Frame.Payload,
+				}
+			}
+			return views, err
+		},
 	}
-	limit, err := queryInt(c, "limit", usualFrames, maxFrames)
-	if err != nil {
-		return err
-	}
-	after, err := strconv.ParseUint(c.DefaultQuery("after", "0"), 10, 63)
-	if err != nil {
-		return &invalidError{"after", "is not a place in quarantine"}
-	}
-	frames, err := s.Quarantine.Quarantined(c.Request.Context(), dev, after, limit)
-	if err != nil {
-		return err
-	}
-	views := make([]frameView, len(frames))
-	for i, q := range frames {
-		views[i] = frameView{
-			Seq: q.Seq, At: q.At.UTC(), Device: q.Frame.Device, Reason: q.Reason, Received: q.Frame.Received.UTC(),
-			ContentType: q.Frame.ContentType, Payload: q.Frame.Payload,
-		}
-	}
-	c.JSON(http.StatusOK, gin.H{"frames": views})
-	return nil
 }
 
 // mayInspect is nil when the caller may see the quarantined frames of a device,

@@ -20,30 +20,39 @@ const (
 	maxOperations   = 20 * 366 * 24 * time.Hour
 )
 
-func (s *server) listOperations(c *gin.Context) error {
-	site, err := s.site(c, auth.Read)
-	if err != nil {
-		return err
+// operationPhotos are what is known of the pictures that operations name.
+type operationPhotos struct {
+	Photos []photoFacts `json:"photos"`
+}
+
+func (s *server) listOperations() listing[trace.Operation] {
+	return listing[trace.Operation]{
+		name: "operations", key: func(op trace.Operation) string { return timeKey(op.At, op.ID) },
+		read: func(c *gin.Context, _ page) ([]trace.Operation, error) {
+			site, err := s.site(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			// A phone's clock may be a little ahead of ours.
+			from, to, err := queryPeriod(c, s.Now().Add(time.Hour), usualOperations, maxOperations)
+			if err != nil {
+				return nil, err
+			}
+			return s.Records.Operations(c.Request.Context(), site.ID, from, to)
+		},
+		besides: typeOf[operationPhotos](),
+		beside: func(c *gin.Context, ops []trace.Operation) (any, error) {
+			out := operationPhotos{[]photoFacts{}}
+			if len(ops) == 0 {
+				return out, nil
+			}
+			photos, err := s.Records.PhotosOf(c.Request.Context(), c.Param("id"), ops[0].At, ops[len(ops)-1].At.Add(time.Millisecond))
+			for _, u := range photos {
+				out.Photos = append(out.Photos, newPhotoFacts(u))
+			}
+			return out, err
+		},
 	}
-	// A phone's clock may be a little ahead of ours.
-	from, to, err := queryPeriod(c, s.Now().Add(time.Hour), usualOperations, maxOperations)
-	if err != nil {
-		return err
-	}
-	ops, err := s.Records.Operations(c.Request.Context(), site.ID, from, to)
-	if err != nil {
-		return err
-	}
-	photos, err := s.Records.PhotosOf(c.Request.Context(), site.ID, from, to)
-	if err != nil {
-		return err
-	}
-	facts := []photoFacts{}
-	for _, u := range photos {
-		facts = append(facts, newPhotoFacts(u))
-	}
-	c.JSON(http.StatusOK, gin.H{"operations": list(ops), "photos": facts})
-	return nil
 }
 
 // An operationRequest is what a client says of an operation.
@@ -118,62 +127,52 @@ func (s *server) addOperation(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) listProducts(c *gin.Context) error {
-	products, err := s.Records.Products(c.Request.Context())
-	if err != nil {
-		return err
+func (s *server) listProducts() listing[trace.Product] {
+	return listing[trace.Product]{
+		name: "products", key: func(p trace.Product) string { return p.ID },
+		read: func(c *gin.Context, _ page) ([]trace.Product, error) { return s.Records.Products(c.Request.Context()) },
 	}
-	c.JSON(http.StatusOK, gin.H{"products": list(products)})
-	return nil
 }
 
-func (s *server) listBatches(c *gin.Context) error {
-	ctx, p := c.Request.Context(), who(c)
-	visible := []trace.Batch{}
-	if in, ok := scopeOf(p); ok {
-		batches, err := s.Records.Batches(ctx, in)
-		if err != nil {
-			return err
-		}
-		may := map[string]bool{}
-		for _, b := range batches {
-			if _, asked := may[b.Site]; !asked {
-				o, err := s.batchObject(ctx, b)
-				if err != nil {
-					return err
-				}
-				may[b.Site] = auth.Can(p, auth.Read, o)
+// listBatches shows those opened last first.
+func (s *server) listBatches() listing[trace.Batch] {
+	return listing[trace.Batch]{
+		name: "batches", falling: true, pages: true,
+		key: func(b trace.Batch) string { return timeKey(b.Opened, b.ID) },
+		read: func(c *gin.Context, p page) ([]trace.Batch, error) {
+			in, ok := scopeOf(who(c))
+			if !ok {
+				return nil, nil
 			}
-			if may[b.Site] {
-				visible = append(visible, b)
-			}
-		}
+			return s.Records.Batches(c.Request.Context(), BatchQuery{Scope: in, After: timePlace(p.after), Limit: p.limit})
+		},
+		sees: func(c *gin.Context, b *trace.Batch) (bool, error) {
+			return s.seesSite(c, b.Site)
+		},
 	}
-	c.JSON(http.StatusOK, gin.H{"batches": visible})
-	return nil
 }
 
 // batchObject returns whose a batch is; it lies where its site does.
 func (s *server) batchObject(ctx context.Context, b trace.Batch) (auth.Object, error) {
 	site, err := s.Farms.Site(ctx, b.Site)
-	if err != nil {
-		return auth.Object{}, err
-	}
-	return auth.Object{Tenant: b.Tenant, Region: site.Region}, nil
+	return auth.Object{Tenant: b.Tenant, Region: site.Region}, err
+}
+
+// openBatchRequest is the body.
+type openBatchRequest struct {
+	ID       string    `json:"id"`
+	Site     string    `json:"site"`
+	Product  string    `json:"product"`
+	Lot      string    `json:"lot"`
+	Quantity float64   `json:"quantity"`
+	Unit     string    `json:"unit"`
+	Began    time.Time `json:"began"`
+	Harvest  time.Time `json:"harvest"`
 }
 
 func (s *server) openBatch(c *gin.Context) error {
 	ctx := c.Request.Context()
-	var in struct {
-		ID       string    `json:"id"`
-		Site     string    `json:"site"`
-		Product  string    `json:"product"`
-		Lot      string    `json:"lot"`
-		Quantity float64   `json:"quantity"`
-		Unit     string    `json:"unit"`
-		Began    time.Time `json:"began"`
-		Harvest  time.Time `json:"harvest"`
-	}
+	var in openBatchRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}

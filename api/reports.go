@@ -35,6 +35,9 @@ type ReportFiles interface {
 	Uploads(ctx context.Context, hash string) ([]photo.Upload, error)
 }
 
+// maxStatements is how many reports or certificates are listed: the newest.
+const maxStatements = 1000
+
 // A StatementQuery asks for reports or certificates, newest first.
 type StatementQuery struct {
 	Scope
@@ -113,36 +116,40 @@ func seesReport(p auth.Principal, t cert.Tested) bool {
 	return p.Role != auth.Laboratory || p.Tenant != "" && t.By == p.Tenant
 }
 
-func (s *server) listBatchReports(c *gin.Context) error {
-	b, err := s.sampledBatch(c, auth.Read)
-	if err != nil {
-		return err
+func reportKey(t cert.Tested) string { return timeKey(t.Recorded, t.ID) }
+
+func (s *server) listBatchReports() listing[cert.Tested] {
+	return listing[cert.Tested]{
+		name: "reports", key: reportKey,
+		read: func(c *gin.Context, _ page) ([]cert.Tested, error) {
+			b, err := s.sampledBatch(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			d, err := s.Reports.Dossier(c.Request.Context(), b.ID)
+			return d.Reports, err
+		},
+		sees: func(c *gin.Context, t *cert.Tested) (bool, error) { return seesReport(who(c), *t), nil },
 	}
-	d, err := s.Reports.Dossier(c.Request.Context(), b.ID)
-	if err != nil {
-		return err
-	}
-	all := slices.DeleteFunc(d.Reports, func(t cert.Tested) bool { return !seesReport(who(c), t) })
-	c.JSON(http.StatusOK, gin.H{"reports": list(all)})
-	return nil
 }
 
 // listReports shows those of everything that the caller may read, newest first; the
 // parameter verdict asks for those that passed or failed.
-func (s *server) listReports(c *gin.Context) error {
-	verdict := cert.Verdict(c.Query("verdict"))
-	if verdict != "" && verdict != cert.Pass && verdict != cert.Fail {
-		return &invalidError{"verdict", "is neither pass nor fail"}
+func (s *server) listReports() listing[cert.Tested] {
+	return listing[cert.Tested]{
+		name: "reports", key: reportKey, falling: true,
+		read: func(c *gin.Context, _ page) ([]cert.Tested, error) {
+			verdict := cert.Verdict(c.Query("verdict"))
+			if verdict != "" && verdict != cert.Pass && verdict != cert.Fail {
+				return nil, &invalidError{"verdict", "is neither pass nor fail"}
+			}
+			in, ok := scopeOf(who(c))
+			if !ok {
+				return nil, nil
+			}
+			return s.Statements.FindReports(c.Request.Context(), StatementQuery{Scope: in, Verdict: verdict, Limit: maxStatements})
+		},
 	}
-	var reports []cert.Tested
-	if in, ok := scopeOf(who(c)); ok {
-		var err error
-		if reports, err = s.Statements.FindReports(c.Request.Context(), StatementQuery{Scope: in, Verdict: verdict}); err != nil {
-			return err
-		}
-	}
-	c.JSON(http.StatusOK, gin.H{"reports": list(reports)})
-	return nil
 }
 
 // report returns the report of the path.
@@ -263,6 +270,12 @@ func (s *server) reportFile(ctx context.Context, tenant, hash string) (*cert.Fil
 	return &cert.File{Hash: hash, Type: media, Size: len(raw)}, nil
 }
 
+// fileView names a file that is kept.
+type fileView struct {
+	Hash string `json:"hash"` // SHA-256, hexadecimal
+	Size int    `json:"size"` // bytes
+}
+
 // addReportFile keeps the PDF or picture of a report of a batch.
 func (s *server) addReportFile(c *gin.Context) error {
 	a := auth.Administer
@@ -281,7 +294,7 @@ func (s *server) addReportFile(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, gin.H{"hash": hash, "size": len(raw)})
+	c.JSON(http.StatusCreated, fileView{hash, len(raw)})
 	return nil
 }
 
@@ -388,21 +401,21 @@ func (s *server) addSample(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) listBatchSamples(c *gin.Context) error {
-	b, err := s.sampledBatch(c, auth.Read)
-	if err != nil {
-		return err
+func (s *server) listBatchSamples() listing[cert.Sample] {
+	return listing[cert.Sample]{
+		name: "samples", falling: true, key: func(v cert.Sample) string { return timeKey(v.Asked, v.ID) },
+		read: func(c *gin.Context, _ page) ([]cert.Sample, error) {
+			b, err := s.sampledBatch(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			lab := ""
+			if p := who(c); p.Role == auth.Laboratory {
+				lab = p.Tenant
+			}
+			return s.Samples.Samples(c.Request.Context(), lab, b.ID)
+		},
 	}
-	lab := ""
-	if p := who(c); p.Role == auth.Laboratory {
-		lab = p.Tenant
-	}
-	samples, err := s.Samples.Samples(c.Request.Context(), lab, b.ID)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, gin.H{"samples": list(samples)})
-	return nil
 }
 
 // A sentSample is a sample with what a laboratory is told of the batch.
@@ -417,27 +430,32 @@ type sentSample struct {
 
 // listSamples shows a laboratory what it was sent, newest first; the parameter number
 // asks for those with one number.
-func (s *server) listSamples(c *gin.Context) error {
-	ctx, p := c.Request.Context(), who(c)
-	sent := []sentSample{}
-	if p.Role == auth.Laboratory && p.Tenant != "" {
-		samples, err := s.Samples.Samples(ctx, p.Tenant, "")
-		if err != nil {
-			return err
-		}
-		for _, sample := range samples {
-			if number := c.Query("number"); number != "" && number != sample.Number {
-				continue
+func (s *server) listSamples() listing[sentSample] {
+	return listing[sentSample]{
+		name: "samples", falling: true, key: func(v sentSample) string { return timeKey(v.Asked, v.ID) },
+		read: func(c *gin.Context, _ page) ([]sentSample, error) {
+			ctx, p := c.Request.Context(), who(c)
+			if p.Role != auth.Laboratory || p.Tenant == "" {
+				return nil, nil
 			}
-			b, err := s.Records.Batch(ctx, sample.Batch)
+			samples, err := s.Samples.Samples(ctx, p.Tenant, "")
 			if err != nil {
-				return err
+				return nil, err
 			}
-			sent = append(sent, sentSample{sample, b.Product, b.Lot, b.Quantity, b.Unit, b.Harvest})
-		}
+			sent := []sentSample{}
+			for _, sample := range samples {
+				if number := c.Query("number"); number != "" && number != sample.Number {
+					continue
+				}
+				b, err := s.Records.Batch(ctx, sample.Batch)
+				if err != nil {
+					return nil, err
+				}
+				sent = append(sent, sentSample{sample, b.Product, b.Lot, b.Quantity, b.Unit, b.Harvest})
+			}
+			return sent, nil
+		},
 	}
-	c.JSON(http.StatusOK, gin.H{"samples": sent})
-	return nil
 }
 
 // laboratoryView is a laboratory as everybody may see it.
@@ -447,15 +465,16 @@ type laboratoryView struct {
 }
 
 // listLaboratories shows whom one can ask.
-func (s *server) listLaboratories(c *gin.Context) error {
-	labs, err := s.Samples.Laboratories(c.Request.Context())
-	if err != nil {
-		return err
+func (s *server) listLaboratories() listing[laboratoryView] {
+	return listing[laboratoryView]{
+		name: "laboratories", key: func(l laboratoryView) string { return l.ID },
+		read: func(c *gin.Context, _ page) ([]laboratoryView, error) {
+			labs, err := s.Samples.Laboratories(c.Request.Context())
+			views := make([]laboratoryView, len(labs))
+			for i, l := range labs {
+				views[i] = laboratoryView{l.ID, l.Name}
+			}
+			return views, err
+		},
 	}
-	views := make([]laboratoryView, len(labs))
-	for i, l := range labs {
-		views[i] = laboratoryView{l.ID, l.Name}
-	}
-	c.JSON(http.StatusOK, gin.H{"laboratories": views})
-	return nil
 }

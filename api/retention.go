@@ -17,6 +17,21 @@ type retentionView struct {
 	Pending bool `json:"pending"` // until effective, what the rule before it keeps longer is kept
 }
 
+// retentionsView is every rule in force and how each came about.
+type retentionsView struct {
+	Changes    []ingest.RetentionChange `json:"changes"`
+	DelayHours int                      `json:"delay_hours"` // until a change counts
+	Deletes    bool                     `json:"deletes"`     // whether the store can
+	FloorDays  int                      `json:"floor_days"`  // the least that can be set
+	Retentions []retentionView          `json:"retentions"`
+}
+
+// purgesView is what would go at a time.
+type purgesView struct {
+	At     time.Time      `json:"at"`
+	Purges []ingest.Purge `json:"purges"`
+}
+
 func (s *server) listRetentions(c *gin.Context) error {
 	if err := administrator(c); err != nil {
 		return err
@@ -31,9 +46,9 @@ func (s *server) listRetentions(c *gin.Context) error {
 		views = append(views, retentionView{r, r.Effective.After(now)})
 	}
 	deletes := s.Retentions.CanDelete(c.Request.Context())
-	c.JSON(http.StatusOK, gin.H{
-		"retentions": views, "changes": list(all), "deletes": !errors.Is(deletes, ingest.ErrNoDelete),
-		"floor_days": int(ingest.RetentionFloor.Hours() / 24), "delay_hours": int(ingest.RetentionDelay.Hours()),
+	c.JSON(http.StatusOK, retentionsView{
+		Changes: list(all), DelayHours: int(ingest.RetentionDelay.Hours()), Deletes: !errors.Is(deletes, ingest.ErrNoDelete),
+		FloorDays: int(ingest.RetentionFloor.Hours() / 24), Retentions: views,
 	})
 	return nil
 }
@@ -96,6 +111,6 @@ func (s *server) previewRetention(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"at": at, "purges": list(purges)})
+	c.JSON(http.StatusOK, purgesView{at, list(purges)})
 	return nil
 }

@@ -3,142 +3,158 @@ package api
 import (
 	"net/http"
 
-	"github.com/gin-gonic/gin"
+	"tianhai/api/auth"
+	"tianhai/farm"
+	"tianhai/ingest"
+	"tianhai/ingest/device"
+	"tianhai/ingest/history"
+	"tianhai/ingest/mapping"
+	"tianhai/trace"
+	"tianhai/trace/catalog"
+	"tianhai/trace/cert"
+	"tianhai/trace/chain"
+	"tianhai/trace/input"
+	"tianhai/trace/photo"
 )
 
-const prefix = "/api/v1"
-
-// A route answers one method on one path. Unless it is open, it is reached only
-// with a session.
-type route struct {
-	method, path string
-	handler      func(*gin.Context) error
-	open         bool
-}
-
-// routes lists every route there is.
+// routes lists every route there is. What stands here is what /openapi.json and
+// docs/api.md tell, and what the tests hold every answer against.
 func (s *server) routes() []route {
-	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+	const post, put, del = http.MethodPost, http.MethodPut, http.MethodDelete
+	const when = "an RFC 3339 time"
+	devices := lists(s, "/devices", "Devices by ID; issued ones, to administrators, have another form.", s.placed()).
+		asks("site", "where they stand now").asks("model", "of this model").asks("state", "issued, claimed, active, suspended or retired").
+		asks("online", "true or false").asks("text", "in ID or name")
+	devices = devices.or(typeOf[issuedView]())
+	devices.handler = s.listDevices
 	return []route{
-		{post, "/session", s.login, true},
-		{get, "/session", s.whoami, false},
-		{del, "/session", s.logout, false},
+		get[any]("/openapi.json", s.describe, "This description.").openly(),
 
-		{get, "/vocabulary", s.vocabulary, false},
+		takes[loginRequest, auth.Principal](post, "/session", s.login, "Signs in; the session comes as a cookie.").openly(),
+		get[auth.Principal]("/session", s.whoami, "Who is asking."),
+		takes[none, none](del, "/session", s.logout, "Signs out.").guarding(alone),
 
-		{get, "/tenants/:id", s.getTenant, false},
-		{get, "/tenants/:id/licences", s.listLicences, false},
-		{post, "/tenants/:id/licences", s.addLicence, false},
-		{get, "/tenants/:id/lots", s.listLots, false},
-		{post, "/tenants/:id/lots", s.addLot, false},
+		get[vocabularyView]("/vocabulary", s.vocabulary, "Quantities, kinds of site and regions, with their names."),
 
-		{get, "/inputs", s.listInputs, false},
-		{put, "/inputs/:id", s.putInput, false},
-		{get, "/bans", s.listBans, false},
+		get[farm.Tenant]("/tenants/:id", s.getTenant, "An operator."),
+		lists(s, "/tenants/:id/licences", "An operator's licences, those that expire first first.", s.listLicences()),
+		takes[addLicenceRequest, farm.Licence](post, "/tenants/:id/licences", s.addLicence, "Adds a licence."),
+		lists(s, "/tenants/:id/lots", "Lots of inputs bought, and what is left of each.", s.listLots()),
+		takes[addLotRequest, input.Stock](post, "/tenants/:id/lots", s.addLot, "Adds a lot that was bought."),
 
-		{get, "/sites", s.listSites, false},
-		{get, "/sites/:id", s.getSite, false},
-		{"PUT", "/sites/:id/boundary", s.setBoundary, false},
-		{get, "/sites/:id/series", s.getSeries, false},
-		{get, "/sites/:id/operations", s.listOperations, false},
-		{post, "/sites/:id/operations", s.addOperation, false},
-		{get, "/sites/:id/gates", s.showGates, false},
-		{post, "/sites/:id/overrides", s.askOverride, false},
+		lists(s, "/inputs", "Registered inputs with their labels.", s.listInputs()),
+		get[input.Product]("/inputs/:id", s.getInput, "One registered input as it is now."),
+		takes[input.Product, input.Product](put, "/inputs/:id", s.putInput, "Adds an input, or another version of it."),
+		lists(s, "/bans", "Banned substances with their sources.", s.listBans()),
 
-		{get, "/overrides", s.listOverrides, false},
-		{post, "/overrides/:id/decision", s.decideOverride, false},
-		{get, "/late-uses", s.listLateUses, false},
+		lists(s, "/sites", "Sites with what is known of them now.", s.listSites()),
+		get[siteDetail]("/sites/:id", s.getSite, "A site, its devices and latest values."),
+		get[boundaryView]("/sites/:id/boundary", s.getBoundary, "A site's boundary and its area."),
+		takes[setBoundaryRequest, farm.Site](put, "/sites/:id/boundary", s.setBoundary, "Sets a site's boundary, or takes it back with null."),
+		get[seriesView]("/sites/:id/series", s.getSeries, "One quantity at a site over a period.").
+			asks("quantity", "of the vocabulary").asks("from", when).asks("to", when).asks("points", "at most so many"),
+		lists(s, "/sites/:id/operations", "Operations of a site, oldest first.", s.listOperations()).asks("from", when).asks("to", when),
+		takes[operationRequest, trace.Operation](post, "/sites/:id/operations", s.addOperation, "Records an operation, under the client's ULID."),
+		get[gatesView]("/sites/:id/gates", s.showGates, "Whether an act may be on a site, and why not.").
+			asks("act", "harvest, catch, collect, exit, slaughter, sale or certificate").asks("product", "of which").asks("at", when).
+			asks("quarantine", "number of the quarantine certificate").asks("batch", "of the site, instead of all that grows there"),
+		takes[askOverrideRequest, trace.Override](post, "/sites/:id/overrides", s.askOverride, "Asks to be allowed what a gate refuses, under the client's ULID."),
+		lists(s, "/overrides", "What was asked to be allowed, and decided.", s.listOverrides()).asks("state", "open: those that nobody has decided"),
+		takes[decideOverrideRequest, trace.Override](post, "/overrides/:id/decision", s.decideOverride, "Allows or declines."),
+		lists(s, "/late-uses", "Inputs recorded after the harvest that they concern.", s.listLateUses()),
 
-		{post, "/operations", s.addOperations, false},
-		{post, photosPath, s.addPhoto, false},
-		{get, photosPath + "/:id", s.getPhoto, false},
-		{get, photosPath + "/:id/facts", s.getPhotoFacts, false},
-		{get, "/tenants/:id/photos", s.showPhotoUse, false},
-		{get, "/catalog", s.getCatalog, false},
-		{put, "/catalog", s.saveCatalog, false},
-		{get, "/catalog/document", s.getDocument, false},
+		takes[addOperationsRequest, outcomesView](post, "/operations", s.addOperations, "Records operations of any sites, each by itself."),
+		takes[none, photoFacts](post, photosPath, s.addPhoto, "Keeps a picture for a site's records.").file("image/jpeg", "image/png", "image/webp").asks("site", "for which"),
+		get[none](photosPath+"/:id", s.getPhoto, "A picture by its hash.").also("image/jpeg", "image/png", "image/webp"),
+		get[operationPhotos](photosPath+"/:id/facts", s.getPhotoFacts, "What is known of a picture, by each upload."),
+		get[photo.Use]("/tenants/:id/photos", s.showPhotoUse, "How much room an operator's pictures take."),
+		get[catalog.Catalog]("/catalog", s.getCatalog, "What has to be said of an operation.").asks("version", "another than the one in force"),
+		takes[saveCatalogRequest, catalog.Version](put, "/catalog", s.saveCatalog, "Saves another version of the catalog.").guarding("/catalog/document"),
+		get[documentView]("/catalog/document", s.getDocument, "The catalog as a document to edit, and its versions.").asks("version", "another than the newest"),
 
-		{get, "/models", s.listModels, false},
-		{put, "/models/:id", s.putModel, false},
-		{get, "/models/:id/changes", s.listModelChanges, false},
+		lists(s, "/models", "Models of devices.", s.listModels()),
+		get[modelView]("/models/:id", s.getModel, "One model."),
+		takes[putModelRequest, modelView](put, "/models/:id", s.putModel, "Adds a model or replaces it."),
+		lists(s, "/models/:id/changes", "What a model was, newest first.", s.listModelChanges()),
 
-		{get, "/devices", s.listDevices, false},
-		{post, "/devices", s.issueDevices, false},
-		{post, "/devices/import", s.importDevices, false},
-		{get, "/devices/labels", s.listLabels, false},
-		{get, "/devices/:id", s.getDevice, false},
-		{get, "/devices/:id/claim", s.offer, false},
-		{post, "/devices/:id/claim", s.claim, false},
-		{post, "/devices/:id/claim-code", s.reissueClaim, false},
-		{post, "/devices/:id/state", s.setState, false},
-		{post, "/devices/:id/secret", s.rotateSecret, false},
-		{del, "/devices/:id/secret", s.revokeSecret, false},
-		{get, "/devices/:id/events", s.listEvents, false},
-		{get, "/devices/:id/aliases", s.listAliases, false},
-		{post, "/devices/:id/aliases", s.addAlias, false},
-		{del, "/devices/:id/aliases", s.deleteAlias, false},
-		{get, "/devices/:id/calibrations", s.listCalibrations, false},
-		{post, "/devices/:id/calibrations", s.addCalibration, false},
-		{get, "/devices/:id/installations", s.listInstallations, false},
-		{post, "/devices/:id/installations", s.install, false},
-		{get, "/devices/:id/commands", s.listCommands, false},
-		{post, "/devices/:id/commands", s.sendCommand, false},
-		{del, "/devices/:id/commands/:command", s.cancelCommand, false},
+		devices,
+		takes[issueDevicesRequest, issuedLabels](post, "/devices", s.issueDevices, "Makes devices that nobody owns, with labels.").file("application/x-www-form-urlencoded").also("text/html"),
+		takes[none, importView](post, "/devices/import", s.importDevices, "Registers the devices of a file, all or none.").file("text/csv").asks("dry_run", "true only checks"),
+		get[none]("/devices/labels", s.listLabels, "A sheet of labels to print.").also("text/html").asks("id", "of a device; several times").asks("stock", "kind of sheet").asks("skip", "places to leave free"),
+		get[deviceView]("/devices/:id", s.getDevice, "A device, its place and latest values."),
+		get[offerView]("/devices/:id/claim", s.offer, "What a device is that can be claimed."),
+		takes[claimRequest, claimedView](post, "/devices/:id/claim", s.claim, "Claims a device by the code on its label."),
+		takes[reissueClaimRequest, claimCodeView](post, "/devices/:id/claim-code", s.reissueClaim, "Makes another claim code.").file("application/x-www-form-urlencoded").also("text/html"),
+		takes[setStateRequest, none](post, "/devices/:id/state", s.setState, "Suspends, resumes or retires a device."),
+		takes[rotateSecretRequest, secretView](post, "/devices/:id/secret", s.rotateSecret, "Gives a device another secret."),
+		takes[none, none](del, "/devices/:id/secret", s.revokeSecret, "Makes a device's secrets worthless.").guarding(alone),
+		lists(s, "/devices/:id/events", "What became of a device, oldest first.", s.listEvents()),
+		lists(s, "/devices/:id/aliases", "By what others know a device.", s.listAliases()),
+		takes[addAliasRequest, device.Alias](post, "/devices/:id/aliases", s.addAlias, "Adds a name."),
+		takes[none, none](del, "/devices/:id/aliases", s.deleteAlias, "Takes a name away.").asks("alias", "which"),
+		lists(s, "/devices/:id/calibrations", "Calibrations, oldest first.", s.listCalibrations()),
+		takes[addCalibrationRequest, device.Calibration](post, "/devices/:id/calibrations", s.addCalibration, "Adds a calibration."),
+		lists(s, "/devices/:id/installations", "Where a device stood, oldest first.", s.listInstallations()),
+		takes[installRequest, device.Installation](post, "/devices/:id/installations", s.install, "Moves a device to a site."),
+		lists(s, "/devices/:id/commands", "Commands, newest first.", s.listCommands()),
+		takes[sendCommandRequest, device.CommandRecord](post, "/devices/:id/commands", s.sendCommand, "Sends a command, as soon as the device listens."),
+		takes[none, none](del, "/devices/:id/commands/:command", s.cancelCommand, "Takes back a command that was not sent.").guarding(alone),
 
-		{get, "/alerts", s.listAlerts, false},
-		{get, "/live", s.live, false},
+		lists(s, "/alerts", "Alerts, newest first.", s.listAlerts()).asks("state", "pending, firing or resolved; firing where nothing is said"),
+		get[none](livePath, s.live, "What happens, as it happens.").also("text/event-stream").asks("site", "only there").asks("device", "only of it"),
 
-		{get, "/products", s.listProducts, false},
-		{get, "/batches", s.listBatches, false},
-		{post, "/batches", s.openBatch, false},
-		{get, "/batches/:id", s.getBatch, false},
-		{post, "/batches/:id/close", s.closeBatch, false},
-		{get, "/batches/:id/genealogy", s.showGenealogy, false},
-		{get, "/batches/:id/genealogy.svg", s.drawGenealogy, false},
-		{get, "/movements", s.listMovements, false},
-		{post, "/movements", s.addMovement, false},
-		{del, "/movements/:id/buyer", s.eraseBuyer, false},
+		lists(s, "/products", "What batches are of.", s.listProducts()),
+		lists(s, "/batches", "Batches, newest first.", s.listBatches()),
+		takes[openBatchRequest, trace.Batch](post, "/batches", s.openBatch, "Opens a batch."),
+		get[batchView]("/batches/:id", s.getBatch, "A batch and what is left of it."),
+		takes[none, trace.Batch](post, "/batches/:id/close", s.closeBatch, "Closes a batch into a record, and issues its code."),
+		get[genealogyView]("/batches/:id/genealogy", s.showGenealogy, "What a batch was made of and what became of it.").also("image/svg+xml").asks("direction", "up, down or both"),
+		get[none]("/batches/:id/genealogy.svg", s.drawGenealogy, "The same as a picture.").also("image/svg+xml").asks("direction", "up, down or both"),
+		lists(s, "/batches/:id/reports", "Laboratory reports of a batch, oldest first.", s.listBatchReports()),
+		takes[addReportRequest, cert.Report](post, "/batches/:id/reports", s.addReport, "Adds a report, under the client's ULID."),
+		takes[none, fileView](post, reportFilesPath, s.addReportFile, "Keeps the file of a report.").file("application/pdf", "image/jpeg", "image/png", "image/webp"),
+		lists(s, "/batches/:id/samples", "Which laboratories were asked to test a batch.", s.listBatchSamples()),
+		takes[addSampleRequest, cert.Sample](post, "/batches/:id/samples", s.addSample, "Asks a laboratory to test a batch."),
+		lists(s, "/reports", "Laboratory reports, newest first.", s.listReports()).asks("verdict", "pass or fail"),
+		get[cert.Tested]("/reports/:id", s.getReport, "One report."),
+		get[none]("/reports/:id/file", s.getReportFile, "The report as it came.").also("application/pdf", "image/jpeg", "image/png", "image/webp"),
+		takes[voidRequest, none](post, "/reports/:id/void", s.voidReport, "Takes a report back."),
+		lists(s, "/samples", "What a laboratory was sent, newest first.", s.listSamples()).asks("number", "only with it"),
+		lists(s, "/laboratories", "Whom one can ask to test.", s.listLaboratories()),
+		lists(s, "/batches/:id/certificates", "Certificates of a batch, oldest first.", s.listBatchCertificates()),
+		takes[issueRequest, cert.Certificate](post, "/batches/:id/certificates", s.issueCertificate, "Issues a certificate, under the client's ULID."),
+		takes[issueRequest, previewView](post, "/batches/:id/certificates/preview", s.previewCertificate, "What would be issued, and what keeps it from being."),
+		lists(s, "/certificates", "Certificates, newest first.", s.listCertificates()),
+		lists(s, "/certificates/due", "Batches that may be certified anew.", s.listDue()),
+		get[cert.Issued]("/certificates/:id", s.getCertificate, "One certificate."),
+		get[none]("/certificates/:id/print", s.printCertificate, "A page to print.").also("text/html").asks("paper", "label or a4").asks("copies", "how many"),
+		takes[voidRequest, none](post, "/certificates/:id/void", s.voidCertificate, "Takes a certificate back."),
+		lists(s, "/movements", "Movements of batches, newest first.", s.listMovements()).asks("batch", "that went in or came out").asks("pending", "true: that wait for an answer"),
+		takes[chain.Movement, chain.Movement](post, "/movements", s.addMovement, "Appends a movement, under the client's ULID."),
+		takes[none, none](del, "/movements/:id/buyer", s.eraseBuyer, "Erases who bought.").guarding(alone),
 
-		{get, "/batches/:id/reports", s.listBatchReports, false},
-		{post, "/batches/:id/reports", s.addReport, false},
-		{post, reportFilesPath, s.addReportFile, false},
-		{get, "/batches/:id/samples", s.listBatchSamples, false},
-		{post, "/batches/:id/samples", s.addSample, false},
-		{get, "/reports", s.listReports, false},
-		{get, "/reports/:id", s.getReport, false},
-		{get, "/reports/:id/file", s.getReportFile, false},
-		{post, "/reports/:id/void", s.voidReport, false},
-		{get, "/samples", s.listSamples, false},
-		{get, "/laboratories", s.listLaboratories, false},
-		{get, "/batches/:id/certificates", s.listBatchCertificates, false},
-		{post, "/batches/:id/certificates", s.issueCertificate, false},
-		{post, "/batches/:id/certificates/preview", s.previewCertificate, false},
-		{get, "/certificates", s.listCertificates, false},
-		{get, "/certificates/due", s.listDue, false},
-		{get, "/certificates/:id", s.getCertificate, false},
-		{get, "/certificates/:id/print", s.printCertificate, false},
-		{post, "/certificates/:id/void", s.voidCertificate, false},
+		lists(s, "/audits", "What the nightly audits found, newest first.", s.listAudits()),
+		takes[none, auditAsked](post, "/audits", s.startAudit, "Has an audit begin."),
 
-		{get, "/audits", s.listAudits, false},
-		{post, "/audits", s.startAudit, false},
+		get[retentionsView]("/retentions", s.listRetentions, "How long values are kept."),
+		takes[ingest.Retention, retentionView](put, "/retentions", s.setRetention, "Sets how long values are kept, from a day on."),
+		takes[none, retentionView](del, "/retentions", s.clearRetention, "Takes a rule away.").asks("tenant", "whose").asks("medium", "of which"),
+		get[purgesView]("/retentions/preview", s.previewRetention, "What would be deleted at a time.").asks("at", when),
 
-		{get, "/retentions", s.listRetentions, false},
-		{put, "/retentions", s.setRetention, false},
-		{del, "/retentions", s.clearRetention, false},
-		{get, "/retentions/preview", s.previewRetention, false},
+		lists(s, "/quarantine", "Frames that could not be stored, oldest first.", s.listQuarantine()).asks("device", "only its frames"),
+		get[JournalFigures]("/journal", s.showJournal, "How full the journal is."),
+		takes[none, history.Job](post, backfillsPath, s.backfill, "Brings measurements of a file in, or previews it.").or(typeOf[history.Preview]()).
+			file("application/octet-stream", "multipart/form-data").asks("file", "its name").asks("device", "of rows without one").asks("zone", "of times").
+			asks("sheet", "of a workbook").asks("measured", "true: by the device's clock").asks("tenant", "whose").asks("column", "header=use; several times").asks("dry_run", "true only previews"),
+		takes[replayRequest, history.Job](post, "/history/replays", s.replay, "Reads kept frames anew."),
+		lists(s, "/history/jobs", "Jobs, newest first.", s.listJobs()).asks("tenant", "whose"),
+		get[history.Job]("/history/jobs/:id", s.getJob, "One job and its progress."),
+		takes[none, none](del, "/history/jobs/:id", s.cancelJob, "Ends a job.").guarding(alone),
 
-		{get, "/quarantine", s.listQuarantine, false},
-		{get, "/journal", s.showJournal, false},
-		{post, backfillsPath, s.backfill, false},
-		{post, "/history/replays", s.replay, false},
-		{get, "/history/jobs", s.listJobs, false},
-		{get, "/history/jobs/:id", s.getJob, false},
-		{del, "/history/jobs/:id", s.cancelJob, false},
-
-		{get, "/mappings", s.listMappings, false},
-		{post, "/mappings", s.saveMapping, false},
-		{post, "/mappings/try", s.tryMapping, false},
-		{get, "/mappings/:id", s.getMapping, false},
-		{del, "/mappings/:id", s.deleteMapping, false},
+		lists(s, "/mappings", "Mappings of other people's JSON, the newest version of each.", s.listMappings()),
+		takes[saveMappingRequest, mapping.Version](post, "/mappings", s.saveMapping, "Saves a version of a mapping."),
+		takes[tryMappingRequest, mapping.Outcome](post, "/mappings/try", s.tryMapping, "Says what a mapping makes of a sample."),
+		get[mappingView]("/mappings/:id", s.getMapping, "A mapping with all its versions."),
+		takes[none, none](del, "/mappings/:id", s.deleteMapping, "Takes a mapping away."),
 	}
 }

@@ -15,11 +15,14 @@ const (
 	cookieAge = auth.DefaultLifetime
 )
 
+// loginRequest is the body.
+type loginRequest struct {
+	Login    string `json:"login"`
+	Password string `json:"password"`
+}
+
 func (s *server) login(c *gin.Context) error {
-	var in struct {
-		Login    string `json:"login"`
-		Password string `json:"password"`
-	}
+	var in loginRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}

@@ -31,6 +31,28 @@ type siteView struct {
 	Latest  map[string]Latest `json:"latest"` // by quantity
 }
 
+// siteDetail is one site with the devices that stand there.
+type siteDetail struct {
+	siteView
+	DeviceList []device.Device `json:"device_list"`
+}
+
+// vocabularyView is what pages need to name things.
+type vocabularyView struct {
+	Quantities []farm.Quantity `json:"quantities"`
+	SiteKinds  []farm.SiteKind `json:"site_kinds"`
+	Regions    []farm.Region   `json:"regions"`
+}
+
+// seriesView is one quantity over a period.
+type seriesView struct {
+	Gaps     []farm.Gap     `json:"gaps"`
+	Interval float64        `json:"interval"` // seconds between points
+	Points   []farm.Point   `json:"points"`
+	Quality  []farm.Quality `json:"quality"`
+	Quantity string         `json:"quantity"`
+}
+
 func newSiteView(site farm.Site, devices []device.Device, firing int, latest map[string]Latest) siteView {
 	v := siteView{Site: site, Devices: len(devices), Firing: firing, Latest: latest}
 	if v.Latest == nil {
@@ -65,42 +87,65 @@ func (s *server) site(c *gin.Context, a auth.Action) (farm.Site, error) {
 }
 
 func (s *server) vocabulary(c *gin.Context) error {
-	c.JSON(http.StatusOK, gin.H{"quantities": farm.Quantities(), "site_kinds": farm.SiteKinds(), "regions": farm.Prefectures()})
+	c.JSON(http.StatusOK, vocabularyView{farm.Quantities(), farm.SiteKinds(), farm.Prefectures()})
 	return nil
 }
 
-func (s *server) listSites(c *gin.Context) error {
+func (s *server) listSites() listing[siteView] {
+	return listing[siteView]{
+		name: "sites", key: func(v siteView) string { return v.ID },
+		read: func(c *gin.Context, _ page) ([]siteView, error) { return s.siteViews(c) },
+		sees: func(c *gin.Context, v *siteView) (bool, error) {
+			return auth.Can(who(c), auth.Read, siteObject(v.Site)), nil
+		},
+	}
+}
+
+// siteViews returns the sites in the caller's scope, with what is known of them now.
+func (s *server) siteViews(c *gin.Context) ([]siteView, error) {
 	ctx, p := c.Request.Context(), who(c)
-	views := []siteView{}
 	in, ok := scopeOf(p)
 	if !ok {
-		c.JSON(http.StatusOK, gin.H{"sites": views})
-		return nil
+		return nil, nil
 	}
 	sites, err := s.Farms.Sites(ctx, in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	devices, err := s.Devices.DevicesBySite(ctx, in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	alerts, err := s.Alerts.Alerts(ctx, AlertQuery{Scope: in, State: alert.Firing, Limit: countedAlerts})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	firing := map[string]int{}
 	for _, a := range alerts {
 		firing[a.Site]++
 	}
 	latest := s.Hub.latestBySite(func(at ingest.Place, _ string) bool { return auth.Can(p, auth.Read, object(at)) })
-	for _, site := range sites {
-		if auth.Can(p, auth.Read, siteObject(site)) {
-			views = append(views, newSiteView(site, devices[site.ID], firing[site.ID], latest[site.ID]))
-		}
+	views := make([]siteView, len(sites))
+	for i, site := range sites {
+		views[i] = newSiteView(site, devices[site.ID], firing[site.ID], latest[site.ID])
 	}
-	c.JSON(http.StatusOK, gin.H{"sites": views})
-	return nil
+	return views, nil
+}
+
+// seesSite reports whether the caller may read a site; each is looked up once in a
+// request.
+func (s *server) seesSite(c *gin.Context, id string) (bool, error) {
+	key := "sees " + id
+	if may, asked := c.Get(key); asked {
+		return may.(bool), nil
+	}
+	site, err := s.Farms.Site(c.Request.Context(), id)
+	if err != nil {
+		return false, err
+	}
+	may := auth.Can(who(c), auth.Read, siteObject(site))
+	c.Set(key, may)
+	return may, nil
 }
 
 func (s *server) getSite(c *gin.Context) error {
@@ -116,10 +161,7 @@ func (s *server) getSite(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, struct {
-		siteView
-		DeviceList []device.Device `json:"device_list"`
-	}{newSiteView(site, devices, len(alerts), s.Hub.latest(site.ID, "")), list(devices)})
+	c.JSON(http.StatusOK, siteDetail{newSiteView(site, devices, len(alerts), s.Hub.latest(site.ID, "")), list(devices)})
 	return nil
 }
 
@@ -144,6 +186,6 @@ func (s *server) getSeries(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"quantity": q.ID, "interval": sum.Interval.Seconds(), "points": list(sum.Points), "quality": list(sum.Quality), "gaps": list(sum.Gaps)})
+	c.JSON(http.StatusOK, seriesView{list(sum.Gaps), sum.Interval.Seconds(), list(sum.Points), list(sum.Quality), q.ID})
 	return nil
 }

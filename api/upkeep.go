@@ -43,17 +43,27 @@ func (s *server) since(from time.Time) (time.Time, error) {
 	return from.UTC(), nil
 }
 
-func (s *server) listCalibrations(c *gin.Context) error {
-	d, err := s.device(c, auth.Read)
-	if err != nil {
-		return err
+func (s *server) listCalibrations() listing[device.Calibration] {
+	return listing[device.Calibration]{
+		name: "calibrations",
+		key:  func(c device.Calibration) string { return timeKey(c.From, c.Channel+" "+timeKey(c.Recorded, "")) },
+		read: func(c *gin.Context, _ page) ([]device.Calibration, error) {
+			d, err := s.device(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			return s.Upkeep.Calibrations(c.Request.Context(), d.ID)
+		},
 	}
-	history, err := s.Upkeep.Calibrations(c.Request.Context(), d.ID)
-	if err != nil {
-		return err
-	}
-	c.JSON(http.StatusOK, gin.H{"calibrations": list(history)})
-	return nil
+}
+
+// addCalibrationRequest is the body.
+type addCalibrationRequest struct {
+	Channel string    `json:"channel"`
+	Slope   float64   `json:"slope"`
+	Offset  float64   `json:"offset"`
+	From    time.Time `json:"from"`
+	Note    string    `json:"note"`
 }
 
 func (s *server) addCalibration(c *gin.Context) error {
@@ -62,13 +72,7 @@ func (s *server) addCalibration(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Channel string    `json:"channel"`
-		Slope   float64   `json:"slope"`
-		Offset  float64   `json:"offset"`
-		From    time.Time `json:"from"`
-		Note    string    `json:"note"`
-	}
+	var in addCalibrationRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
@@ -94,6 +98,12 @@ func (s *server) addCalibration(c *gin.Context) error {
 	return nil
 }
 
+// installRequest is the body.
+type installRequest struct {
+	Site string    `json:"site"`
+	From time.Time `json:"from"`
+}
+
 // install moves a device to a site of its own tenant.
 func (s *server) install(c *gin.Context) error {
 	ctx := c.Request.Context()
@@ -108,10 +118,7 @@ func (s *server) install(c *gin.Context) error {
 	if err := s.mayMove(c, d, history); err != nil {
 		return err
 	}
-	var in struct {
-		Site string    `json:"site"`
-		From time.Time `json:"from"`
-	}
+	var in installRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
@@ -130,19 +137,20 @@ func (s *server) install(c *gin.Context) error {
 	return nil
 }
 
-func (s *server) listInstallations(c *gin.Context) error {
-	d, err := s.device(c, auth.Read)
-	if err != nil {
-		return err
+func (s *server) listInstallations() listing[device.Installation] {
+	return listing[device.Installation]{
+		name: "installations", key: func(in device.Installation) string { return timeKey(in.From, in.Site) },
+		read: func(c *gin.Context, _ page) ([]device.Installation, error) {
+			d, err := s.device(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			history, err := s.Devices.Installations(c.Request.Context(), d.ID)
+			out := make([]device.Installation, len(history))
+			for i, in := range history {
+				out[i] = device.Installation{Device: d.ID, Site: in.Place.Site, From: in.From}
+			}
+			return out, err
+		},
 	}
-	history, err := s.Devices.Installations(c.Request.Context(), d.ID)
-	if err != nil {
-		return err
-	}
-	out := make([]device.Installation, len(history))
-	for i, in := range history {
-		out[i] = device.Installation{Device: d.ID, Site: in.Place.Site, From: in.From}
-	}
-	c.JSON(http.StatusOK, gin.H{"installations": out})
-	return nil
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,10 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"tianhai/api"
 	"tianhai/api/auth"
+	"tianhai/api/once"
 	"tianhai/farm"
 	"tianhai/i18n"
 	"tianhai/ingest"
@@ -276,12 +278,15 @@ func (w *world) CreateCommand(_ context.Context, c device.CommandRecord) error {
 	return nil
 }
 
-func (w *world) Commands(_ context.Context, id string, limit int) ([]device.CommandRecord, error) {
+func (w *world) Commands(_ context.Context, id string, created time.Time, after string, limit int) ([]device.CommandRecord, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return nil, err
 	}
 	own := slices.DeleteFunc(slices.Clone(w.commands), func(c device.CommandRecord) bool { return c.Device != id })
+	if i := slices.IndexFunc(own, func(c device.CommandRecord) bool { return c.ID == after }); i >= 0 {
+		own = own[i+1:]
+	}
 	return own[:min(limit, len(own))], nil
 }
 
@@ -364,8 +369,13 @@ func (w *world) Alerts(_ context.Context, q api.AlertQuery) ([]alert.Alert, erro
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(w.alerts), func(a alert.Alert) bool {
-		return a.State != q.State || q.Site != "" && a.Site != q.Site || !w.within(q.Scope, a.Tenant, a.Region)
+		return !behind(q.After, a.Began, a.ID) || a.State != q.State || q.Site != "" && a.Site != q.Site || !w.within(q.Scope, a.Tenant, a.Region)
 	}), nil
+}
+
+// behind reports whether something is behind a place in a list that is newest first.
+func behind(p api.Place, at time.Time, id string) bool {
+	return p == (api.Place{}) || at.Before(p.At) || at.Equal(p.At) && id < p.ID
 }
 
 func (w *world) Operations(_ context.Context, site string, from, to time.Time) ([]trace.Operation, error) {
@@ -403,7 +413,7 @@ func (w *world) Batch(_ context.Context, id string) (trace.Batch, error) {
 	return b, nil
 }
 
-func (w *world) Batches(_ context.Context, in api.Scope) ([]trace.Batch, error) {
+func (w *world) Batches(_ context.Context, q api.BatchQuery) ([]trace.Batch, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return nil, err
@@ -411,11 +421,12 @@ func (w *world) Batches(_ context.Context, in api.Scope) ([]trace.Batch, error) 
 	var out []trace.Batch
 	for _, b := range w.batches {
 		i := slices.IndexFunc(w.sites, func(s farm.Site) bool { return s.ID == b.Site })
-		if w.within(in, b.Tenant, w.sites[i].Region) {
+		if w.within(q.Scope, b.Tenant, w.sites[i].Region) && behind(q.After, b.Opened, b.ID) {
 			out = append(out, b)
 		}
 	}
-	return out, nil
+	slices.SortFunc(out, func(a, b trace.Batch) int { return cmp.Or(b.Opened.Compare(a.Opened), strings.Compare(b.ID, a.ID)) })
+	return out[:min(q.Limit, len(out))], nil
 }
 
 func (w *world) AddOperation(_ context.Context, op trace.Operation) (trace.Operation, bool, error) {
@@ -511,9 +522,13 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 	}
 	return api.Config{
 		Sessions: w, Door: w, Farms: w, Operators: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
-		Overrides: w,
-		Aliases:   w,
-		Reports:   office{w}, Certifier: office{w}, Samples: office{w}, Statements: office{w},
+		Overrides:   w,
+		Aliases:     w,
+		Once:        &once.Desk{Store: &memory{}, Now: func() time.Time { return noon }},
+		Reports:     office{w},
+		Certifier:   office{w},
+		Samples:     office{w},
+		Statements:  office{w},
 		Catalogs:    library(t),
 		Photos:      shelfOf(t),
 		ReportFiles: papersOf(t),
@@ -560,7 +575,7 @@ func (a answer) decode(t testing.TB, into any) {
 	}
 }
 
-func (c client) do(method, path, body string, header ...string) answer {
+func (c client) do(method, path, body string, header ...string) (a answer) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
 	defer cancel()
@@ -587,6 +602,7 @@ func (c client) do(method, path, body string, header ...string) answer {
 		c.t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	defer func() { described(c.t, req, body, a) }()
 	if resp.Header.Get("Content-Type") == "text/event-stream" {
 		return answer{status: resp.StatusCode, header: resp.Header}
 	}
@@ -599,7 +615,7 @@ func (c client) do(method, path, body string, header ...string) answer {
 
 func want[T any](t testing.TB, what string, want, got T) {
 	t.Helper()
-	if d := cmp.Diff(want, got); d != "" {
+	if d := gocmp.Diff(want, got); d != "" {
 		t.Fatalf("%s (-want +got)\n%s", what, d)
 	}
 }

@@ -24,6 +24,9 @@ func barred(t *testing.T) (s *trace.Service, m *memory, drug trace.Operation, no
 	clock := noon
 	now = &clock
 	s.Now = func() time.Time { return *now }
+	for _, kind := range []string{"stock", "inspect"} {
+		add(t, s, told(s.Catalogs.Current(), kind, batch().Began.Add(time.Hour)))
+	}
 	return s, m, add(t, s, medicate(noon.AddDate(0, 0, -3), "5", "d")), now
 }
 
@@ -117,8 +120,9 @@ func TestOverride(t *testing.T) {
 // TestOverrideOfBatch: leave for one batch holds as often as needed and until its end.
 func TestOverrideOfBatch(t *testing.T) {
 	s, m, _, now := barred(t)
-	m.ops = nil
+	m.ops = m.ops[:len(m.ops)-1] // as if the medication had not been
 	b := openBatch(t, s)
+	add(t, s, catchOf(b.Harvest))
 	add(t, s, medicate(b.Harvest.AddDate(0, 0, -2), "9", "d")) // recorded late
 	_, err := s.CloseBatch(t.Context(), b.ID)
 	r := refusal(t, err)
@@ -226,32 +230,35 @@ func TestLate(t *testing.T) {
 	m := newMemory()
 	s := gated(m)
 	s.Harvests = m
-	var told []trace.LateUse
-	s.Late = func(_ context.Context, found []trace.LateUse) { told = append(told, found...) }
+	var noticed []trace.LateUse
+	s.Late = func(_ context.Context, found []trace.LateUse) { noticed = append(noticed, found...) }
 	b := openBatch(t, s)
+	for _, kind := range []string{"stock", "inspect", "catch"} {
+		add(t, s, told(s.Catalogs.Current(), kind, b.Began.Add(time.Hour)))
+	}
 	closed, err := s.CloseBatch(t.Context(), b.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	add(t, s, medicate(b.Harvest.AddDate(0, 0, -9), "5", "d")) // in time
 	add(t, s, medicate(b.Harvest.Add(time.Hour), "5", "d"))    // after it
-	if len(told) > 0 {
-		t.Fatalf("harmless ones: %+v", told)
+	if len(noticed) > 0 {
+		t.Fatalf("harmless ones: %+v", noticed)
 	}
 	late := add(t, s, medicate(b.Harvest.AddDate(0, 0, -3), "5", "d"))
-	if len(told) != 1 || told[0].Operation != late.ID || told[0].Batch != b.ID || told[0].Refusals[0].Gate != gate.Interval {
-		t.Fatalf("told %+v", told)
+	if len(noticed) != 1 || noticed[0].Operation != late.ID || noticed[0].Batch != b.ID || noticed[0].Refusals[0].Gate != gate.Interval {
+		t.Fatalf("told %+v", noticed)
 	}
 	fix := medicate(b.Harvest.AddDate(0, 0, -2), "5", "d")
 	fix.Corrects = late.ID
 	add(t, s, fix)
-	if len(told) != 2 || told[1].Operation != fix.ID {
-		t.Errorf("the correction: %+v", told)
+	if len(noticed) != 2 || noticed[1].Operation != fix.ID {
+		t.Errorf("the correction: %+v", noticed)
 	}
 	s.Water = pond{err: errors.New("connection refused")}
 	add(t, s, medicate(b.Harvest.AddDate(0, 0, -20), "100", "Cel.d"))
-	if len(told) != 3 || told[2].Refusals[0].Gate != gate.DegreeDays {
-		t.Errorf("temperatures that are out of reach count against the harvest: %+v", told)
+	if len(noticed) != 3 || noticed[2].Refusals[0].Gate != gate.DegreeDays {
+		t.Errorf("temperatures that are out of reach count against the harvest: %+v", noticed)
 	}
 	all, _ := m.all()
 	n, withdrawn := 0, 0

@@ -466,6 +466,10 @@ func (s *Service) site(ctx context.Context, tenant, id string) (farm.Site, error
 	return site, nil
 }
 
+// NewRecord gives a record its ID and salt, for a package that makes records of its
+// own kind.
+func (s *Service) NewRecord(r Record) (Record, error) { return s.newRecord(r) }
+
 // newRecord gives a record its ID and salt.
 func (s *Service) newRecord(r Record) (Record, error) {
 	id, err := s.newID(r.At)

@@ -65,12 +65,12 @@ func (r records) FindIssued(ctx context.Context, q api.DeviceQuery) ([]device.Is
 
 // Alerts returns alerts, newest first.
 func (r records) Alerts(ctx context.Context, q api.AlertQuery) ([]alert.Alert, error) {
-	return r.Store.Alerts(ctx, store.AlertFilter{Tenant: q.Tenant, Region: q.Region, Site: q.Site, State: q.State, Limit: q.Limit})
+	return r.Store.Alerts(ctx, store.AlertFilter{Tenant: q.Tenant, Region: q.Region, Site: q.Site, State: q.State, After: store.Place(q.After), Limit: q.Limit})
 }
 
 // Batches returns batches, newest first.
-func (r records) Batches(ctx context.Context, in api.Scope) ([]trace.Batch, error) {
-	return r.Store.Batches(ctx, store.BatchFilter{Tenant: in.Tenant, Region: in.Region})
+func (r records) Batches(ctx context.Context, q api.BatchQuery) ([]trace.Batch, error) {
+	return r.Store.Batches(ctx, store.BatchFilter{Tenant: q.Tenant, Region: q.Region, After: store.Place(q.After), Limit: q.Limit})
 }
 
 // Sensor returns a device's model and the last calibration of the quantity that was
@@ -121,7 +121,7 @@ func (r records) Sensor(ctx context.Context, id, quantity string, at time.Time) 
 
 // FindMovements returns movements, newest first.
 func (r records) FindMovements(ctx context.Context, q api.MovementQuery) ([]chain.Movement, error) {
-	f := store.MovementFilter{Tenant: q.Tenant, Region: q.Region, Pending: q.Pending, Limit: q.Limit}
+	f := store.MovementFilter{Tenant: q.Tenant, Region: q.Region, Pending: q.Pending, After: store.Place(q.After), Limit: q.Limit}
 	if q.Batch != "" {
 		f.Batches = []string{q.Batch}
 	}
@@ -193,8 +193,8 @@ func (o overrides) ListLateUses(ctx context.Context, in api.Scope) ([]trace.Foun
 }
 
 // Jobs returns the jobs of a tenant, newest first; of all where it is empty.
-func (r records) Jobs(ctx context.Context, tenant string, limit int) ([]history.Job, error) {
-	return r.Store.Jobs(ctx, store.JobFilter{Tenant: tenant, Limit: limit})
+func (r records) Jobs(ctx context.Context, q api.JobQuery) ([]history.Job, error) {
+	return r.Store.Jobs(ctx, store.JobFilter{Tenant: q.Tenant, After: store.Place(q.After), Limit: q.Limit})
 }
 
 // series shows the time-series store as the API asks for it.

@@ -27,6 +27,12 @@ type chrome struct {
 // newChrome opens a window; the test is skipped where there is no browser.
 func newChrome(t *testing.T, width, height int) *chrome {
 	t.Helper()
+	return openChrome(t, t.TempDir(), width, height)
+}
+
+// openChrome opens a window of a browser that keeps what it keeps in a directory.
+func openChrome(t *testing.T, profile string, width, height int) *chrome {
+	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("chromium is not installed; `make testdeps` installs it as root on Debian")
@@ -34,7 +40,7 @@ func newChrome(t *testing.T, width, height int) *chrome {
 	opts := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("accept-lang", "zh-CN"),
-		chromedp.WindowSize(width, height), chromedp.UserDataDir(t.TempDir()),
+		chromedp.WindowSize(width, height), chromedp.UserDataDir(profile),
 	})
 	alloc, cancelAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, cancel := chromedp.NewContext(alloc)
@@ -53,6 +59,14 @@ func newChrome(t *testing.T, width, height int) *chrome {
 	}
 	c.do(chromedp.EmulateViewport(int64(width), int64(height)))
 	return c
+}
+
+// quit closes the browser as a person does, and waits until it is gone.
+func (c *chrome) quit() {
+	c.t.Helper()
+	if err := chromedp.Cancel(c.ctx); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func (c *chrome) watch(event any) {

@@ -181,8 +181,7 @@ func checkStories(t *testing.T, d *demo) {
 				t.Errorf("the page of %s does not tell of %s", r.Product.ID, kind.Name.Zh)
 			}
 		}
-		perennial := r.Product.Kind == trace.Tea || r.Product.Kind == trace.Fruit // planted years ago
-		if !stages["harvest"] || !stages["process"] || !stages["origin"] && !perennial {
+		if !stages["harvest"] || !stages["process"] || !stages["origin"] {
 			t.Errorf("the story of %s has only the stages %v", r.Product.ID, stages)
 		}
 	}

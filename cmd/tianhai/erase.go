@@ -91,7 +91,7 @@ func (c *erasePersonCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("erased: the name in %d places of operations of %s. A record says so, without it; all receipts stay good.\nCopies of the database from before still hold it.\n", n, c.Tenant)
+	fmt.Printf("erased: the name in %d place(s) of operations of %s. A record says so, without it; all receipts stay good.\nCopies of the database from before still hold it.\n", n, c.Tenant)
 	return nil
 }
 

@@ -278,15 +278,15 @@ type setAside struct {
 // quarantined lists what is in quarantine of one device.
 func quarantined(b *browser, device string) (all []setAside) {
 	b.t.Helper()
-	for after := uint64(0); ; {
-		var page struct{ Frames []setAside }
-		b.getJSON(fmt.Sprintf("/api/v1/quarantine?limit=1000&device=%s&after=%d", device, after), &page)
-		if len(page.Frames) == 0 {
-			return all
+	for next, more := "", true; more; more = next != "" {
+		var page struct {
+			Frames []setAside
+			Next   string
 		}
-		all = append(all, page.Frames...)
-		after = page.Frames[len(page.Frames)-1].Seq
+		b.getJSON(fmt.Sprintf("/api/v1/quarantine?limit=1000&device=%s&after=%s", device, next), &page)
+		all, next = append(all, page.Frames...), page.Next
 	}
+	return all
 }
 
 // An account is a sum over all senders.

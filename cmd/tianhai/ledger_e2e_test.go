@@ -58,6 +58,9 @@ func startWitness(t *testing.T, dir, logKey string) (vkey, url string) {
 func sellBatch(b *browser, lot string) string {
 	b.t.Helper()
 	now := time.Now().UTC()
+	for _, kind := range []string{"stock", "inspect", "catch"} { // what the catalog demands of oysters
+		b.record(demanded("raft-1", kind, now.Add(-2*time.Hour)))
+	}
 	status, raw := b.send("POST", "/api/v1/batches", fmt.Appendf(nil, `{"site":"raft-1","product":"oyster","lot":%q,"quantity":5,"unit":"kg","began":%q,"harvest":%q}`,
 		lot, now.AddDate(0, 0, -30).Format(time.RFC3339), now.Add(-time.Hour).Format(time.RFC3339)))
 	var batch struct{ ID, Code string }

@@ -16,6 +16,7 @@ import (
 
 	"tianhai/api"
 	"tianhai/api/auth"
+	"tianhai/api/once"
 	"tianhai/dashboards/consumer"
 	"tianhai/dashboards/web"
 	"tianhai/farm"
@@ -61,6 +62,7 @@ func (s *server) handler() (http.Handler, error) {
 		KnowsFormat: s.knowsFormat, Commands: s.store, Queue: s.queue,
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Chain: records{s.store}, Mover: s.tracer, Catalogs: s.catalogs, Photos: s.photos, Quarantine: s.journal, Journal: figures{s.journal},
 		History: s.desk, Jobs: records{s.store}, Retentions: retention{s.store, s.series}, Audits: auditDesk{s.store, s.audits.asked},
+		Once:    &once.Desk{Store: s.store},
 		Reports: s.certs, Certifier: s.certs, Samples: records{s.store}, Statements: records{s.store}, ReportFiles: s.papers,
 		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake}, Aliases: upkeep{s.store, s.registry},
 		Hub: s.hub, Catalog: s.texts, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,

@@ -13,7 +13,7 @@ import (
 // How many alerts are returned at most.
 const (
 	DefaultAlerts = 200
-	MaxAlerts     = 1000
+	MaxAlerts     = 1001 // a page of the API, and one more
 )
 
 type alertRow struct {
@@ -79,7 +79,8 @@ type AlertFilter struct {
 	Region string // GB/T 2260; with all divisions within it
 	Site   string
 	State  alert.State // empty: every state but inactive
-	Limit  int         // 0: DefaultAlerts; at most MaxAlerts
+	After  Place
+	Limit  int // 0: DefaultAlerts; at most MaxAlerts
 }
 
 // SaveAlert writes the alert's state and the notices it calls for. A notice
@@ -132,7 +133,7 @@ func (s *Store) OpenAlerts(ctx context.Context) ([]alert.Alert, error) {
 func (s *Store) Alerts(ctx context.Context, f AlertFilter) ([]alert.Alert, error) {
 	var rows []alertRow
 	q := s.read.NewSelect().Model(&rows).Order("a.began DESC", "a.id DESC").Limit(bounded(f.Limit, DefaultAlerts, MaxAlerts))
-	q = within(q, "a.tenant", f.Tenant, "a.region", f.Region)
+	q = behind(within(q, "a.tenant", f.Tenant, "a.region", f.Region), "a.began", "a.id", f.After)
 	if f.Site != "" {
 		q = q.Where("a.site = ?", f.Site)
 	}

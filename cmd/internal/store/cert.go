@@ -12,6 +12,7 @@ import (
 	"tianhai/trace"
 	"tianhai/trace/cert"
 	"tianhai/trace/photo"
+	"tianhai/trace/recall"
 )
 
 type sampleRow struct {
@@ -135,10 +136,13 @@ func (s *Store) AddReport(ctx context.Context, r cert.Report, rec trace.Record) 
 // AddCertificate gives a certificate the next number of its tenant and year, and
 // stores it with the record that issue makes of the number. farm.ErrConflict when its
 // ID is taken or a certificate of the batch is in force, farm.ErrNotFound when the
-// batch is not the tenant's, trace.ErrMoved where a site is not as it was seen. Who
+// batch is not the tenant's, *recall.Refused when it is recalled, trace.ErrMoved where a site is not as it was seen. Who
 // issues at the same time waits in line.
 func (s *Store) AddCertificate(ctx context.Context, c cert.Certificate, seen []trace.Seen, issue func(n int) (trace.Record, error)) error {
 	return fail("add certificate", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := refuseRecalled(ctx, tx, []string{c.Batch}, func(recall.Recall) bool { return false }); err != nil {
+			return err
+		}
 		number := numberRow{Tenant: c.Tenant, Year: int64(cert.YearOf(c.Issued)), Last: 1}
 		_, err := tx.NewInsert().Model(&number).On("CONFLICT (tenant, year) DO UPDATE").Set("last = cn.last + 1").Returning("last").Exec(ctx, &number.Last)
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 // How many commands are returned at most.
 const (
 	DefaultCommands = 50
-	MaxCommands     = 1000
+	MaxCommands     = 1001
 )
 
 // open chooses commands that are neither answered nor given up.
@@ -88,10 +88,10 @@ func (s *Store) CreateCommand(ctx context.Context, c device.CommandRecord) error
 
 // Commands returns a device's commands, newest first, at most limit of them; 0
 // means DefaultCommands.
-func (s *Store) Commands(ctx context.Context, id string, limit int) ([]device.CommandRecord, error) {
+func (s *Store) Commands(ctx context.Context, device string, created time.Time, id string, limit int) ([]device.CommandRecord, error) {
 	var rows []commandRow
-	err := s.read.NewSelect().Model(&rows).Where("c.device = ?", id).Order("c.created DESC", "c.id DESC").
-		Limit(bounded(limit, DefaultCommands, MaxCommands)).Scan(ctx)
+	q := s.read.NewSelect().Model(&rows).Where("c.device = ?", device).Order("c.created DESC", "c.id DESC")
+	err := behind(q, "c.created", "c.id", Place{created, id}).Limit(bounded(limit, DefaultCommands, MaxCommands)).Scan(ctx)
 	return each(rows, commandRow.record), fail("read commands", err)
 }
 

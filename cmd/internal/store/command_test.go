@@ -54,7 +54,7 @@ func testCommandQueue(t *testing.T, s *store.Store) {
 	equal(t, "given up", 2)(s.ExpireCommands(ctx, noon.Add(2*time.Hour)))
 	is("nothing", 0)
 	states := []device.CommandState{}
-	list, err := s.Commands(ctx, "buoy-1", 0)
+	list, err := s.Commands(ctx, "buoy-1", time.Time{}, "", 0)
 	check(t, err)
 	for _, c := range list {
 		states = append(states, c.State)
@@ -77,7 +77,7 @@ func testCancelCommand(t *testing.T, s *store.Store) {
 	wantErr(t, "cancelled already", s.CancelCommand(ctx, "buoy-1", "c1", "wang", noon), farm.ErrConflict)
 	wantErr(t, "sent already", s.CancelCommand(ctx, "buoy-1", "c2", "wang", noon), farm.ErrConflict)
 	wantErr(t, "another device's", s.CancelCommand(ctx, "leaf-1", "c2", "wang", noon), farm.ErrNotFound)
-	list, err := s.Commands(ctx, "buoy-1", 0)
+	list, err := s.Commands(ctx, "buoy-1", time.Time{}, "", 0)
 	check(t, err)
 	for _, c := range list {
 		if c.ID == "c1" && (c.State != device.Cancelled || c.CancelledBy != "wang" || !c.Settled.Equal(noon.Add(time.Second)) || c.Tries != 0) || c.ID == "c2" && (c.State != device.Sent || c.Tries != 1 || !c.Sent.Equal(noon)) {

@@ -259,7 +259,7 @@ func testCommands(t *testing.T, s *store.Store) {
 	first.State, first.Settled = device.Done, answered
 	second.State, second.Settled, second.Error = device.Failed, answered, "jammed"
 	third.State, third.Settled = device.Expired, third.Expires
-	equal(t, "newest first", []device.CommandRecord{third, second, first})(s.Commands(ctx, "buoy-1", 0))
-	equal(t, "limited", []device.CommandRecord{third})(s.Commands(ctx, "buoy-1", 1))
-	equal(t, "of another", []device.CommandRecord{})(s.Commands(ctx, "leaf-1", 0))
+	equal(t, "newest first", []device.CommandRecord{third, second, first})(s.Commands(ctx, "buoy-1", time.Time{}, "", 0))
+	equal(t, "limited", []device.CommandRecord{third})(s.Commands(ctx, "buoy-1", time.Time{}, "", 1))
+	equal(t, "of another", []device.CommandRecord{})(s.Commands(ctx, "leaf-1", time.Time{}, "", 0))
 }

@@ -14,7 +14,7 @@ import (
 // How many jobs are returned at most.
 const (
 	DefaultJobs = 100
-	MaxJobs     = 1000
+	MaxJobs     = 1001
 )
 
 // unfinished chooses jobs that wait or run.
@@ -68,6 +68,7 @@ func (r jobRow) job() history.Job {
 // A JobFilter chooses jobs. Its zero value chooses the newest of all.
 type JobFilter struct {
 	Tenant string
+	After  Place
 	Limit  int // 0: DefaultJobs; at most MaxJobs
 }
 
@@ -149,6 +150,7 @@ func (s *Store) Job(ctx context.Context, id string) (history.Job, error) {
 func (s *Store) Jobs(ctx context.Context, f JobFilter) ([]history.Job, error) {
 	var rows []jobRow
 	q := s.read.NewSelect().Model(&rows).Order("j.created DESC", "j.id DESC").Limit(bounded(f.Limit, DefaultJobs, MaxJobs))
+	q = behind(q, "j.created", "j.id", f.After)
 	if f.Tenant != "" {
 		q = q.Where("j.tenant = ?", f.Tenant)
 	}

@@ -20,7 +20,7 @@ import (
 // How many movements are returned at most.
 const (
 	DefaultMovements = 200
-	MaxMovements     = 1000
+	MaxMovements     = 1001
 )
 
 type movementRow struct {
@@ -97,7 +97,8 @@ func newStockRow(b trace.Batch, a chain.Amount, since time.Time) *stockRow {
 // out of stock, or writes nothing. The same movement again is nothing new; another
 // one under its ID, a second correction of one, and one that takes back or receives
 // what was already, are farm.ErrConflict. *chain.ShortError where there is not so
-// much of an input; *chain.DependentError where something hangs on what is taken
+// much of an input; *recall.Refused where one is recalled and the movement does not
+// belong to the recall; *chain.DependentError where something hangs on what is taken
 // back. A batch, site or tenant that is unknown or of another tenant is
 // farm.ErrNotFound. made are m's outputs, in their order; where the site of what is
 // harvested is not of the version that it has seen, nothing is written: trace.ErrMoved.
@@ -114,6 +115,9 @@ func (s *Store) Move(ctx context.Context, m chain.Movement, made []trace.Batch, 
 		if err := changed(res, err, farm.ErrConflict); errors.Is(err, farm.ErrConflict) {
 			return sameMovement(ctx, tx, m)
 		} else if err != nil {
+			return err
+		}
+		if err := refuseMove(ctx, tx, m); err != nil {
 			return err
 		}
 		if err := s.resolve(ctx, tx, m); err != nil {
@@ -393,12 +397,14 @@ type MovementFilter struct {
 	Region  string   // GB/T 2260, of the tenant
 	Batches []string // that went in or came out; nil: any
 	Pending bool     // that hand over and were not answered
-	Limit   int      // 0: DefaultMovements; at most MaxMovements
+	After   Place
+	Limit   int // 0: DefaultMovements; at most MaxMovements
 }
 
 // Movements returns the movements that f chooses, newest first, with voided ones.
 func (s *Store) Movements(ctx context.Context, f MovementFilter) ([]chain.Movement, error) {
 	q := s.read.NewSelect().Order("m.at DESC", "m.id DESC").Limit(bounded(f.Limit, DefaultMovements, MaxMovements))
+	q = behind(q, "m.at", "m.id", f.After)
 	if f.Tenant != "" {
 		q = q.Where("(m.tenant = ? OR m.receiver = ?)", f.Tenant, f.Tenant)
 	}

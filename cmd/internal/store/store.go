@@ -4,7 +4,7 @@
 // Both databases hold the same schema and pass the same tests. What a method
 // has returned nil for is on disk. A method writes everything or nothing.
 // Operations, movements, installations, calibrations, changes of retention, events,
-// mappings and records are appended and never edited; the database itself refuses to, whoever
+// mappings, recalls and records are appended and never edited; the database itself refuses to, whoever
 // asks. Every reference is a foreign key, and names the owner too: nothing can tie
 // together what two tenants own.
 //
@@ -34,11 +34,13 @@ import (
 	"modernc.org/sqlite"
 
 	"tianhai/api/auth"
+	"tianhai/api/once"
 	"tianhai/ingest/device"
 	"tianhai/ingest/history"
 	"tianhai/ingest/mapping"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
+	"tianhai/trace/recall"
 )
 
 var (
@@ -58,7 +60,10 @@ var (
 	_ trace.Overrides     = (*Store)(nil)
 	_ trace.Harvests      = (*Store)(nil)
 	_ trace.AuditStore    = (*Store)(nil)
+	_ recall.Book         = (*Store)(nil)
+	_ recall.Tray         = (*Store)(nil)
 	_ auth.Store          = (*Store)(nil)
+	_ once.Store          = (*Store)(nil)
 	_ history.Store       = (*Store)(nil)
 	_ history.Fleet       = (*Store)(nil)
 	_ history.MendStore   = (*Store)(nil)

@@ -16,7 +16,7 @@ import (
 // How many batches are returned at most.
 const (
 	DefaultBatches = 200
-	MaxBatches     = 1000
+	MaxBatches     = 1001
 )
 
 type productRow struct {
@@ -85,7 +85,8 @@ func (r batchRow) batch() trace.Batch {
 type BatchFilter struct {
 	Tenant string
 	Region string // GB/T 2260, of the batch's site; with all divisions within it
-	Limit  int    // 0: DefaultBatches; at most MaxBatches
+	After  Place
+	Limit  int // 0: DefaultBatches; at most MaxBatches
 }
 
 // PutProduct adds a product or replaces the one with its ID. What was sealed
@@ -262,6 +263,6 @@ func (s *Store) Batches(ctx context.Context, f BatchFilter) ([]trace.Batch, erro
 	q := s.read.NewSelect().Model(&rows).Join("JOIN sites AS s ON s.id = b.site").
 		Join("JOIN stocks AS st ON st.batch = b.id").Where("NOT st.void").
 		Order("b.opened DESC", "b.id DESC").Limit(bounded(f.Limit, DefaultBatches, MaxBatches))
-	err := within(q, "b.tenant", f.Tenant, "s.region", f.Region).Scan(ctx)
+	err := behind(within(q, "b.tenant", f.Tenant, "s.region", f.Region), "b.opened", "b.id", f.After).Scan(ctx)
 	return each(rows, batchRow.batch), fail("read batches", err)
 }

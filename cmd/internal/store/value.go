@@ -11,6 +11,8 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/uptrace/bun"
+
 	"tianhai/farm"
 )
 
@@ -86,6 +88,22 @@ func regionPrefix(code string) (string, bool) {
 		code = code[:len(code)-2]
 	}
 	return code, true
+}
+
+// A Place is where a row stands in a list that is newest first.
+type Place struct {
+	At time.Time
+	ID string
+}
+
+// behind narrows a list that is newest first to what follows a place; the zero Place
+// is before all.
+func behind(q *bun.SelectQuery, timeColumn, idColumn string, p Place) *bun.SelectQuery {
+	if p == (Place{}) {
+		return q
+	}
+	at, id := bun.Ident(timeColumn), bun.Ident(idColumn)
+	return q.Where("(? < ? OR ? = ? AND ? < ?)", at, instant{p.At}, at, instant{p.At}, id, p.ID)
 }
 
 // bounded returns n, or def where n is not positive, and at most limit.

@@ -22,7 +22,7 @@ export interface Issued {
 
 export interface DevicesPage {
   devices: (Placed | Issued)[]
-  next: string // the place after which the next page begins; empty: there is none
+  next?: string // where the next page begins; absent on the last
 }
 
 export interface Channel {
