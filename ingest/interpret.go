@@ -89,8 +89,9 @@ type Chain interface {
 // every frame through it.
 type Interpreter struct {
 	Profiles Profiles
-	// Decode returns the decoder of a format, or of a content type.
-	Decode  func(format string) (decoder func(payload []byte) ([]Value, error), known bool)
+	// Decode returns the decoder of a format, or of a content type. Its values may
+	// be put in room, whatever it holds.
+	Decode  func(format string) (decoder func(payload []byte, room []Value) ([]Value, error), known bool)
 	Quality Quality
 	Chain   Chain // nil: there are no such formats
 }
@@ -143,10 +144,11 @@ func (in *Interpreter) transcribe(ctx context.Context, f *Frame, t *transcript) 
 	if !known {
 		return fault(FaultDecode, "no decoder for format %q", format)
 	}
-	values, err := decode(f.Payload)
+	values, err := decode(f.Payload, t.values)
 	if err != nil {
 		return &FrameError{FaultDecode, err}
 	}
+	t.lend(values)
 	return in.settle(p, f, values, t)
 }
 
@@ -237,6 +239,7 @@ type account struct {
 func (a *account) settleTimes(values []Value) {
 	first, latest := a.profile.Installations[0].From, a.received.Add(MaxClockAhead)
 	credible := func(t time.Time) bool { return !t.Before(first) && !t.After(latest) }
+	var said, counts time.Time // of the value before, which mostly has the same
 	for i := range values {
 		v := &values[i]
 		switch {
@@ -244,8 +247,11 @@ func (a *account) settleTimes(values []Value) {
 			if v.Ago != 0 && !credible(a.received.Add(-v.Ago)) {
 				v.Ago = 0
 			}
+		case v.Time.Equal(said):
+			v.Time = counts
 		case credible(v.Time):
-			v.Time = v.Time.UTC().Truncate(time.Millisecond)
+			said, counts = v.Time, v.Time.UTC().Truncate(time.Millisecond)
+			v.Time = counts
 		default:
 			v.Time, v.Ago = time.Time{}, 0
 		}
@@ -259,10 +265,14 @@ func (a *account) settleTimes(values []Value) {
 }
 
 func (a *account) time(v *Value) time.Time {
-	if v.Time.IsZero() {
+	switch {
+	case !v.Time.IsZero():
+		return v.Time
+	case v.Ago == 0:
+		return a.received
+	default:
 		return a.frame.Received.Add(-v.Ago).UTC().Truncate(time.Millisecond)
 	}
-	return v.Time
 }
 
 // add puts a value into the observation of its moment.

@@ -23,7 +23,8 @@ type Source interface {
 	Partitions() int
 	// Consume hands the frames of a partition to handle, in order and at least
 	// once, until ctx is done. The reader's cursor passes a batch only after
-	// handle has returned nil; a handle may take hours.
+	// handle has returned nil; a handle may take hours. Payloads are handle's to
+	// keep, the slice is not.
 	Consume(ctx context.Context, reader string, partition int, handle func(context.Context, []Frame) error) error
 }
 

@@ -3,6 +3,9 @@ package ingest
 // maxRoom bounds what a transcript keeps for use again, in readings: about 3 MiB.
 const maxRoom = 1 << 15
 
+// maxValues bounds what it keeps for the values of one frame.
+const maxValues = 1 << 10
+
 // A transcript is what frames say, one after the other, in memory that is used
 // again: under load, making room for readings costs more than reading them. The
 // zero transcript is ready.
@@ -10,6 +13,7 @@ type transcript struct {
 	observations []Observation
 	room         []Reading // the readings of the last observations, and room for more
 	readings     int       // since reset
+	values       []Value   // room for those of the next frame
 }
 
 // begin adds an observation without readings, at most n of which will follow.
@@ -30,6 +34,14 @@ func (t *transcript) put(o *Observation, r Reading) {
 		t.room = t.room[:have+1]
 	}
 	t.readings++
+}
+
+// lend has the next frame's values put where these are, which few frames have
+// more of.
+func (t *transcript) lend(values []Value) {
+	if cap(values) <= maxValues {
+		t.values = values
+	}
 }
 
 // reset forgets everything: nobody may hold on to what was in t.

@@ -157,7 +157,7 @@ func (p *decodePrinter) payload(payload []byte) error {
 		}
 		payload = raw
 	}
-	values, err := p.decoder(payload)
+	values, err := p.decoder(payload, nil)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (c *decodeCommand) decoder() (decode.Decoder, error) {
 		return c.mapped()
 	case "sparkplug":
 		sparkplug := decode.NewSparkplug()
-		return func(payload []byte) ([]ingest.Value, error) { return sparkplug.Decode(c.Topic, payload) }, nil
+		return decode.Roomless(func(payload []byte) ([]ingest.Value, error) { return sparkplug.Decode(c.Topic, payload) }), nil
 	}
 	decoder, known := decode.ByFormat(format)
 	switch {
@@ -231,7 +231,7 @@ func (c *decodeCommand) mapped() (decode.Decoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Mapping, err)
 	}
-	return m.Decode, nil
+	return decode.Roomless(m.Decode), nil
 }
 
 func (c *decodeCommand) line(v ingest.Value) (decodedLine, error) {

@@ -221,7 +221,7 @@ func (m *mutant) check(t *testing.T, x *trial, b *browser, installed time.Time) 
 		if aside[payload] > 0 {
 			continue
 		}
-		values, err := decoder([]byte(payload))
+		values, err := decoder([]byte(payload), nil)
 		if err != nil || len(values) == 0 {
 			t.Errorf("%s: %q is not in quarantine, and holds no value: %v", m.device, payload, err)
 		}

@@ -15,8 +15,13 @@ import (
 )
 
 // A Decoder reads one payload. Values may share memory with each other, never
-// with the payload.
-type Decoder = func(payload []byte) ([]ingest.Value, error)
+// with the payload. They may be put in room, whatever it holds.
+type Decoder = func(payload []byte, room []ingest.Value) ([]ingest.Value, error)
+
+// Roomless makes a Decoder of a function that needs no room.
+func Roomless(decode func(payload []byte) ([]ingest.Value, error)) Decoder {
+	return func(payload []byte, _ []ingest.Value) ([]ingest.Value, error) { return decode(payload) }
+}
 
 // Formats lists the names that ByFormat knows, without media types.
 const Formats = "json, senml+json, senml+cbor, influx, chirpstack, ttn"
@@ -26,7 +31,7 @@ const Formats = "json, senml+json, senml+cbor, influx, chirpstack, ttn"
 // parameters: "influx;precision=ms".
 func ByFormat(name string) (Decoder, bool) {
 	if name == "json" {
-		return JSON, true // nearly every frame
+		return jsonIn, true // nearly every frame
 	}
 	media, params, err := mime.ParseMediaType(name)
 	if err != nil {
@@ -34,17 +39,17 @@ func ByFormat(name string) (Decoder, bool) {
 	}
 	switch media {
 	case "application/json", "json":
-		return JSON, true
+		return jsonIn, true
 	case "senml+json", "application/senml+json":
-		return SenMLJSON, true
+		return Roomless(SenMLJSON), true
 	case "senml+cbor", "application/senml+cbor":
-		return SenMLCBOR, true
+		return Roomless(SenMLCBOR), true
 	case "influx":
 		return Influx(cmp.Or(params["precision"], "ns"))
 	case "chirpstack":
-		return ChirpStack, true
+		return Roomless(ChirpStack), true
 	case "ttn":
-		return TheThingsStack, true
+		return Roomless(TheThingsStack), true
 	default:
 		return nil, false
 	}

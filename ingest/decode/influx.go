@@ -33,14 +33,14 @@ func Influx(precision string) (Decoder, bool) {
 	unit, known := map[string]time.Duration{
 		"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond, "s": time.Second,
 	}[precision]
-	return func(payload []byte) ([]ingest.Value, error) {
+	return Roomless(func(payload []byte) ([]ingest.Value, error) {
 		p := lineParser{s: string(payload), unit: unit, seriesOf: map[string]string{}, long: -1}
 		values, err := p.lines()
 		if err != nil {
 			return nil, &ingest.DecodeError{Format: "influx", Offset: p.fault, Member: p.member, Err: err}
 		}
 		return values, nil
-	}, known
+	}), known
 }
 
 // A lineParser passes once over s.

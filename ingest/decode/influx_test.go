@@ -4,16 +4,17 @@ import (
 	"strings"
 	"testing"
 
+	"tianhai/ingest"
 	"tianhai/ingest/decode"
 )
 
-func influx(tb testing.TB, precision string) decode.Decoder {
+func influx(tb testing.TB, precision string) func([]byte) ([]ingest.Value, error) {
 	tb.Helper()
 	d, known := decode.Influx(precision)
 	if !known {
 		tb.Fatalf("precision %q is not known", precision)
 	}
-	return d
+	return func(payload []byte) ([]ingest.Value, error) { return d(payload, nil) }
 }
 
 func TestInflux(t *testing.T) {
@@ -29,7 +30,7 @@ func TestInfluxPrecision(t *testing.T) {
 		if !known {
 			t.Fatalf("%s is not known", format)
 		}
-		values, err := d([]byte("m a=1 " + stamp))
+		values, err := d([]byte("m a=1 "+stamp), nil)
 		if err != nil || full(values) != "a 2026-08-01T01:00:00Z 1\n" {
 			t.Errorf("%s: %v, %v", format, values, err)
 		}

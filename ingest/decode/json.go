@@ -34,8 +34,11 @@ const maxMillis = math.MaxInt64 / 1_000_000
 // number beyond float64, bytes that follow, or an object without a channel make
 // the whole payload an error. Objects have at most 256 members with names of at
 // most 64 bytes, arrays 4,096 objects.
-func JSON(payload []byte) ([]ingest.Value, error) {
-	p := parser{s: string(payload)}
+func JSON(payload []byte) ([]ingest.Value, error) { return jsonIn(payload, nil) }
+
+// jsonIn is JSON, with the values in room where they fit.
+func jsonIn(payload []byte, room []ingest.Value) ([]ingest.Value, error) {
+	p := parser{s: string(payload), values: room[:0]}
 	values, err := p.document()
 	if err != nil {
 		return nil, &ingest.DecodeError{Format: "json", Offset: p.fault, Member: p.member, Err: err}
@@ -66,7 +69,9 @@ func (p *parser) document() ([]ingest.Value, error) {
 	var err error
 	switch p.space(); p.peek() {
 	case '{':
-		p.values = make([]ingest.Value, 0, min(strings.Count(p.s, ":"), maxMembers))
+		if n := min(strings.Count(p.s, ":"), maxMembers); n > cap(p.values) {
+			p.values = make([]ingest.Value, 0, n)
+		}
 		_, err = p.object()
 	case '[':
 		err = p.array()

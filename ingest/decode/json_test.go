@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -289,6 +290,27 @@ func TestByFormat(t *testing.T) {
 	for _, name := range []string{"", "xml", "application/octet-stream", ";"} {
 		if _, known := decode.ByFormat(name); known {
 			t.Errorf("%q is known", name)
+		}
+	}
+}
+
+// What an earlier frame left in the room for values is gone.
+func TestRoom(t *testing.T) {
+	d, known := decode.ByFormat("json")
+	if !known {
+		t.Fatal("json is not known")
+	}
+	room := make([]ingest.Value, 0, 3)
+	for range cap(room) {
+		room = append(room, ingest.Value{Channel: "old", Cut: 1, Number: 7, Unit: "Cel", Text: "x", Missing: true, Extra: true, Old: true})
+	}
+	for _, payload := range []string{`{"a":1}`, `{"ts":1785546000000,"a":null,"b":2}`, `[{"ts":1,"a":1,"b":2},{"ts":2,"a":1,"b":2}]`} {
+		want, err := decode.JSON([]byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := d([]byte(payload), room); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s in a room: %v, error %v, want %v", payload, got, err, want)
 		}
 	}
 }

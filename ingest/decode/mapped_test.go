@@ -8,10 +8,11 @@ import (
 	"testing"
 	_ "time/tzdata"
 
+	"tianhai/ingest"
 	"tianhai/ingest/decode"
 )
 
-func mapping(tb testing.TB, doc string) decode.Decoder {
+func mapping(tb testing.TB, doc string) func([]byte) ([]ingest.Value, error) {
 	tb.Helper()
 	m, err := decode.ParseMapping([]byte(doc))
 	if err != nil {

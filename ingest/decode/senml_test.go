@@ -57,7 +57,7 @@ func full(values []ingest.Value) string {
 
 // golden decodes every file of a folder with this ending and compares with the
 // .want file beside it.
-func golden(t *testing.T, pattern string, decoder decode.Decoder) {
+func golden(t *testing.T, pattern string, decoder func([]byte) ([]ingest.Value, error)) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", pattern))
 	if err != nil || len(files) == 0 {
@@ -128,7 +128,7 @@ type wrong struct {
 	member  string
 }
 
-func refused(t *testing.T, format string, decoder decode.Decoder, table map[string]wrong) {
+func refused(t *testing.T, format string, decoder func([]byte) ([]ingest.Value, error), table map[string]wrong) {
 	t.Helper()
 	for name, tt := range table {
 		t.Run(name, func(t *testing.T) {

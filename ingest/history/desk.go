@@ -22,7 +22,7 @@ type Desk struct {
 	Fleet    Fleet
 	Profiles ingest.Profiles // as the records have them now, within seconds
 	Chain    ingest.Chain    // reads frames that refer to others, and learns nothing; nil: nobody does
-	Decode   func(format string) (decoder func(payload []byte) ([]ingest.Value, error), known bool)
+	Decode   func(format string) (decoder func(payload []byte, room []ingest.Value) ([]ingest.Value, error), known bool)
 	Quality  func() (ingest.Quality, error) // makes one that remembers nothing
 	Names    func(quantity string) []string // what people call a quantity
 	Now      func() time.Time               // nil: time.Now

@@ -50,7 +50,7 @@ var errSession = errors.New("delivery interrupted")
 // is no trouble.
 //
 // There must be at most one Consume for each reader and partition at a time, in
-// all processes. Payloads are handle's to keep.
+// all processes. Payloads are handle's to keep, the slice of frames is not.
 func (j *Journal) Consume(ctx context.Context, reader string, partition int, handle func(context.Context, []ingest.Frame) error) error {
 	if reader != Store && reader != Watch || partition < 0 || partition >= j.partitions {
 		return fmt.Errorf("consume: no reader %q of partition %d", reader, partition)
@@ -122,6 +122,8 @@ func (j *Journal) session(ctx context.Context, reader string, partition int, han
 		if err := j.deliver(ctx, name, batch, handle); err != nil {
 			return progress, err
 		}
+		clear(batch)
+		t.room = batch
 		if t.handled == nil {
 			t.due = time.After(cursorEvery)
 		}
@@ -142,8 +144,9 @@ type turn struct {
 	in        <-chan jetstream.Msg
 	lost      <-chan nats.Status
 	linger    time.Duration
-	delivered uint64 // the server's count of deliveries in this session
-	seq       uint64 // the last record's
+	delivered uint64         // the server's count of deliveries in this session
+	seq       uint64         // the last record's
+	room      []ingest.Frame // of the last batch, used again
 
 	handled jetstream.Msg    // the last one that was handled, if the cursor is before it
 	due     <-chan time.Time // when the cursor is to be moved there
@@ -166,6 +169,7 @@ func (t *turn) moveCursor() error {
 // batch. last is the message to acknowledge. The batch is empty where nothing
 // but unreadable envelopes came.
 func (j *Journal) gather(ctx context.Context, t *turn) (batch []ingest.Frame, last jetstream.Msg, err error) {
+	batch = t.room[:0]
 	var timeout <-chan time.Time
 	for size := 0; len(batch) <= maxBatch-maxGroup && size < maxBatchBytes; {
 		var m jetstream.Msg
@@ -183,15 +187,14 @@ func (j *Journal) gather(ctx context.Context, t *turn) (batch []ingest.Frame, la
 		case <-ctx.Done():
 			return nil, nil, context.Cause(ctx)
 		}
-		some, fresh, err := j.unwrap(ctx, t, m)
-		if err != nil {
+		var fresh bool
+		if batch, fresh, err = j.unwrap(ctx, t, m, batch); err != nil {
 			return nil, nil, err
 		}
 		if fresh {
 			last = m
 			size += len(m.Data())
 		}
-		batch = append(batch, some...)
 		if timeout == nil && last != nil {
 			timer := time.NewTimer(t.linger)
 			defer timer.Stop()
@@ -201,9 +204,9 @@ func (j *Journal) gather(ctx context.Context, t *turn) (batch []ingest.Frame, la
 	return batch, last, nil
 }
 
-// unwrap checks that m comes in turn and returns its frames. A repeat is not
-// fresh; an unreadable record is set aside and has no frames.
-func (j *Journal) unwrap(ctx context.Context, t *turn, m jetstream.Msg) (some []ingest.Frame, fresh bool, err error) {
+// unwrap checks that m comes in turn and appends its frames to the batch. A repeat
+// is not fresh; an unreadable record is set aside and has no frames.
+func (j *Journal) unwrap(ctx context.Context, t *turn, m jetstream.Msg, batch []ingest.Frame) (all []ingest.Frame, fresh bool, err error) {
 	meta, err := m.Metadata()
 	if err != nil {
 		return nil, false, fmt.Errorf("read delivery: %w", err)
@@ -213,30 +216,31 @@ func (j *Journal) unwrap(ctx context.Context, t *turn, m jetstream.Msg) (some []
 	}
 	t.delivered = meta.Sequence.Consumer
 	if meta.Sequence.Stream <= t.seq {
-		return nil, false, nil
+		return batch, false, nil
 	}
 	t.seq = meta.Sequence.Stream
-	some, err = j.frames(m, t.seq)
-	if err != nil {
+	if batch, err = j.appendFrames(batch, m, t.seq); err != nil {
 		whole := ingest.Frame{Seq: frameSeq(t.seq, 0), Device: deviceOf(m.Subject()), Received: meta.Timestamp.UTC(), Payload: m.Data()}
-		return nil, true, j.Quarantine(ctx, whole, err.Error())
+		err = j.Quarantine(ctx, whole, err.Error())
 	}
-	return some, true, nil
+	return batch, true, err
 }
 
-// frames returns the frames of a record.
-func (j *Journal) frames(m jetstream.Msg, record uint64) ([]ingest.Frame, error) {
-	some, err := decodeFrames(m.Data())
+// appendFrames appends the frames of a record to dst, which it leaves as it is
+// where there is an error.
+func (j *Journal) appendFrames(dst []ingest.Frame, m jetstream.Msg, record uint64) ([]ingest.Frame, error) {
+	all, err := appendFrames(dst, m.Data())
 	if err != nil {
-		return nil, err
+		return dst, err
 	}
-	for i := range some {
-		some[i].Seq = frameSeq(record, i)
-		if some[i].Device == "" {
-			some[i].Device = deviceOf(m.Subject())
+	for i := range all[len(dst):] {
+		f := &all[len(dst)+i]
+		f.Seq = frameSeq(record, i)
+		if f.Device == "" {
+			f.Device = deviceOf(m.Subject())
 		}
 	}
-	return some, nil
+	return all, nil
 }
 
 // frameSeq is the place of a frame: that of its record, and its place therein.

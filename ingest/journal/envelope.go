@@ -55,29 +55,33 @@ func groupedSize(f *ingest.Frame) int {
 	return 4*binary.MaxVarintLen64 + len(f.Device) + len(f.ContentType) + len(f.Payload)
 }
 
-// decodeFrames reads a record. Payloads share b's memory. The frame of version 1
-// has no device.
-func decodeFrames(b []byte) ([]ingest.Frame, error) {
+// appendFrames reads a record to the end of dst, which it leaves as it is where
+// there is an error. Payloads share b's memory. The frame of version 1 has no
+// device.
+func appendFrames(dst []ingest.Frame, b []byte) ([]ingest.Frame, error) {
 	if len(b) == 0 || b[0] != envelopeV2 {
 		f, err := decodeFrame(b)
-		return []ingest.Frame{f}, err
+		if err != nil {
+			return dst, err
+		}
+		return append(dst, f), nil
 	}
-	frames := make([]ingest.Frame, 0, 1+len(b)/128)
+	all := dst
 	for b = b[1:]; len(b) > 0; {
-		f := ingest.Frame{}
-		if n := len(frames); n > 0 {
-			f.Device = frames[n-1].Device // often the same, and then shared
+		n := len(all)
+		all = append(all, ingest.Frame{})
+		if n > 0 {
+			all[n].Device = all[n-1].Device // often the same, and then shared
 		}
 		var err error
-		if b, err = decodeGrouped(&f, b); err != nil {
-			return nil, fmt.Errorf("frame %d of group: %w", len(frames), err)
+		if b, err = decodeGrouped(&all[n], b); err != nil {
+			return dst, fmt.Errorf("frame %d of group: %w", n-len(dst), err)
 		}
-		frames = append(frames, f)
 	}
-	if len(frames) == 0 || len(frames) > maxGroup {
-		return nil, fmt.Errorf("group of %d frames: %w", len(frames), errEnvelope)
+	if n := len(all) - len(dst); n == 0 || n > maxGroup {
+		return dst, fmt.Errorf("group of %d frames: %w", n, errEnvelope)
 	}
-	return frames, nil
+	return all, nil
 }
 
 func decodeGrouped(f *ingest.Frame, b []byte) (rest []byte, err error) {

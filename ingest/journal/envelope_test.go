@@ -41,7 +41,7 @@ func TestEnvelopeV2(t *testing.T) {
 	if got, want := hex.EncodeToString(b), "02"+"0472616674"+"8001"+"03612f62"+"02ff00"+"03e6b1a0"+"01"+"00"+"00"; got != want {
 		t.Errorf("group = %s, want %s", got, want)
 	}
-	got, err := journal.DecodeFrames(b)
+	got, err := journal.AppendFrames(nil, b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +49,16 @@ func TestEnvelopeV2(t *testing.T) {
 		t.Errorf("frames (-want +got)\n%s", d)
 	}
 	for n := range b {
-		if got, err := journal.DecodeFrames(b[:n]); err == nil && len(got) != 1 {
+		if got, err := journal.AppendFrames(nil, b[:n]); err == nil && len(got) != 1 {
 			t.Errorf("%d of %d bytes are read as %d frames", n, len(b), len(got))
 		}
+	}
+	room := append(make([]ingest.Frame, 0, 8), frames[1])
+	if got, err := journal.AppendFrames(room, b); err != nil || cmp.Diff(append(frames[1:2:2], frames...), got) != "" {
+		t.Errorf("after another frame: %v, error %v", got, err)
+	}
+	if got, err := journal.AppendFrames(room, b[:len(b)-1]); err == nil || cmp.Diff(room, got) != "" {
+		t.Errorf("torn, after another frame: %v, error %v", got, err)
 	}
 }
 
@@ -108,12 +115,12 @@ func FuzzDecodeFrame(f *testing.F) {
 	})
 }
 
-func FuzzDecodeFrames(f *testing.F) {
+func FuzzAppendFrames(f *testing.F) {
 	f.Add([]byte{2})
 	f.Add([]byte{2, 1, 'a', 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1})
 	f.Add(journal.AppendGrouped([]byte{2}, &ingest.Frame{Device: "a", Received: time.Unix(1, 2), Payload: []byte("{}")}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := journal.DecodeFrames(b)
+		got, err := journal.AppendFrames(nil, b)
 		if err != nil || b[0] != 2 {
 			return
 		}
@@ -121,7 +128,7 @@ func FuzzDecodeFrames(f *testing.F) {
 		for i := range got {
 			again = journal.AppendGrouped(again, &got[i])
 		}
-		frames, err := journal.DecodeFrames(again)
+		frames, err := journal.AppendFrames(nil, again)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +157,7 @@ func FuzzDecodeQuarantined(f *testing.F) {
 }
 
 func TestDecodeFrameNewer(t *testing.T) {
-	_, err := journal.DecodeFrames(append([]byte{3}, bytes.Repeat([]byte{0}, 10)...))
+	_, err := journal.AppendFrames(nil, append([]byte{3}, bytes.Repeat([]byte{0}, 10)...))
 	if err == nil || !strings.Contains(err.Error(), "version 3") {
 		t.Errorf("err = %v, want one that names version 3", err)
 	}

@@ -4,7 +4,7 @@ package journal
 var (
 	EncodeFrame       = encodeFrame
 	DecodeFrame       = decodeFrame
-	DecodeFrames      = decodeFrames
+	AppendFrames      = appendFrames
 	AppendGrouped     = appendGrouped
 	EncodeQuarantined = encodeQuarantined
 	DecodeQuarantined = decodeQuarantined

@@ -110,6 +110,33 @@ func (j *Journal) appendGroup(ctx context.Context, l *lane, frames []ingest.Fram
 	}
 }
 
+// split returns frames by partition, those of each in the order given.
+func split(frames []ingest.Frame, partitions int) [][]ingest.Frame {
+	sorted := make([][]ingest.Frame, partitions)
+	of := make([]int, len(frames))
+	sizes := make([]int, partitions)
+	for i := range frames {
+		if i > 0 && frames[i].Device == frames[i-1].Device {
+			of[i] = of[i-1]
+		} else {
+			of[i] = partition(frames[i].Device, partitions)
+		}
+		sizes[of[i]]++
+	}
+	if len(frames) > 0 && sizes[of[0]] == len(frames) {
+		sorted[of[0]] = frames
+		return sorted
+	}
+	room := make([]ingest.Frame, len(frames))
+	for p, n := range sizes {
+		sorted[p], room = room[:0:n], room[n:]
+	}
+	for i, p := range of {
+		sorted[p] = append(sorted[p], frames[i])
+	}
+	return sorted
+}
+
 // appendAll keeps frames of one partition, in order.
 func (j *Journal) appendAll(ctx context.Context, p int, frames []ingest.Frame) error {
 	for len(frames) > 0 {

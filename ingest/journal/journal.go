@@ -25,7 +25,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -344,24 +343,15 @@ func (j *Journal) Append(ctx context.Context, frames ...ingest.Frame) error {
 
 // appendSplit keeps frames of several partitions side by side.
 func (j *Journal) appendSplit(ctx context.Context, frames []ingest.Frame) error {
-	if len(frames) == 0 {
-		return nil
-	}
-	first := partition(frames[0].Device, j.partitions)
-	if !slices.ContainsFunc(frames, func(f ingest.Frame) bool {
-		return f.Device != frames[0].Device && partition(f.Device, j.partitions) != first
-	}) {
-		return j.appendAll(ctx, first, frames)
-	}
-	sorted := make([][]ingest.Frame, j.partitions)
-	for _, f := range frames {
-		p := partition(f.Device, j.partitions)
-		sorted[p] = append(sorted[p], f)
-	}
-	failed := make([]error, j.partitions)
+	sorted := split(frames, j.partitions)
+	failed := make([]error, len(sorted))
 	var lanes sync.WaitGroup
 	for p, some := range sorted {
-		if len(some) > 0 {
+		switch len(some) {
+		case 0:
+		case len(frames):
+			return j.appendAll(ctx, p, some)
+		default:
 			lanes.Go(func() { failed[p] = j.appendAll(ctx, p, some) })
 		}
 	}

@@ -58,7 +58,7 @@ func (j *Journal) Kept(ctx context.Context, since, until time.Time, devices []st
 		if meta.Sequence.Stream > last || meta.Timestamp.After(until) {
 			return nil
 		}
-		if some, err := j.frames(m, meta.Sequence.Stream); err == nil {
+		if some, err := j.appendFrames(nil, m, meta.Sequence.Stream); err == nil {
 			if err := handle(some, meta.NumPending); err != nil {
 				return err
 			}

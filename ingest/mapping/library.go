@@ -109,7 +109,7 @@ func (l *Library) read(ctx context.Context, v Version) current {
 		l.log.ErrorContext(ctx, "mapping cannot be read; what needs it goes to quarantine", "mapping", v.Name, "version", v.Version, "error", err)
 		return c
 	}
-	c.decode = m.Decode
+	c.decode = decode.Roomless(m.Decode)
 	return c
 }
 

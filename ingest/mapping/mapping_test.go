@@ -99,7 +99,7 @@ func TestLibrary(t *testing.T) {
 			if !known {
 				return -1
 			}
-			values, err := d([]byte(payload))
+			values, err := d([]byte(payload), nil)
 			if err != nil {
 				return -2
 			}

@@ -101,8 +101,8 @@ func (t *Trial) reading(ctx context.Context, v ingest.Value) Reading {
 	profile.Installations = []ingest.Installation{{From: time.Unix(0, 0)}}
 	in := ingest.Interpreter{
 		Profiles: tried{profile},
-		Decode: func(string) (func([]byte) ([]ingest.Value, error), bool) {
-			return func([]byte) ([]ingest.Value, error) { return []ingest.Value{v}, nil }, true
+		Decode: func(string) (decode.Decoder, bool) {
+			return func([]byte, []ingest.Value) ([]ingest.Value, error) { return []ingest.Value{v}, nil }, true
 		},
 		Quality: unjudged{},
 	}

@@ -19,18 +19,22 @@ func (d *drops) Read(p []byte) (int, error) { return min(d.n, len(p)), nil }
 
 func TestCalmConn(t *testing.T) {
 	for name, tt := range map[string]struct {
-		bytes int
-		pause time.Duration // of the reader between reads
-		want  time.Duration // that four reads wait
+		bytes    int
+		messages int
+		pause    time.Duration // of the reader between reads
+		want     time.Duration // that four reads wait
 	}{
-		"a little at a time":      {1, 0, 3 * mqtt.ReadEvery},
-		"more than is asked for":  {64, 0, 0},
-		"slower than it may be":   {1, 2 * mqtt.ReadEvery, 0},
-		"half as slow as allowed": {1, mqtt.ReadEvery / 2, 3 * mqtt.ReadEvery / 2},
+		"a little at a time":      {1, 1, 0, 3 * mqtt.ShortestPause},
+		"a window of 20":          {1, 20, 0, 3 * mqtt.ShortestPause},
+		"a window of 100":         {1, 100, 0, 3 * 100 * mqtt.PausePerMessage},
+		"as much as there can be": {1, 1000, 0, 3 * mqtt.LongestPause},
+		"more than is asked for":  {64, 1000, 0, 0},
+		"slower than it may be":   {1, 1, 2 * mqtt.ShortestPause, 0},
+		"half as slow as allowed": {1, 1, mqtt.ShortestPause / 2, 3 * mqtt.ShortestPause / 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := mqtt.Calm(&drops{n: tt.bytes})
+				c := mqtt.Calm(&drops{n: tt.bytes}, tt.messages)
 				waited := time.Duration(0)
 				for range 4 {
 					start := time.Now()

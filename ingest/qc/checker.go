@@ -88,21 +88,20 @@ func New(c Config) (*Checker, error) {
 // Flag returns the verdict of all tests on a sample: Missing for one without a
 // value, otherwise the worst.
 func (c *Checker) Flag(s ingest.Sample) ingest.Flag {
-	flag := ingest.Missing
-	p := point{at: s.Time, value: s.Value, missing: s.Missing, z: math.NaN()}
+	flag, now := ingest.Missing, s.Time.UnixMilli()
+	p := point{at: s.Time, ms: now, value: s.Value, missing: s.Missing, z: math.NaN()}
 	if !s.Missing {
-		flag = inLimits(s)
+		flag = inLimits(&s)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	se := c.find(s)
-	now := s.Time.UnixMilli()
+	se := c.find(&s)
 	if se.seen && now <= se.last {
 		if now == se.last && s.Value == se.value && s.Missing == (se.flag == ingest.Missing) {
 			return se.flag
 		}
 		if se.site != s.Site {
-			se = c.begin(s)
+			se = c.begin(&s)
 		}
 		for _, m := range se.memories {
 			flag = Worst(flag, m.late(p))
@@ -110,7 +109,7 @@ func (c *Checker) Flag(s ingest.Sample) ingest.Flag {
 		return flag
 	}
 	if se.site != s.Site || se.quantity != s.Quantity.ID {
-		*se = *c.begin(s)
+		*se = *c.begin(&s)
 	}
 	p.interval = se.interval(now)
 	for _, m := range se.memories {
@@ -120,14 +119,14 @@ func (c *Checker) Flag(s ingest.Sample) ingest.Flag {
 	return flag
 }
 
-func inLimits(s ingest.Sample) ingest.Flag {
+func inLimits(s *ingest.Sample) ingest.Flag {
 	if s.Limits != (farm.Range{}) && !s.Limits.Contains(s.Value) || !s.Quantity.Range.Contains(s.Value) {
 		return ingest.Fail
 	}
 	return ingest.Good
 }
 
-func (c *Checker) find(s ingest.Sample) *series {
+func (c *Checker) find(s *ingest.Sample) *series {
 	se := c.known.find(s.Device, s.Channel)
 	if se == nil {
 		se = c.begin(s)
@@ -139,7 +138,7 @@ func (c *Checker) find(s ingest.Sample) *series {
 }
 
 // begin returns the series of a sample with nothing remembered.
-func (c *Checker) begin(s ingest.Sample) *series {
+func (c *Checker) begin(s *ingest.Sample) *series {
 	se := &series{channel: s.Channel, site: s.Site, quantity: s.Quantity.ID}
 	for _, t := range c.config.tests(s.Site, s.Quantity.ID) {
 		if t, ok := t.(streamed); ok {

@@ -26,14 +26,15 @@ type Season struct {
 	ZSpan    *Span // holds for these depths only, never where depth is unknown; nil for all
 }
 
-func (m Season) holds(p point) bool {
+// holds is given the number of the point's period.
+func (m *Season) holds(p *point, number float64) bool {
 	if m.ZSpan != nil && !m.ZSpan.contains(p.z) {
 		return false
 	}
 	if m.Period == "" {
 		return !p.at.Before(m.From) && !p.at.After(m.To)
 	}
-	return m.TSpan.contains(float64(periods[m.Period](p.at)))
+	return m.TSpan.contains(number)
 }
 
 // Name implements Test.
@@ -44,10 +45,15 @@ func (c Climatology) Flags(s Series) []ingest.Flag { return replay(s, c.memory()
 
 func (c Climatology) memory() memory {
 	return forgetful{func(p point) ingest.Flag {
+		var period Period // mostly the same one throughout, for which the number is found once
+		var number float64
 		for i := len(c.Members) - 1; i >= 0; i-- {
 			m := &c.Members[i]
+			if m.Period != period {
+				period, number = m.Period, m.Period.number(p.at)
+			}
 			switch {
-			case !m.holds(p):
+			case !m.holds(&p, number):
 			case m.FSpan != nil && !m.FSpan.contains(p.value):
 				return ingest.Fail
 			case !m.VSpan.contains(p.value):
@@ -95,6 +101,14 @@ func (m Season) check() error {
 
 // A Period is a part of a time that returns, for Climatology.
 type Period string
+
+// number returns which of its kind a time is in; 0 without a period.
+func (p Period) number(t time.Time) float64 {
+	if p == "" {
+		return 0
+	}
+	return float64(periods[p](t))
+}
 
 // periods gives the number of each period, as pandas has it.
 var periods = map[Period]func(t time.Time) int{

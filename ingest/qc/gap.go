@@ -29,7 +29,7 @@ func (m *gapMemory) judge(p point) ingest.Flag {
 	if p.missing {
 		return ingest.Missing
 	}
-	now := p.at.UnixMilli()
+	now := p.ms
 	gap, had := float64(now-m.at)/1000, m.have
 	m.have, m.at = true, now
 	if !had {

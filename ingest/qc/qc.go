@@ -69,6 +69,7 @@ type memory interface {
 // it is known.
 type point struct {
 	at       time.Time
+	ms       int64 // the same, Unix ms
 	value    float64
 	missing  bool
 	z        float64 // NaN where unknown
@@ -86,7 +87,7 @@ func replay(s Series, m memory) []ingest.Flag {
 }
 
 func (s Series) point(i int, interval float64) point {
-	p := point{at: s.Times[i], value: s.Values[i], missing: math.IsNaN(s.Values[i]), z: math.NaN(), interval: interval}
+	p := point{at: s.Times[i], ms: s.Times[i].UnixMilli(), value: s.Values[i], missing: math.IsNaN(s.Values[i]), z: math.NaN(), interval: interval}
 	if s.Z != nil {
 		p.z = s.Z[i]
 	}

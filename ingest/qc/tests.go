@@ -224,7 +224,7 @@ func (m *rateMemory) judge(p point) ingest.Flag {
 		m.have = false
 		return ingest.Missing
 	}
-	now := p.at.UnixMilli()
+	now := p.ms
 	seconds := float64((now - m.at) / 1000)
 	change, had := math.Abs(p.value-m.last), m.have
 	m.have, m.at, m.last = true, now, p.value

@@ -272,7 +272,7 @@ func (m *signalMemory) judge(p point) ingest.Flag {
 	if p.missing {
 		return ingest.Missing
 	}
-	now := p.at.UnixMilli()
+	now := p.ms
 	period := m.test.period().Milliseconds()
 	part := now / max(1, period/signalBuckets)
 	drop := 0
