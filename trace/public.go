@@ -40,6 +40,11 @@ type PublicRecord struct {
 	Words      *Words            `json:"words,omitempty"`     // records before there was a catalog have none
 	Overrides  []PublicOverride  `json:"overrides,omitempty"` // what an office allowed of what the law forbids
 	Evidence   PublicEvidence    `json:"evidence"`
+	// Kin is what the batch was made of; nil where it was harvested as it is. Then
+	// Operations and Evidence are of the one site where all of it grew, or there are
+	// none where it grew on several: Blend.
+	Kin   *Kin `json:"kin,omitempty"`
+	Blend bool `json:"blend,omitempty"`
 	// Personal holds, by path, the commitment to a text that is not in the record
 	// because it can be erased; see Personal.
 	Personal map[string]string `json:"personal,omitempty"`

@@ -408,9 +408,16 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 	if err != nil {
 		return PublicRecord{}, fmt.Errorf("tenant %s: %w", b.Tenant, err)
 	}
-	site, err := s.Store.Site(ctx, b.Site)
+	grown, err := s.grown(ctx, b)
 	if err != nil {
-		return PublicRecord{}, fmt.Errorf("site %s: %w", b.Site, err)
+		return PublicRecord{}, err
+	}
+	site, err := s.Store.Site(ctx, grown.Site)
+	if err != nil {
+		return PublicRecord{}, fmt.Errorf("site %s: %w", grown.Site, err)
+	}
+	if site.Tenant != b.Tenant { // whoever it was bought from may be a person
+		site.Name = farm.Text{}
 	}
 	product, err := s.Store.Product(ctx, b.Product)
 	if err != nil {
@@ -418,14 +425,25 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 	}
 	// All of the site, because a correction may have moved an operation's time.
 	end := b.Closed.Add(clockAhead)
-	ops, err := s.Store.Operations(ctx, b.Site, time.Unix(0, 0).UTC(), end)
+	ops, err := s.Store.Operations(ctx, grown.Site, time.Unix(0, 0).UTC(), end)
 	if err != nil {
-		return PublicRecord{}, fmt.Errorf("operations of site %s: %w", b.Site, err)
+		return PublicRecord{}, fmt.Errorf("operations of site %s: %w", grown.Site, err)
+	}
+	switch {
+	case grown.blend:
+		ops = nil
+	case grown.kin != nil: // what came after the harvest are movements
+		end = grown.Harvest.AddDate(0, 0, 1)
 	}
 	c := s.Catalogs.Current()
 	demanded := demands(c, product)
 	ops = ofBatch(ops, b.Began, end, lasting(ops, demanded, b.Began))
-	if err := complete(c, demanded, b.Site, ops); err != nil {
+	if grown.kin == nil {
+		err = complete(c, demanded, b.Site, ops)
+	} else {
+		err = s.completeOrigins(ctx, c, b, grown.origins)
+	}
+	if err != nil {
 		return PublicRecord{}, err
 	}
 	if len(ops) > MaxOperations {
@@ -435,13 +453,26 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 	if err != nil {
 		return PublicRecord{}, err
 	}
-	overrides, err := s.publicOverrides(ctx, b, ops)
+	overrides, err := s.publicOverrides(ctx, grown.Batch, ops)
 	if err != nil {
 		return PublicRecord{}, err
 	}
-	seen, err := s.evidence(ctx, b, product)
-	if err != nil {
-		return PublicRecord{}, err
+	for _, o := range grown.origins {
+		more, err := s.publicOverrides(ctx, o, nil)
+		if err != nil {
+			return PublicRecord{}, err
+		}
+		for _, m := range more {
+			if !slices.ContainsFunc(overrides, func(o PublicOverride) bool { return o.ID == m.ID }) {
+				overrides = append(overrides, m)
+			}
+		}
+	}
+	seen := PublicEvidence{Version: EvidenceVersion, From: b.Began.UTC(), To: b.Harvest.UTC(), Series: []Series{}}
+	if !grown.blend {
+		if seen, err = s.evidence(ctx, grown.Batch, product); err != nil {
+			return PublicRecord{}, err
+		}
 	}
 	prefecture, _ := farm.Prefecture(site.Region)
 	return PublicRecord{
@@ -450,7 +481,7 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 		Origin:   Origin{Region: site.Region, Prefecture: prefecture.Name, Town: site.Town, Kind: site.Kind, Site: site.Name},
 		Lot:      b.Lot, Quantity: b.Quantity, Unit: b.Unit,
 		Began: b.Began.UTC(), Harvest: b.Harvest.UTC(), Closed: b.Closed,
-		Operations: done, Words: words, Overrides: overrides, Evidence: seen,
+		Operations: done, Words: words, Overrides: overrides, Evidence: seen, Kin: grown.kin, Blend: grown.blend,
 	}, nil
 }
 

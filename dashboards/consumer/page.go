@@ -88,6 +88,8 @@ type page struct {
 	Producer      sealedText
 	Summary       string // one sentence for search engines and link previews
 	Facts, Maker  []fact
+	Made          *made // of other batches; nil where it was harvested as it is
+	Blend         bool
 	Operations    []operation
 	Earlier       []operation // folded away
 	More          int         // operations that are not shown at all
@@ -153,6 +155,7 @@ func newPage(s *server, lang string, rec trace.Record, v view) page {
 	p.Asked, p.Witnesses, p.WitnessKeys, p.Quorum = s.Policy.Quorum > 0, v.witnesses, s.Policy.Witnesses, s.Policy.Quorum
 	p.Closed = at(r.Closed)
 	p.Facts, p.Maker = b.facts(r), b.maker(r)
+	p.Made, p.Blend = b.made(r), r.Blend
 	p.Operations, p.More = b.operations(r.Operations)
 	p.Operations, p.Earlier = fold(p.Operations)
 	p.Period = b.T("consumer.period", "from", at(r.Evidence.From).Unbroken(), "to", at(r.Evidence.To).Unbroken())
@@ -184,7 +187,7 @@ func (b base) facts(r trace.PublicRecord) []fact {
 	}
 	quantity := strconv.FormatFloat(r.Quantity, 'f', -1, 64)
 	facts := []fact{
-		{Name: b.T("consumer.origin"), Parts: place},
+		{Name: b.placeName(r), Parts: place},
 		{Name: b.T("consumer.site"), Parts: []sealedText{{Text: b.word("site_kind", string(r.Origin.Kind))}, b.personal(r, "origin.site", r.Origin.Site)}},
 		{Name: b.T("consumer.lot"), Parts: []sealedText{{r.Lot, "lot"}}},
 		{Name: b.T("consumer.quantity"), Parts: []sealedText{{quantity, "quantity"}}, Value: quantity, Unit: b.unit(r.Unit)},
@@ -196,6 +199,14 @@ func (b base) facts(r trace.PublicRecord) []fact {
 		facts = append(facts, fact{Name: b.T("consumer.gtin"), Parts: []sealedText{{r.Product.GTIN, "product.gtin"}}, Code: true})
 	}
 	return slices.DeleteFunc(facts, func(f fact) bool { return f.Parts[len(f.Parts)-1].Text == "" })
+}
+
+// placeName is what the place of a record is: of a blend, where it was blended.
+func (b base) placeName(r trace.PublicRecord) string {
+	if r.Blend {
+		return b.T("consumer.blended_at")
+	}
+	return b.T("consumer.origin")
 }
 
 // personal is text, or that it was erased.

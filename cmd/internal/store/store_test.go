@@ -93,6 +93,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"movements stay":     testMovementsStay,
 		"shipments":          testShipments,
 		"shipments stay":     testShipmentsStay,
+		"chain histories":    testChainHistories,
+		"chain gates":        testChainGates,
 
 		"reports":                testReports,
 		"samples":                testSamples,
