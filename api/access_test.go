@@ -111,6 +111,20 @@ var access = map[string]struct {
 	"POST /overrides/:id/decision": {"/overrides/" + overrideID + "/decision", `{"granted":true,"reason":"x","until":"2026-07-09T00:00:00Z"}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403}},
 	"GET /late-uses":               {"/late-uses", "", answers{"nobody": 200}},
 
+	"GET /recalls":               {"/recalls", "", answers{"nobody": 200}},
+	"POST /recalls":              {"/recalls", recallBody, answers{"nobody": 404, "bureau": 201, "inspector": 403, "farmer": 403, "manager": 201, "admin": 403}},
+	"POST /recalls/preview":      {"/recalls/preview", `{"start":{"kind":"batch","id":"` + batchID + `"}}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},
+	"GET /recalls/:id":           {"/recalls/" + recallID, "", answers{"nobody": 404, "bureau": 200}},
+	"GET /recalls/:id/holdings":  {"/recalls/" + recallID + "/holdings", "", answers{"nobody": 404, "bureau": 200}},
+	"POST /recalls/:id/widen":    {"/recalls/" + recallID + "/widen", `{"id":"01JZ00000000000000000000W1","reason":"x","batches":["` + batchID + `"]}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},
+	"POST /recalls/:id/narrow":   {"/recalls/" + recallID + "/narrow", `{"id":"01JZ00000000000000000000W1","reason":"x","batches":["` + batchID + `"]}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},
+	"POST /recalls/:id/progress": {"/recalls/" + recallID + "/progress", `{"id":"01JZ00000000000000000000W1","batch":"` + batchID + `"}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},
+	"POST /recalls/:id/close":    {"/recalls/" + recallID + "/close", `{"id":"01JZ00000000000000000000W1","reason":"x"}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 403, "admin": 403}},
+
+	"GET /tenants/:id/recall-hook":    {"/tenants/oyster/recall-hook", "", answers{"nobody": 404, "bureau": 403, "manager": 200}},
+	"PUT /tenants/:id/recall-hook":    {"/tenants/oyster/recall-hook", `{"url":"https://example.cn/x"}`, answers{"nobody": 404, "bureau": 403, "manager": 200}},
+	"DELETE /tenants/:id/recall-hook": {"/tenants/oyster/recall-hook", "", answers{"nobody": 404, "bureau": 403, "manager": 204}},
+
 	"GET /models":             {"/models", "", answers{"nobody": 200}},
 	"GET /models/:id":         {"/models/pond", "", answers{"nobody": 200}},
 	"PUT /models/:id":         {"/models/pond", `{"name":{"zh":"塘"},"format":"json"}`, answers{"nobody": 403, "admin": 200}},

@@ -255,6 +255,9 @@ type Config struct {
 	Operators  Operators
 	Inputs     Inputs
 	Overrides  Overrides
+	Recalls    Recalls
+	Recaller   Recaller
+	Hooks      Hooks
 	Devices    Devices
 	Upkeep     Upkeep
 	Lifecycle  Lifecycle

@@ -28,6 +28,7 @@ import (
 	"tianhai/trace/gate"
 	"tianhai/trace/input"
 	"tianhai/trace/photo"
+	"tianhai/trace/recall"
 )
 
 var (
@@ -86,6 +87,10 @@ func kinds() []kind {
 		{device.ErrClaim, http.StatusForbidden, "claim_refused"},
 		{farm.ErrNotFound, http.StatusNotFound, "not_found"},
 		{farm.ErrConflict, http.StatusConflict, "conflict"},
+		{recall.ErrClosed, http.StatusConflict, "recall_closed"},
+		{recall.ErrEmpty, http.StatusConflict, "recall_empty"},
+		{recall.ErrTooLarge, http.StatusConflict, "recall_too_large"},
+		{recall.ErrUnaccounted, http.StatusConflict, "recall_unaccounted"},
 		{ingest.ErrNoDelete, http.StatusConflict, "no_delete"},
 		{chain.ErrTooMany, http.StatusConflict, "genealogy_too_large"},
 		{trace.ErrNoEvidence, http.StatusServiceUnavailable, "no_evidence"},
@@ -97,7 +102,7 @@ func kinds() []kind {
 
 // problemCodes returns every code that a problem can have.
 func problemCodes() []string {
-	codes := []string{"invalid", "item_missing", "stock_short", "changed", "internal", "batch_short", "unbalanced", "depended_on", "batch_incomplete", "test_failed"}
+	codes := []string{"invalid", "item_missing", "stock_short", "changed", "internal", "batch_short", "unbalanced", "depended_on", "batch_incomplete", "test_failed", "recalled", "recall_amount"}
 	for _, k := range kinds() {
 		codes = append(codes, k.code)
 	}
@@ -120,7 +125,8 @@ type problem struct {
 	Faults []device.Fault `json:"faults,omitempty"` // all, where there may be many
 	// Refusals are every reason of a gate_… problem; its code and title are of the first.
 	Refusals []gate.Refusal `json:"refusals,omitempty"`
-	Batch    string         `json:"batch,omitempty"` // of a batch_short problem
+	Recall   string         `json:"recall,omitempty"` // number, of a recalled problem
+	Batch    string         `json:"batch,omitempty"`  // of a batch_short problem
 	Left     *chain.Amount  `json:"left,omitempty"`
 	In       *chain.Amount  `json:"in,omitempty"` // of an unbalanced problem
 	Out      *chain.Amount  `json:"out,omitempty"`
@@ -146,6 +152,15 @@ func newProblem(err error) problem {
 	}
 	if item, ok := errors.AsType[*catalog.ItemError](err); ok {
 		return itemProblem(item)
+	}
+	if bad, ok := errors.AsType[*recall.FieldError](err); ok {
+		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: bad.Field, Detail: bad.Reason}
+	}
+	if recalled, ok := errors.AsType[*recall.Refused](err); ok {
+		return problem{Status: http.StatusConflict, Code: "recalled", Recall: recalled.Number}
+	}
+	if much, ok := errors.AsType[*recall.AmountError](err); ok {
+		return problem{Status: http.StatusConflict, Code: "recall_amount", Field: "amount", Left: &much.Left}
 	}
 	if refused, ok := errors.AsType[*gate.Refused](err); ok {
 		return problem{Status: http.StatusConflict, Code: "gate_" + string(refused.Refusals[0].Gate), Refusals: refused.Refusals}
@@ -271,7 +286,7 @@ func (s *server) lang(c *gin.Context) string {
 // words gives a problem its title.
 func (s *server) words(c *gin.Context, p problem) problem {
 	lang := s.lang(c)
-	p.Type, p.Title = "about:blank", s.Catalog.T(lang, "problem."+p.Code, append(gateWords(p, lang), s.chainProblemWords(p, lang)...)...)
+	p.Type, p.Title = "about:blank", s.Catalog.T(lang, "problem."+p.Code, slices.Concat(gateWords(p, lang), s.chainProblemWords(p, lang), []string{"recall", p.Recall})...)
 	return p
 }
 

@@ -63,6 +63,20 @@ func (s *server) routes() []route {
 		takes[decideOverrideRequest, trace.Override](post, "/overrides/:id/decision", s.decideOverride, "Allows or declines."),
 		lists(s, "/late-uses", "Inputs recorded after the harvest that they concern.", s.listLateUses()),
 
+		lists(s, "/recalls", "Recalls that began with one's farm or region, or that it holds something of; those opened last first.", s.listRecalls()).
+			asks("state", "open: those that are not closed"),
+		takes[openRecallRequest, recallView](post, "/recalls", s.openRecall, "Opens a recall, under the client's ULID: its codes are red from now on."),
+		takes[previewRecallRequest, recallPlan](post, "/recalls/preview", s.previewRecall, "What a recall would be of; changes nothing."),
+		get[recallView]("/recalls/:id", s.showRecall, "A recall: what is in it, who has it, what has become of it."),
+		lists(s, "/recalls/:id/holdings", "Who has what of a recall.", s.listHoldings()),
+		takes[widenRecallRequest, recallView](post, "/recalls/:id/widen", s.widenRecall, "Takes more into a recall, for a reason."),
+		takes[narrowRecallRequest, recallView](post, "/recalls/:id/narrow", s.narrowRecall, "Clears batches, and what was made of them alone, for a reason."),
+		takes[reportRecallRequest, recallView](post, "/recalls/:id/progress", s.reportRecall, "Records what has become of a holding."),
+		takes[closeRecallRequest, recallView](post, "/recalls/:id/close", s.closeRecall, "Closes a recall, with a reason where something is missing."),
+		get[hookView]("/tenants/:id/recall-hook", s.getHook, "Where an operator is told of recalls."),
+		takes[putHookRequest, hookView](put, "/tenants/:id/recall-hook", s.putHook, "Sets where an operator is told of recalls, with a new key."),
+		takes[none, none](del, "/tenants/:id/recall-hook", s.deleteHook, "Forgets where an operator was told of recalls."),
+
 		takes[addOperationsRequest, outcomesView](post, "/operations", s.addOperations, "Records operations of any sites, each by itself."),
 		takes[none, photoFacts](post, photosPath, s.addPhoto, "Keeps a picture for a site's records.").file("image/jpeg", "image/png", "image/webp").asks("site", "for which"),
 		get[none](photosPath+"/:id", s.getPhoto, "A picture by its hash.").also("image/jpeg", "image/png", "image/webp"),

@@ -32,6 +32,7 @@ import (
 	"tianhai/trace/cert"
 	"tianhai/trace/gate"
 	"tianhai/trace/photo"
+	"tianhai/trace/recall"
 )
 
 var noon = time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC)
@@ -80,6 +81,8 @@ type world struct {
 	leaky    bool // lists hold everything, whatever is asked for
 	hangs    bool // asking for products takes for ever
 	wrote    int
+	shared   bool         // the tea farm has a part of what is recalled
+	spoke    recall.Actor // of the last progress
 
 	handsOver bool // the oyster farm sold to the tea farm
 }
@@ -522,7 +525,8 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 	}
 	return api.Config{
 		Sessions: w, Door: w, Farms: w, Operators: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
-		Overrides:   w,
+		Overrides: w,
+		Recalls:   recalls{w}, Recaller: recalls{w}, Hooks: recalls{w},
 		Aliases:     w,
 		Once:        &once.Desk{Store: &memory{}, Now: func() time.Time { return noon }},
 		Reports:     office{w},

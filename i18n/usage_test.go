@@ -49,6 +49,7 @@ var composed = map[string]string{
 	"manage.section.":            "sections of a device's page",
 	"manage.state.":              "device.State, and what is asked before",
 	"manage.use.":                "what a column of a file is",
+	"notice.recall.":             "recall.Message.Type",
 	"medium.":                    "farm.Medium, and every one",
 	"problem.":                   "codes of the API's problem+json answers",
 	"quantity.":                  "farm.Quantity.ID",

@@ -91,6 +91,9 @@ const (
 	Report     Action = "report"  // append what a laboratory found
 	Administer Action = "administer"
 	Override   Action = "override" // allow what a gate refuses
+	Recall     Action = "recall"   // open a recall and follow it up
+	// CloseRecall says that a recall is over.
+	CloseRecall Action = "close_recall"
 )
 
 // An Object is what an action is about.
@@ -103,25 +106,26 @@ type Object struct {
 }
 
 // Can reports whether p may do a to o. A bureau officer reads everything in the
-// region, decides on overrides there, and changes nothing else; an inspector reads as
+// region, decides on overrides and recalls there, and changes nothing else; an inspector reads as
 // much and appends inspections, and can neither change nor void what a farm said.
 // Managers and farmers act within their tenant. A laboratory reads what it was asked
-// to test and reports on it. An administrator may do everything but override, since
+// to test and reports on it. A manager may recall what is the farm's, and not say that
+// a recall is over. An administrator may do everything but override and recall, since
 // whoever keeps a server is no authority; everyone else, nothing: a device speaks
 // through its own topics and its own door, which know it by its secret, and asks for
 // nothing here.
 func Can(p Principal, a Action, o Object) bool {
 	switch p.Role {
 	case Administrator:
-		return a != Override
+		return a != Override && a != Recall && a != CloseRecall
 	case Bureau:
-		return (a == Read || a == Override) && farm.RegionContains(p.Region, o.Region)
+		return (a == Read || a == Override || a == Recall || a == CloseRecall) && farm.RegionContains(p.Region, o.Region)
 	case Inspector:
 		return (a == Read || a == Inspect) && farm.RegionContains(p.Region, o.Region)
 	case Laboratory:
 		return p.Tenant != "" && p.Tenant == o.Laboratory && (a == Read || a == Report)
 	case Manager:
-		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command || a == Administer)
+		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command || a == Administer || a == Recall)
 	case Farmer:
 		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command)
 	}

@@ -9,9 +9,9 @@ import (
 
 // TestCan goes through every role, action and relation to the object.
 func TestCan(t *testing.T) {
-	everything := []auth.Action{auth.Read, auth.Write, auth.Command, auth.Administer, auth.Inspect, auth.Report, "", "invent", auth.Override}
-	farming, managing := everything[:3], everything[:4]
-	deciding, keeping := []auth.Action{auth.Read, auth.Override}, everything[:len(everything)-1]
+	everything := []auth.Action{auth.Read, auth.Write, auth.Command, auth.Administer, auth.Inspect, auth.Report, "", "invent", auth.Override, auth.Recall, auth.CloseRecall}
+	farming, managing := everything[:3], append(slices.Clone(everything[:4]), auth.Recall)
+	deciding, keeping := []auth.Action{auth.Read, auth.Override, auth.Recall, auth.CloseRecall}, everything[:len(everything)-3]
 	inspecting, reporting := []auth.Action{auth.Read, auth.Inspect}, []auth.Action{auth.Read, auth.Report}
 	objects := map[string]auth.Object{
 		"own":             {Tenant: "tea", Region: "450406"},

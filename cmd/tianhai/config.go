@@ -35,6 +35,7 @@ type config struct {
 	Quality  qualityConfig  `yaml:"quality"`
 	Photos   photosConfig   `yaml:"photos"`
 	Alerts   alertsConfig   `yaml:"alerts"`
+	Recalls  recallsConfig  `yaml:"recalls"`
 	Log      logConfig      `yaml:"log"`
 }
 
@@ -107,6 +108,11 @@ type qualityConfig struct {
 
 type photosConfig struct {
 	Quota int64 `yaml:"quota"` // bytes of pictures that one tenant may have; default 10 GiB
+}
+
+type recallsConfig struct {
+	// PrivateHooks lets the webhooks of tenants lead into private networks.
+	PrivateHooks bool `yaml:"private_hooks"`
 }
 
 type alertsConfig struct {

@@ -40,6 +40,7 @@ import (
 	"tianhai/trace/label"
 	"tianhai/trace/ledger"
 	"tianhai/trace/photo"
+	"tianhai/trace/recall"
 )
 
 // shutdownLimit is how long a stop may take before the process ends itself with
@@ -54,44 +55,46 @@ type server struct {
 	metrics *prometheus.Registry
 	texts   *i18n.Catalog
 
-	store    *store.Store
-	series   *influx.Client
-	roller   *influx.Roller
-	journal  *journal.Journal
-	ledger   *ledger.Ledger
-	registry *device.Registry
-	library  *mapping.Library
-	door     *ingest.Door
-	edges    *edges
-	manager  *device.Manager
-	queue    *device.Queue
-	seen     *device.Sightings
-	silence  *device.Silence
-	changes  chan struct{} // to devices, by this process
-	hub      *api.Hub
-	engine   *alert.Engine
-	notices  *alert.Notices
-	catalogs *catalog.Library
-	photos   *photo.Shelf
-	papers   *photo.Shelf // of laboratories
-	tracer   *trace.Service
-	late     *lateTeller
-	send     func(ctx context.Context, id string, message any) (retry bool, err error) // to the webhook; nil: there is none
-	certs    *trace.Certifier
-	sealer   *trace.Sealer
-	audits   audits
-	logs     []trace.LogState // as the records know them
-	sources  *ingest.IntakeMetrics
-	intake   *ingest.Intake
-	keeper   *ingest.Keeper
-	watch    *ingest.Watch
-	checker  *checker
-	posts    *posts
-	desk     *history.Desk
-	mender   *history.Mender
-	broker   *broker.Broker // nil where a broker outside replaces it
-	listener net.Listener
-	scraped  net.Listener // nil where /metrics has no address of its own
+	store      *store.Store
+	series     *influx.Client
+	roller     *influx.Roller
+	journal    *journal.Journal
+	ledger     *ledger.Ledger
+	registry   *device.Registry
+	library    *mapping.Library
+	door       *ingest.Door
+	edges      *edges
+	manager    *device.Manager
+	queue      *device.Queue
+	seen       *device.Sightings
+	silence    *device.Silence
+	changes    chan struct{} // to devices, by this process
+	hub        *api.Hub
+	engine     *alert.Engine
+	notices    *alert.Notices
+	catalogs   *catalog.Library
+	photos     *photo.Shelf
+	papers     *photo.Shelf // of laboratories
+	tracer     *trace.Service
+	late       *lateTeller
+	send       func(ctx context.Context, id string, message any) (retry bool, err error) // to the webhook; nil: there is none
+	certs      *trace.Certifier
+	sealer     *trace.Sealer
+	recalls    *recall.Service
+	recallPost *recall.Post
+	audits     audits
+	logs       []trace.LogState // as the records know them
+	sources    *ingest.IntakeMetrics
+	intake     *ingest.Intake
+	keeper     *ingest.Keeper
+	watch      *ingest.Watch
+	checker    *checker
+	posts      *posts
+	desk       *history.Desk
+	mender     *history.Mender
+	broker     *broker.Broker // nil where a broker outside replaces it
+	listener   net.Listener
+	scraped    net.Listener // nil where /metrics has no address of its own
 
 	influxURL string // of the embedded server, for whoever runs Grafana beside it
 	closers   []closer
@@ -301,6 +304,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 	}
 	s.certs = &trace.Certifier{Service: s.tracer, Book: s.store}
+	s.openRecalls()
 	return nil
 }
 
@@ -324,7 +328,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, old.Run, s.mender.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, s.recallPost.Run, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	works = append(works, s.edges.asker.Run, s.edges.roll.Run, s.edges.mended.Run)

@@ -47,6 +47,13 @@ type Records interface {
 	RecordByCode(ctx context.Context, code string) (trace.Record, error)
 }
 
+// Recalls knows what was taken back; *recall.Service does.
+type Recalls interface {
+	// Of returns the records of the recalls that a batch is in now, open ones first: of
+	// each how it was opened, and how it was closed if it was.
+	Of(ctx context.Context, batch string) ([][]trace.Record, error)
+}
+
 // Statements finds what was said of a batch beside its record.
 type Statements interface {
 	// Statements returns the records of a batch's tests and certificates, oldest first.
@@ -57,6 +64,7 @@ type Statements interface {
 // set.
 type Options struct {
 	Records    Records
+	Recalls    Recalls    // nil: nothing is ever recalled
 	Statements Statements // nil: there are none
 	// ReportFile returns a laboratory report as it came, by its hash; farm.ErrNotFound.
 	// The page asks only for those that a sealed record names.
@@ -211,13 +219,18 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	recalls, ok := s.recallsOf(w, r, rec)
+	if !ok {
+		return
+	}
 	v := s.prove(r.Context(), rec)
+	v.recalls = recalls
 	if wantsJSON(r) {
-		s.json(w, r, rec, v.state)
+		s.json(w, r, rec, v)
 		return
 	}
 	cache := "no-cache"
-	if v.state != sealed {
+	if v.state != sealed || len(recalls) > 0 {
 		cache = "no-store"
 	}
 	lang := s.language(w, r)
@@ -234,12 +247,13 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	s.html(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: p})
 }
 
-// json answers the sealed bytes themselves.
-func (s *server) json(w http.ResponseWriter, r *http.Request, rec trace.Record, st state) {
+// json answers the sealed bytes themselves; of a batch that was recalled, these with
+// the recalls before everything else.
+func (s *server) json(w http.ResponseWriter, r *http.Request, rec trace.Record, v view) {
 	h := w.Header()
 	h.Add("Vary", "Accept")
 	h.Set("Access-Control-Allow-Origin", "*")
-	if st == broken {
+	if v.state == broken && len(v.recalls) == 0 {
 		h.Set("Content-Type", "application/problem+json")
 		h.Set("Cache-Control", "no-store")
 		w.WriteHeader(http.StatusInternalServerError)
@@ -247,7 +261,18 @@ func (s *server) json(w http.ResponseWriter, r *http.Request, rec trace.Record, 
 		return
 	}
 	h.Set("Link", fmt.Sprintf(`</t/%s/receipt>; rel="describedby"; type="text/plain"`, rec.Code))
-	s.write(w, r, answer{status: http.StatusOK, cache: "no-cache", contentType: "application/json; charset=utf-8", body: rec.Body})
+	body, cache := rec.Body, "no-cache"
+	if len(v.recalls) > 0 {
+		var err error
+		if body, err = withRecalls(rec.Body, v); err != nil {
+			s.Logger.ErrorContext(r.Context(), "cannot write recalls", "code", rec.Code, "error", err)
+			http.Error(w, "cannot be shown", http.StatusInternalServerError)
+			return
+		}
+		h.Set("Recall-Status", v.recalls[0].status())
+		cache = "no-store"
+	}
+	s.write(w, r, answer{status: http.StatusOK, cache: cache, contentType: "application/json; charset=utf-8", body: body})
 }
 
 // part answers what lies below a code.

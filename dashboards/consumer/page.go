@@ -75,6 +75,7 @@ type view struct {
 	public    trace.PublicRecord
 	key       string   // of the log that the record is in
 	witnesses []string // that cosigned, where a quorum has
+	recalls   []recalled
 }
 
 // page is the consumer page of one batch. Sealed paths name where in the sealed
@@ -82,6 +83,8 @@ type view struct {
 type page struct {
 	base
 	State         state
+	Recalls       []recallBanner // shown before everything else
+	Recalled      bool           // one of them is open
 	Code, Grouped string
 	Kind          trace.ProductKind
 	Product       sealedText
@@ -144,6 +147,10 @@ type photo struct{ Href, Alt string }
 func newPage(s *server, lang string, rec trace.Record, v view) page {
 	b := s.base(lang, "consumer.title")
 	p := page{base: b, State: v.state, Code: rec.Code, Grouped: label.Group(rec.Code), Key: v.key, Script: s.VerifyScript()}
+	for _, r := range v.recalls {
+		p.Recalls = append(p.Recalls, b.recall(r))
+		p.Recalled = p.Recalled || r.open()
+	}
 	if v.state == broken {
 		return p
 	}
@@ -165,6 +172,9 @@ func newPage(s *server, lang string, rec trace.Record, v view) page {
 	}
 	b.sayOnce(p.Series)
 	p.Title = b.T("consumer.title.of", "product", p.Product.Text)
+	if p.Recalled {
+		p.Title = b.T("consumer.recall.line") + " · " + p.Title
+	}
 	p.Summary = b.T("consumer.summary", "product", p.Product.Text, "producer", p.Producer.Text, "lot", r.Lot)
 	return p
 }

@@ -20,6 +20,7 @@ type Reports interface {
 // A Plan is what a recall from a start would be.
 type Plan struct {
 	Tenant string // whom the start belongs to
+	Region string // where it lies
 	// Causes are those of the recall; Left are those that the start leaves out.
 	Causes, Left []Cause
 	Members      []Member
@@ -27,8 +28,8 @@ type Plan struct {
 
 // planner finds the causes of a start.
 type planner struct {
-	past Past
-	site func(ctx context.Context, id string) (farm.Site, error)
+	past  Past
+	farms Farms
 	// within reports whether another tenant's lot of the same maker's batch is in too.
 	within func(tenant string) bool
 	tested string // the batch that a failed report is of, where the start is one
@@ -43,7 +44,7 @@ func (p planner) plan(ctx context.Context, s Start) (Plan, error) {
 	var err error
 	switch s.Kind {
 	case FromSite:
-		site, siteErr := p.site(ctx, s.ID)
+		site, siteErr := p.farms.Site(ctx, s.ID)
 		out.Tenant, err = site.Tenant, siteErr
 		all = []Cause{{Kind: OnGrown, Subject: s.ID, From: Day(s.From), To: nextDay(s.To), Reason: BySite}}
 	case FromLot:
@@ -66,8 +67,31 @@ func (p planner) plan(ctx context.Context, s Start) (Plan, error) {
 	if len(out.Causes) > MaxCauses {
 		return Plan{}, ErrTooLarge
 	}
-	out.Members, err = Find(ctx, p.past, out.Causes, nil)
+	if out.Members, err = Find(ctx, p.past, out.Causes, nil); err != nil {
+		return Plan{}, err
+	}
+	out.Region, err = p.region(ctx, s, out)
 	return out, err
+}
+
+// region returns where a recall begins: on the site of the start, else where the
+// operator is.
+func (p planner) region(ctx context.Context, s Start, plan Plan) (string, error) {
+	site := ""
+	if s.Kind == FromSite {
+		site = s.ID
+	}
+	for _, m := range plan.Members {
+		if site == "" && m.Tenant == plan.Tenant {
+			site = m.Site
+		}
+	}
+	if site != "" {
+		at, err := p.farms.Site(ctx, site)
+		return at.Region, err
+	}
+	t, err := p.farms.Tenant(ctx, plan.Tenant)
+	return t.Region, err
 }
 
 func (p planner) lot(ctx context.Context, id string) (tenant string, causes []Cause, err error) {

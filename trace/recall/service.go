@@ -118,7 +118,7 @@ func (s *Service) planner(ctx context.Context, by Actor, start Start) (on func(P
 		}
 	}
 	return func(past Past, farms Farms) planner {
-		p.past, p.site = past, farms.Site
+		p.past, p.farms = past, farms
 		return p
 	}, nil
 }
@@ -144,10 +144,7 @@ func (s *Service) Open(ctx context.Context, by Actor, id string, o Opening) (Rec
 		if len(plan.Members) == 0 {
 			return ErrEmpty
 		}
-		st.Tenant, st.Causes, st.Holdings = plan.Tenant, plan.Causes, holdings(plan.Members)
-		if st.Region, err = region(ctx, d, plan); err != nil {
-			return err
-		}
+		st.Tenant, st.Region, st.Causes, st.Holdings = plan.Tenant, plan.Region, plan.Causes, holdings(plan.Members)
 		st.Number, err = number(ctx, d, st.Region, st.At)
 		return err
 	})
@@ -158,18 +155,6 @@ func wireDay(t time.Time) time.Time {
 		return t
 	}
 	return Day(t)
-}
-
-// region returns where a recall began: the site that a cause names, else the tenant's.
-func region(ctx context.Context, farms Farms, plan Plan) (string, error) {
-	for _, m := range plan.Members {
-		if m.Site != "" && m.Tenant == plan.Tenant {
-			site, err := farms.Site(ctx, m.Site)
-			return site.Region, err
-		}
-	}
-	t, err := farms.Tenant(ctx, plan.Tenant)
-	return t.Region, err
 }
 
 func number(ctx context.Context, d Desk, region string, at time.Time) (string, error) {

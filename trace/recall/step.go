@@ -50,9 +50,8 @@ type Office string
 
 // The offices.
 const (
-	ByBureau        Office = "bureau"
-	ByOperator      Office = "operator"
-	ByAdministrator Office = "administrator"
+	ByBureau   Office = "bureau"
+	ByOperator Office = "operator"
 )
 
 // Progress is what has become of a part of one holding. With no State it says that

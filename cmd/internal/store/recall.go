@@ -18,7 +18,7 @@ import (
 // How many recalls are returned at most.
 const (
 	DefaultRecalls = 50
-	MaxRecalls     = 200
+	MaxRecalls     = 1001 // a page and one more
 )
 
 type recallRow struct {
