@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -95,7 +96,7 @@ func (h hooks) PutHook(ctx context.Context, hook recall.Hook) error {
 func (s *server) recallWords(m recall.Message) (title, text map[string]string) {
 	title, text = map[string]string{}, map[string]string{}
 	for _, lang := range s.texts.Languages() {
-		title[lang] = s.texts.T(lang, "notice."+m.Type, "number", m.Number)
+		title[lang] = s.texts.T(lang, "notice.recall."+strings.TrimPrefix(m.Type, "recall."), "number", m.Number)
 		text[lang] = s.texts.T(lang, "notice.recall.text", "reason", m.Reason.In(lang), "advice", m.Advice.In(lang), "contact", m.Contact, "n", strconv.Itoa(len(m.Holdings)))
 	}
 	return title, text
