@@ -47,7 +47,7 @@ func (w *world) PutModel(_ context.Context, c device.ModelChange) error {
 		return err
 	}
 	w.wrote++
-	w.models = append(w.models, c.Model)
+	w.models = append(slices.DeleteFunc(slices.Clone(w.models), func(m device.Model) bool { return m.ID == c.Model.ID }), c.Model)
 	w.changes = append(w.changes, c.Model.ID+" by "+c.Account)
 	return nil
 }
