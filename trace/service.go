@@ -40,12 +40,15 @@ type Service struct {
 	Licences  Licences // nil means that none are known
 	// HasPhoto reports whether a tenant has uploaded the picture with this hash.
 	HasPhoto func(ctx context.Context, tenant, hash string) (bool, error)
-	Inputs   Inputs                 // nil means that nothing is in stock, and lots are but words
-	Bans     input.List             // banned substances
-	NewCode  func() (string, error) // a trace code that nobody can guess
-	Now      func() time.Time       // nil means time.Now
-	Random   io.Reader              // for salts and IDs; nil means crypto/rand
-	Added    func()                 // told of every new record, to wake the Sealer; may be nil
+	Inputs   Inputs     // nil means that nothing is in stock, and lots are but words
+	Bans     input.List // banned substances
+	// OwnBans returns the substances that are forbidden beside Bans; nil: none.
+	OwnBans func(ctx context.Context) (input.List, error)
+	Stock   Stock                  // nil: nothing is bought here
+	NewCode func() (string, error) // a trace code that nobody can guess
+	Now     func() time.Time       // nil means time.Now
+	Random  io.Reader              // for salts and IDs; nil means crypto/rand
+	Added   func()                 // told of every new record, to wake the Sealer; may be nil
 
 	Overrides Overrides                                  // nil: there are none
 	Harvests  Harvests                                   // nil: nobody asks what comes late

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,72 @@ type Inputs interface {
 	Lot(ctx context.Context, id string) (input.Stock, error)
 	// Input returns a registered product with the labels of a time; farm.ErrNotFound.
 	Input(ctx context.Context, id string, at time.Time) (input.Product, error)
+}
+
+// The records of stock. Their subject is the lot.
+const (
+	LotRecord      = "lot"
+	WriteOffRecord = "write_off"
+)
+
+// Stock keeps what was bought. Each method writes everything or nothing.
+type Stock interface {
+	// Buy stores lots and the record of each; farm.ErrConflict where an ID is taken,
+	// farm.ErrNotFound for an unknown product or tenant, *input.FieldError.
+	Buy(ctx context.Context, lots []input.Lot, recs []Record) error
+	// WriteOff takes an amount from a lot; *input.ShortError. The same again is
+	// nothing new, another under its ID farm.ErrConflict.
+	WriteOff(ctx context.Context, w input.WriteOff, rec Record) error
+}
+
+// Buy stores lots that were bought, all or none, and a record of each. Everything but
+// Recorded is the caller's. Errors are of Stock.
+func (s *Service) Buy(ctx context.Context, lots []input.Lot) error {
+	now := s.now()
+	recs := make([]Record, len(lots))
+	for i := range lots {
+		l := &lots[i]
+		l.Recorded, l.Made, l.Expires = now, wireTime(l.Made), wireTime(l.Expires)
+		var err error
+		if recs[i], err = s.stockRecord(LotRecord, l.Tenant, l.ID, now, l); err != nil {
+			return fmt.Errorf("buy: %w", err)
+		}
+	}
+	if err := s.Stock.Buy(ctx, lots, recs); err != nil {
+		return fmt.Errorf("buy: %w", err)
+	}
+	s.added()
+	return nil
+}
+
+// WriteOff takes an amount from a lot for a reason, and stores a record of it.
+// Everything but Recorded is the caller's. Errors: *input.FieldError,
+// *input.ShortError, farm.ErrConflict, farm.ErrNotFound for the lot.
+func (s *Service) WriteOff(ctx context.Context, w input.WriteOff) (input.WriteOff, error) {
+	w.Recorded = s.now()
+	if err := w.Check(); err != nil {
+		return w, fmt.Errorf("write off: %w", err)
+	}
+	rec, err := s.stockRecord(WriteOffRecord, w.Tenant, w.Lot, w.Recorded, w)
+	if err != nil {
+		return w, fmt.Errorf("write off: %w", err)
+	}
+	if err := s.Stock.WriteOff(ctx, w, rec); err != nil {
+		return w, fmt.Errorf("write off: %w", err)
+	}
+	s.added()
+	return w, nil
+}
+
+func (s *Service) stockRecord(kind, tenant, lot string, at time.Time, what any) (Record, error) {
+	body, err := marshal(struct {
+		Version int `json:"v"`
+		What    any `json:"what"`
+	}{1, what})
+	if err != nil {
+		return Record{}, err
+	}
+	return s.newRecord(Record{Tenant: tenant, Kind: kind, Subject: lot, Body: body, At: at})
 }
 
 // Items of operations by which stock and labels are reckoned.
@@ -45,6 +112,13 @@ func (s *Service) draw(ctx context.Context, site farm.Site, op *Operation) error
 		return fmt.Errorf("operations of site %s: %w", op.Site, err)
 	}
 	h := gate.History{Bans: s.Bans}
+	if s.OwnBans != nil {
+		own, err := s.OwnBans(ctx)
+		if err != nil {
+			return fmt.Errorf("banned substances: %w", err)
+		}
+		h.Bans = slices.Concat(s.Bans, own)
+	}
 	if h.Uses, err = s.uses(ctx, site, InForce(append(ops, *op))); err != nil {
 		return err
 	}

@@ -240,7 +240,7 @@ func checkUse(act Act, h History) []Refusal {
 		}
 		out = append(out, r)
 	}
-	for _, b := range h.Bans.Find(u.Product, u.Target) {
+	for _, b := range h.Bans.Find(u.Product, u.Target, u.At) {
 		refuse(Banned, func(r *Refusal) { r.Name, r.Source = farm.Text{Zh: b.Name}, b.Source })
 	}
 	if !u.Lot.Usable(u.At) {

@@ -8,6 +8,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
+
+	"tianhai/farm"
 )
 
 // shipped is the list of banned substances with the announcement that each is
@@ -25,6 +28,18 @@ type Ban struct {
 	// group ("tea", "aquatic"), or a species ("citrus").
 	Scope  []string `json:"scope"`
 	Source string   `json:"source"` // the announcement, with its date
+
+	From  time.Time `json:"from,omitzero"`  // in force from then on; zero: as long as anybody remembers
+	Until time.Time `json:"until,omitzero"` // lifted from then on; zero: in force
+}
+
+// An OwnBan is one that an administrator has added, or one that lifts it.
+type OwnBan struct {
+	ID string `json:"id"` // ULID
+	Ban
+	Lifts    string    `json:"lifts,omitempty"` // the ban that this one ends when it begins
+	Recorded time.Time `json:"recorded"`
+	Account  string    `json:"account"`
 }
 
 // A List is banned substances.
@@ -84,21 +99,36 @@ func (b Ban) Check() error {
 	if len(b.Scope) == 0 {
 		return field("scope", "is missing")
 	}
-	for _, a := range b.Aliases {
+	if len(b.Scope) > maxScope || len(b.Aliases) > maxScope {
+		return field("scope", "or aliases are more than %d", maxScope)
+	}
+	for _, s := range b.Scope {
+		if farm.CheckID(s) != nil {
+			return field("scope", "holds what is neither crops, animals, a group nor a species")
+		}
+	}
+	for _, a := range append([]string{b.Name}, b.Aliases...) {
 		if fold(a) == "" {
 			return field("aliases", "hold an empty name")
+		}
+		if err := checkText("name", a, true); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// Find returns the bans that an active ingredient of p falls under when used on t.
+// maxScope is how many crops or animals, and how many other names, a ban has at most.
+const maxScope = 100
+
+// Find returns the bans that an active ingredient of p falls under when used on t at
+// a time.
 // Names are compared without case, width, spaces and hyphens;
 // a name that only contains a banned one is not banned: 甲基对硫磷 is not 对硫磷.
-func (l List) Find(p Product, t Target) []Ban {
+func (l List) Find(p Product, t Target, at time.Time) []Ban {
 	var found []Ban
 	for _, b := range l {
-		if b.covers(t) && slices.ContainsFunc(p.Actives, b.is) {
+		if !at.Before(b.From) && (b.Until.IsZero() || at.Before(b.Until)) && b.covers(t) && slices.ContainsFunc(p.Actives, b.is) {
 			found = append(found, b)
 		}
 	}

@@ -20,6 +20,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/oklog/ulid/v2"
+
 	"tianhai/farm"
 )
 
@@ -254,6 +256,46 @@ type Stock struct {
 type Draw struct {
 	Lot    string
 	Amount Amount
+}
+
+// A WriteOff is an amount that left a lot without being used: spilt, spoilt, handed
+// back.
+type WriteOff struct {
+	ID       string    `json:"id"` // ULID
+	Tenant   string    `json:"tenant"`
+	Lot      string    `json:"lot"`
+	Quantity float64   `json:"quantity"`
+	Unit     string    `json:"unit"`
+	Reason   string    `json:"reason"`
+	Recorded time.Time `json:"recorded"`
+	Account  string    `json:"-"` // who recorded it
+}
+
+// Check returns a *FieldError for the first thing that keeps w from being a write-off.
+func (w WriteOff) Check() error {
+	if _, err := ulid.ParseStrict(w.ID); err != nil {
+		return field("id", "is not a ULID")
+	}
+	a, err := Measure(w.Quantity, w.Unit)
+	if err != nil {
+		return err
+	}
+	if a.N <= 0 {
+		return field("quantity", "is not a positive number")
+	}
+	return checkText("reason", w.Reason, true)
+}
+
+// A LotUse is what was taken from a lot: by an operation, or written off.
+type LotUse struct {
+	Operation string    `json:"operation,omitempty"`
+	WriteOff  string    `json:"write_off,omitempty"`
+	Site      string    `json:"site,omitempty"`
+	Kind      string    `json:"kind,omitempty"` // of the operation
+	At        time.Time `json:"at"`
+	Quantity  float64   `json:"quantity"` // in the lot's unit
+	Reason    string    `json:"reason,omitempty"`
+	Returned  bool      `json:"returned,omitempty"` // the operation was taken back or corrected, and the amount with it
 }
 
 // A ShortError reports that a lot does not have what was to be drawn, or that the

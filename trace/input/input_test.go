@@ -156,13 +156,13 @@ func TestBanned(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			p := input.Product{Actives: []input.Active{{Name: tt.active}}}
-			if got := l.Find(p, input.Target{Group: tt.group, Species: tt.species}); (len(got) > 0) != tt.banned {
+			if got := l.Find(p, input.Target{Group: tt.group, Species: tt.species}, time.Now()); (len(got) > 0) != tt.banned {
 				t.Errorf("got %+v", got)
 			}
 		})
 	}
 	byNumber := input.List{{Name: "水", CAS: "7732-18-5", Scope: []string{"crops"}, Source: "公告"}}
-	if got := byNumber.Find(input.Product{Actives: []input.Active{{Name: "water", CAS: "7732-18-5"}}}, input.Target{Group: "tea"}); len(got) != 1 {
+	if got := byNumber.Find(input.Product{Actives: []input.Active{{Name: "water", CAS: "7732-18-5"}}}, input.Target{Group: "tea"}, time.Now()); len(got) != 1 {
 		t.Error("not found by CAS number")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -39,28 +40,44 @@ func (r inputRow) product() (input.Product, error) {
 // again is nothing new; one that is not valid is refused. Two versions at once are
 // farm.ErrConflict for one of them.
 func (s *Store) PutInput(ctx context.Context, p input.Product, account string) error {
-	if err := p.Check(); err != nil {
-		return fmt.Errorf("put input: %w", err)
+	return s.PutInputs(ctx, []input.Product{p}, account)
+}
+
+// PutInputs is PutInput for many, all or none.
+func (s *Store) PutInputs(ctx context.Context, all []input.Product, account string) error {
+	for _, p := range all {
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("put input %s: %w", p.ID, err)
+		}
 	}
+	return fail("put inputs", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, p := range all {
+			if err := s.putInput(ctx, tx, p, account); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func (s *Store) putInput(ctx context.Context, tx bun.Tx, p input.Product, account string) error {
 	doc, err := json.Marshal(p)
 	if err != nil {
-		return fmt.Errorf("put input: %w", err)
-	}
-	return fail("put input", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var last []inputRow
-		if err := tx.NewSelect().Model(&last).Where("ip.id = ?", p.ID).Order("ip.version DESC").Limit(1).Scan(ctx); err != nil {
-			return err
-		}
-		row := inputRow{ID: p.ID, Version: 1, Doc: string(doc), Account: account, Created: instant{s.now()}}
-		if len(last) > 0 {
-			if last[0].Doc == row.Doc {
-				return nil
-			}
-			row.Version = last[0].Version + 1
-		}
-		_, err := tx.NewInsert().Model(&row).Exec(ctx)
 		return err
-	}))
+	}
+	var last []inputRow
+	if err := tx.NewSelect().Model(&last).Where("ip.id = ?", p.ID).Order("ip.version DESC").Limit(1).Scan(ctx); err != nil {
+		return err
+	}
+	row := inputRow{ID: p.ID, Version: 1, Doc: string(doc), Account: account, Created: instant{s.now()}}
+	if len(last) > 0 {
+		if last[0].Doc == row.Doc {
+			return nil
+		}
+		row.Version = last[0].Version + 1
+	}
+	_, err = tx.NewInsert().Model(&row).Exec(ctx)
+	return err
 }
 
 // Input returns a product as it was at a time, with the labels of then; of one that
@@ -120,27 +137,46 @@ func (r lotRow) stock() input.Stock {
 	}}
 }
 
-// AddLot stores what was bought; farm.ErrConflict when its ID is taken,
-// farm.ErrNotFound for an unknown product or tenant.
+// AddLot stores what was bought, as Buy does, without a record.
 func (s *Store) AddLot(ctx context.Context, l input.Lot) error {
-	p, err := s.Input(ctx, l.Product, s.now())
-	if err != nil {
-		return fmt.Errorf("add lot: %w", err)
+	return s.Buy(ctx, []input.Lot{l}, nil)
+}
+
+// Buy stores lots and a record of each, all or none; farm.ErrConflict when an ID is
+// taken, farm.ErrNotFound for an unknown product or tenant, *input.FieldError.
+func (s *Store) Buy(ctx context.Context, lots []input.Lot, recs []trace.Record) error {
+	rows := make([]lotRow, len(lots))
+	for i, l := range lots {
+		p, err := s.Input(ctx, l.Product, s.now())
+		if err != nil {
+			return fmt.Errorf("add lot: %w", err)
+		}
+		if err := l.Check(p.Kind); err != nil {
+			return fmt.Errorf("add lot: %w", err)
+		}
+		a, err := input.Measure(l.Quantity, l.Unit)
+		if err != nil {
+			return fmt.Errorf("add lot: %w", err)
+		}
+		rows[i] = lotRow{
+			ID: l.ID, Tenant: l.Tenant, Product: l.Product, Batch: l.Batch, Made: instant{l.Made}, Expires: instant{l.Expires}, Supplier: l.Supplier,
+			Quantity: l.Quantity, Unit: l.Unit, Document: l.Document, Recorded: instant{l.Recorded}, Account: l.Account,
+			Dim: a.Dim, Bought: a.N, Remains: a.N,
+		}
 	}
-	if err := l.Check(p.Kind); err != nil {
-		return fmt.Errorf("add lot: %w", err)
-	}
-	a, err := input.Measure(l.Quantity, l.Unit)
-	if err != nil {
-		return fmt.Errorf("add lot: %w", err)
-	}
-	row := lotRow{
-		ID: l.ID, Tenant: l.Tenant, Product: l.Product, Batch: l.Batch, Made: instant{l.Made}, Expires: instant{l.Expires}, Supplier: l.Supplier,
-		Quantity: l.Quantity, Unit: l.Unit, Document: l.Document, Recorded: instant{l.Recorded}, Account: l.Account,
-		Dim: a.Dim, Bought: a.N, Remains: a.N,
-	}
-	_, err = s.write.NewInsert().Model(&row).Exec(ctx)
-	return fail("add lot", err)
+	return fail("add lots", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for i := range rows {
+			if _, err := tx.NewInsert().Model(&rows[i]).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		for _, rec := range recs {
+			if err := addRecord(ctx, tx, rec); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }
 
 // Lot returns a lot and what is left of it; farm.ErrNotFound.
@@ -180,21 +216,26 @@ func moveStock(ctx context.Context, tx bun.Tx, op trace.Operation) error {
 		return nil
 	}
 	d := *op.Draw
-	res, err := tx.NewUpdate().Model((*lotRow)(nil)).Set("remains = remains - ?", d.Amount.N).
-		Where("l.id = ? AND l.tenant = ? AND l.dim = ? AND l.remains >= ?", d.Lot, op.Tenant, d.Amount.Dim, d.Amount.N).Exec(ctx)
-	short := &input.ShortError{Lot: d.Lot}
-	if err := changed(res, err, short); errors.Is(err, short) {
-		var row lotRow
-		if err := tx.NewSelect().Model(&row).Where("l.id = ? AND l.tenant = ?", d.Lot, op.Tenant).Scan(ctx); err != nil {
-			return err
-		}
-		short.Left = input.Amount{N: row.Remains, Dim: row.Dim}
-		return short
-	} else if err != nil {
+	if err := takeFromLot(ctx, tx, d, op.Tenant); err != nil {
 		return err
 	}
-	_, err = tx.NewInsert().Model(&drawRow{Operation: op.ID, Tenant: op.Tenant, Lot: d.Lot, N: d.Amount.N}).Exec(ctx)
+	_, err := tx.NewInsert().Model(&drawRow{Operation: op.ID, Tenant: op.Tenant, Lot: d.Lot, N: d.Amount.N}).Exec(ctx)
 	return err
+}
+
+func takeFromLot(ctx context.Context, tx bun.Tx, d input.Draw, tenant string) error {
+	res, err := tx.NewUpdate().Model((*lotRow)(nil)).Set("remains = remains - ?", d.Amount.N).
+		Where("l.id = ? AND l.tenant = ? AND l.dim = ? AND l.remains >= ?", d.Lot, tenant, d.Amount.Dim, d.Amount.N).Exec(ctx)
+	short := &input.ShortError{Lot: d.Lot}
+	if err := changed(res, err, short); !errors.Is(err, short) {
+		return err
+	}
+	var row lotRow
+	if err := tx.NewSelect().Model(&row).Where("l.id = ? AND l.tenant = ?", d.Lot, tenant).Scan(ctx); err != nil {
+		return err
+	}
+	short.Left = input.Amount{N: row.Remains, Dim: row.Dim}
+	return short
 }
 
 func giveBack(ctx context.Context, tx bun.Tx, op trace.Operation) error {
@@ -215,4 +256,85 @@ func giveBack(ctx context.Context, tx bun.Tx, op trace.Operation) error {
 		}
 	}
 	return nil
+}
+
+type writeOffRow struct {
+	bun.BaseModel `bun:"table:write_offs,alias:w"`
+
+	ID       string
+	Tenant   string
+	Lot      string
+	N        int64
+	Reason   string
+	Account  string
+	Recorded instant
+}
+
+// WriteOff takes an amount from a lot without a use, and stores the record of it;
+// *input.ShortError where there is not so much. The same again is nothing new, another
+// under its ID farm.ErrConflict.
+func (s *Store) WriteOff(ctx context.Context, w input.WriteOff, rec trace.Record) error {
+	a, err := input.Measure(w.Quantity, w.Unit)
+	if err != nil {
+		return fmt.Errorf("write off: %w", err)
+	}
+	row := writeOffRow{ID: w.ID, Tenant: w.Tenant, Lot: w.Lot, N: a.N, Reason: w.Reason, Account: w.Account, Recorded: instant{w.Recorded}}
+	return fail("write off", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		res, err := tx.NewInsert().Model(&row).On("CONFLICT (id) DO NOTHING").Exec(ctx)
+		if err := changed(res, err, farm.ErrConflict); errors.Is(err, farm.ErrConflict) {
+			var known writeOffRow
+			if err := tx.NewSelect().Model(&known).Where("w.id = ?", w.ID).Scan(ctx); err != nil {
+				return err
+			}
+			if known.Tenant != w.Tenant || known.Lot != w.Lot || known.N != a.N || known.Reason != w.Reason {
+				return farm.ErrConflict
+			}
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := takeFromLot(ctx, tx, input.Draw{Lot: w.Lot, Amount: a}, w.Tenant); err != nil {
+			return err
+		}
+		return addRecord(ctx, tx, rec)
+	}))
+}
+
+// LotUses returns what was taken from a lot, the last first, at most MaxLots.
+func (s *Store) LotUses(ctx context.Context, lot string) ([]input.LotUse, error) {
+	var l lotRow
+	if err := s.read.NewSelect().Model(&l).Where("l.id = ?", lot).Scan(ctx); err != nil {
+		return nil, fail("read uses of lot", err)
+	}
+	inUnit := func(n int64) float64 {
+		v, _ := input.Amount{N: n, Dim: l.Dim}.In(l.Unit)
+		return v
+	}
+	var draws []struct {
+		Operation string
+		Site      string
+		Kind      string
+		At        instant
+		N         int64
+		Returned  bool
+	}
+	err := s.read.NewSelect().TableExpr("draws AS d").Join("JOIN operations AS o ON o.id = d.operation").
+		ColumnExpr("d.operation, o.site, o.kind, o.at, d.n, d.returned_by IS NOT NULL AS returned").
+		Where("d.lot = ?", lot).Order("o.at DESC", "o.id DESC").Limit(MaxLots).Scan(ctx, &draws)
+	if err != nil {
+		return nil, fail("read uses of lot", err)
+	}
+	all := []input.LotUse{}
+	for _, d := range draws {
+		all = append(all, input.LotUse{Operation: d.Operation, Site: d.Site, Kind: d.Kind, At: d.At.Time, Quantity: inUnit(d.N), Returned: d.Returned})
+	}
+	var gone []writeOffRow
+	if err := s.read.NewSelect().Model(&gone).Where("w.lot = ?", lot).Order("w.recorded DESC", "w.id DESC").Limit(MaxLots).Scan(ctx); err != nil {
+		return nil, fail("read uses of lot", err)
+	}
+	for _, w := range gone {
+		all = append(all, input.LotUse{WriteOff: w.ID, At: w.Recorded.Time, Quantity: inUnit(w.N), Reason: w.Reason})
+	}
+	slices.SortStableFunc(all, func(a, b input.LotUse) int { return b.At.Compare(a.At) })
+	return all[:min(len(all), MaxLots)], nil
 }
