@@ -104,6 +104,12 @@ var access = map[string]struct {
 	"PUT /inputs/:id":        {"/inputs/feed-1", `{"kind":"feed","name":{"zh":"料"},"maker":"x"}`, answers{"nobody": 403, "admin": 200}},
 	"GET /bans":              {"/bans", "", answers{"nobody": 200}},
 
+	"POST /bans":                             {"/bans", `{"id":"01JZ00000000000000000000K2","name":"x","scope":["crops"],"source":"x","from":"2026-08-01T00:00:00Z"}`, answers{"nobody": 403, "admin": 201}},
+	"POST /inputs/import":                    {"/inputs/import", "id,kind,name_zh,maker\nf1,feed,料,厂\n", answers{"nobody": 403, "admin": 201}},
+	"POST /tenants/:id/lots/import":          {"/tenants/oyster/lots/import?dry_run=true", "product,supplier,quantity,unit\n", answers{"nobody": 404, "bureau": 403, "farmer": 200}},
+	"GET /tenants/:id/lots/:lot/uses":        {"/tenants/oyster/lots/" + lotID + "/uses", "", answers{"nobody": 404, "bureau": 200}},
+	"POST /tenants/:id/lots/:lot/write-offs": {"/tenants/oyster/lots/" + lotID + "/write-offs", `{"id":"01JZ00000000000000000000W1","quantity":1,"unit":"mL","reason":"x"}`, answers{"nobody": 404, "bureau": 403, "farmer": 201}},
+
 	"GET /sites/:id/gates": {"/sites/raft-1/gates?act=catch", "", answers{"nobody": 404, "bureau": 200}},
 
 	"POST /sites/:id/overrides":    {"/sites/raft-1/overrides", `{"id":"01JZ00000000000000000000V2","acts":["catch"],"refusals":[{"gate":"interval","operation":"o","product":"p"}],"reason":"x"}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},

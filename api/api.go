@@ -254,6 +254,7 @@ type Config struct {
 	Farms      Farms
 	Operators  Operators
 	Inputs     Inputs
+	Stocks     Stocks
 	Overrides  Overrides
 	Recalls    Recalls
 	Recaller   Recaller

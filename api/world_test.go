@@ -527,6 +527,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		Sessions: w, Door: w, Farms: w, Operators: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
 		Overrides: w,
 		Recalls:   recalls{w}, Recaller: recalls{w}, Hooks: recalls{w},
+		Stocks:      w,
 		Aliases:     w,
 		Once:        &once.Desk{Store: &memory{}, Now: func() time.Time { return noon }},
 		Reports:     office{w},

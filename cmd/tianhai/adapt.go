@@ -17,6 +17,7 @@ import (
 	"tianhai/trace"
 	"tianhai/trace/chain"
 	"tianhai/trace/gate"
+	"tianhai/trace/input"
 )
 
 // records shows the store as the API asks for it. The packages know nothing of
@@ -159,6 +160,20 @@ func (r records) Watched(ctx context.Context) ([]alert.Watched, error) {
 		}
 	}
 	return all, nil
+}
+
+// stocks shows what was bought as the API asks for it.
+type stocks struct {
+	*store.Store
+	trace *trace.Service
+}
+
+// Buy stores lots and their records.
+func (s stocks) Buy(ctx context.Context, lots []input.Lot) error { return s.trace.Buy(ctx, lots) }
+
+// WriteOff takes an amount from a lot, with a record.
+func (s stocks) WriteOff(ctx context.Context, w input.WriteOff) (input.WriteOff, error) {
+	return s.trace.WriteOff(ctx, w)
 }
 
 // overrides shows what officers decide, and what came too late, as the API asks for it.
