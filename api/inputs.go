@@ -168,8 +168,8 @@ func (s *server) addBan(c *gin.Context) error {
 	return nil
 }
 
-// fileView is what became of a file of products or lots.
-type fileView struct {
+// tableView is what became of a file of products or lots.
+type tableView struct {
 	DryRun bool           `json:"dry_run"`
 	Count  int            `json:"count"`  // products or lots in the file
 	Faults []device.Fault `json:"faults"` // with any, nothing was imported
@@ -193,7 +193,7 @@ func fileOf[T any](c *gin.Context, parse func(io.Reader) ([]T, []input.Fault, er
 		faults = append(faults, device.Fault{Line: f.Line, Field: f.Field, Reason: f.Reason})
 	}
 	if dry {
-		c.JSON(http.StatusOK, fileView{true, len(all), faults})
+		c.JSON(http.StatusOK, tableView{true, len(all), faults})
 		return nil, true, nil
 	}
 	if len(faults) > 0 {
@@ -214,7 +214,7 @@ func (s *server) importInputs(c *gin.Context) error {
 	if err := s.Inputs.PutInputs(c.Request.Context(), all, who(c).Login); err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, fileView{Count: len(all), Faults: []device.Fault{}})
+	c.JSON(http.StatusCreated, tableView{Count: len(all), Faults: []device.Fault{}})
 	return nil
 }
 
@@ -244,7 +244,7 @@ func (s *server) importLots(c *gin.Context) error {
 	if err := s.Stocks.Buy(c.Request.Context(), lots); err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, fileView{Count: len(lots), Faults: []device.Fault{}})
+	c.JSON(http.StatusCreated, tableView{Count: len(lots), Faults: []device.Fault{}})
 	return nil
 }
 

@@ -42,14 +42,14 @@ func (s *server) routes() []route {
 		takes[addLicenceRequest, farm.Licence](post, "/tenants/:id/licences", s.addLicence, "Adds a licence."),
 		lists(s, "/tenants/:id/lots", "Lots of inputs bought, and what is left of each.", s.listLots()),
 		takes[addLotRequest, input.Stock](post, "/tenants/:id/lots", s.addLot, "Adds a lot that was bought."),
-		takes[none, fileView](post, "/tenants/:id/lots/import", s.importLots, "Adds the lots of a file, all or none.").file(tableFiles()...).asks("dry_run", "true only checks"),
+		takes[none, tableView](post, "/tenants/:id/lots/import", s.importLots, "Adds the lots of a file, all or none.").file(tableFiles()...).asks("dry_run", "true only checks"),
 		lists(s, "/tenants/:id/lots/:lot/uses", "What was taken from a lot, the last first.", s.listLotUses()),
 		takes[writeOffRequest, input.WriteOff](post, "/tenants/:id/lots/:lot/write-offs", s.writeOff, "Writes off an amount of a lot, for a reason."),
 
 		lists(s, "/inputs", "Registered inputs with their labels.", s.listInputs()),
 		get[input.Product]("/inputs/:id", s.getInput, "One registered input as it is now."),
 		takes[input.Product, input.Product](put, "/inputs/:id", s.putInput, "Adds an input, or another version of it."),
-		takes[none, fileView](post, "/inputs/import", s.importInputs, "Adds the inputs of a file with their labels, all or none.").file(tableFiles()...).asks("dry_run", "true only checks"),
+		takes[none, tableView](post, "/inputs/import", s.importInputs, "Adds the inputs of a file with their labels, all or none.").file(tableFiles()...).asks("dry_run", "true only checks"),
 		lists(s, "/bans", "Banned substances with their sources.", s.listBans()),
 		takes[addBanRequest, banView](post, "/bans", s.addBan, "Adds a banned substance, or lifts one that was added."),
 

@@ -236,3 +236,88 @@ func sprayFrom(lot, site string, at time.Time) trace.Operation {
 		{Key: "amount", Value: "1", Unit: "mL"},
 	}}
 }
+
+// testOwnBans: appended, lifted once, never changed; what gates are held against.
+func testOwnBans(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	b := input.OwnBan{
+		ID: "b1", Recorded: noon, Account: "admin",
+		Ban: input.Ban{Name: "某药", Aliases: []string{"甲名"}, CAS: "7732-18-5", Scope: []string{"crops"}, Source: "公告第9号", From: noon},
+	}
+	check(t, s.AddBan(ctx, b))
+	wantErr(t, "again", s.AddBan(ctx, b), farm.ErrConflict)
+	lift := b
+	lift.ID, lift.Lifts, lift.From = "b2", "b1", noon.Add(time.Hour)
+	check(t, s.AddBan(ctx, lift))
+	second := lift
+	second.ID = "b3"
+	wantErr(t, "lifted twice", s.AddBan(ctx, second), farm.ErrConflict)
+	second.Lifts = "b2"
+	wantErr(t, "what lifts another", s.AddBan(ctx, second), farm.ErrNotFound)
+	want := b
+	want.Until = lift.From
+	equal(t, "bans", []input.OwnBan{lift, want})(s.Bans(ctx))
+	l, err := s.OwnBans(ctx)
+	check(t, err)
+	p, on := input.Product{Actives: []input.Active{{Name: "甲名"}}}, input.Target{Group: "tea"}
+	for at, banned := range map[time.Time]bool{noon.Add(-time.Second): false, noon: true, noon.Add(time.Hour): false} {
+		if got := len(l.Find(p, on, at)) > 0; got != banned {
+			t.Errorf("at %v: banned %v", at, got)
+		}
+	}
+	for _, statement := range []string{"UPDATE bans SET begins = 0", "DELETE FROM bans"} {
+		if err := s.Exec(ctx, statement); err == nil {
+			t.Errorf("%s went through", statement)
+		}
+	}
+}
+
+// testWriteOffs: with a record or not at all, never below zero, and listed beside uses.
+func testWriteOffs(t *testing.T, s *store.Store) {
+	seed(t, s)
+	ctx := t.Context()
+	check(t, s.PutInput(ctx, newInput(7), "admin"))
+	service := &trace.Service{Stock: s, Now: func() time.Time { return noon }}
+	lots := []input.Lot{newLot("01JZ00000000000000000000M1", 1), newLot("01JZ00000000000000000000M2", 1)}
+	lots[1].Product = "other"
+	wantErr(t, "one lot of nothing", service.Buy(ctx, lots), farm.ErrNotFound)
+	if all, err := s.Lots(ctx, "tea"); err != nil || len(all) > 0 {
+		t.Errorf("half a purchase is there: %v, %v", all, err)
+	}
+	check(t, service.Buy(ctx, lots[:1]))
+	op, rec := newOperation("o1", noon.Add(-time.Hour))
+	op.Draw = draw(t, lots[0].ID, 600, "mL")
+	check(t, s.AddOperation(ctx, op, rec))
+	w := input.WriteOff{ID: "01JZ00000000000000000000W1", Tenant: "tea", Lot: lots[0].ID, Quantity: 0.3, Unit: "L", Reason: "瓶破"}
+	for range 2 { // the same again is nothing new
+		_, err := service.WriteOff(ctx, w)
+		check(t, err)
+	}
+	over := w
+	over.ID, over.Quantity = "01JZ00000000000000000000W2", 0.11
+	var short *input.ShortError
+	if _, err := service.WriteOff(ctx, over); !errors.As(err, &short) {
+		t.Errorf("below zero: %v", err)
+	}
+	over.Quantity, over.Tenant = 0.01, "oysters"
+	_, err := service.WriteOff(ctx, over)
+	wantErr(t, "a stranger's lot", err, farm.ErrNotFound)
+	other := w
+	other.Reason = "another"
+	_, err = service.WriteOff(ctx, other)
+	wantErr(t, "another under its ID", err, farm.ErrConflict)
+	if got, err := s.Lot(ctx, lots[0].ID); err != nil || got.Left != 0.1 {
+		t.Errorf("%v L are left, %v", got.Left, err)
+	}
+	equal(t, "uses", []input.LotUse{
+		{WriteOff: w.ID, At: noon.Truncate(time.Millisecond), Quantity: 0.3, Reason: "瓶破"},
+		{Operation: "o1", Site: "garden-1", Kind: "spray", At: op.At, Quantity: 0.6},
+	})(s.LotUses(ctx, lots[0].ID))
+	recs, err := s.RecordsOf(ctx, lots[0].ID)
+	if err != nil || len(recs) != 2 {
+		t.Errorf("%d records of the lot, %v; want its purchase and what was written off", len(recs), err)
+	}
+	if err := s.Exec(ctx, "DELETE FROM write_offs"); err == nil {
+		t.Error("a write-off can be deleted")
+	}
+}

@@ -81,6 +81,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"versions":           testVersions,
 		"late uses":          testLateUses,
 		"two phones":         testTwoPhones,
+		"own bans":           testOwnBans,
+		"write-offs":         testWriteOffs,
 		"recalls":            testRecalls,
 		"recall course":      testRecallCourse,
 		"recall of lots":     testRecallOfLots,
