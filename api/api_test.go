@@ -25,6 +25,10 @@ type problem struct {
 	Type, Title, Detail, Code, Field, Request string
 	Status                                    int
 	Faults                                    []device.Fault
+	Missing                                   []struct {
+		Kind, Link string
+		Name       farm.Text
+	}
 }
 
 func (a answer) problem(t testing.TB) problem {
@@ -282,6 +286,13 @@ func TestBatches(t *testing.T) {
 	want(t, "code", "4Q7XH2M9KTB3D", b.Code)
 	want(t, "closed twice", "conflict", c.do("POST", "/batches/"+b.ID+"/close", "").problem(t).Code)
 	want(t, "bad site", "site", c.do("POST", "/batches", `{"site":"../x","product":"oysters"}`).problem(t).Field)
+	lacking := &trace.IncompleteError{Site: "raft-1", Missing: []trace.Missing{{Kind: "stock", Name: farm.Text{Zh: "放养", En: "Stocking"}}, {Kind: "feed", Operation: opID}}}
+	p := failing(t, fmt.Errorf("close: %w", lacking))
+	want(t, "incomplete", "batch_incomplete", p.Code)
+	want(t, "two are missing", 2, len(p.Missing))
+	want(t, "where to record one", "/field/#/record/raft-1?kind=stock", p.Missing[0].Link)
+	want(t, "and mend the other", "/field/#/record/raft-1?corrects="+opID+"&kind=feed", p.Missing[1].Link)
+	want(t, "in words", "放养", p.Missing[0].Name.Zh)
 	want(t, "no evidence", "no_evidence", failing(t, fmt.Errorf("close: %w", trace.ErrNoEvidence)).Code)
 }
 

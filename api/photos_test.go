@@ -81,3 +81,48 @@ func TestPhotos(t *testing.T) {
 	want(t, "too large", "too_large", farmer.do("POST", "/photos?site=raft-1", strings.Repeat("x", photo.MaxBytes+1)).problem(t).Code)
 	want(t, "no site", "site", farmer.do("POST", "/photos", raw).problem(t).Field)
 }
+
+// What a camera claims is for the owner and the bureau, and so is how much room is
+// taken; a picture that does not fit is refused.
+func TestPhotoFacts(t *testing.T) {
+	w := newWorld()
+	base, _ := serve(t, w)
+	farmer := client{t, base, "farmer"}
+	var put struct {
+		Hash string
+		Far  bool
+	}
+	farmer.do("POST", "/photos?site=raft-1", picture(t)).decode(t, &put)
+	var got struct {
+		Photos []struct {
+			Site, Account string
+			Size          int
+			Taken         *time.Time
+			Position      *struct{ Longitude float64 }
+		}
+	}
+	for _, login := range []string{"farmer", "manager", "bureau", "admin"} {
+		client{t, base, login}.do("GET", "/photos/"+put.Hash+"/facts", "").decode(t, &got)
+		if len(got.Photos) != 1 || got.Photos[0].Site != "raft-1" || got.Photos[0].Account != "farmer" || got.Photos[0].Size == 0 || got.Photos[0].Taken != nil {
+			t.Errorf("%s is told %+v", login, got.Photos)
+		}
+	}
+	for _, login := range []string{"stranger", "bureau-tea"} {
+		want(t, login, 404, client{t, base, login}.do("GET", "/photos/"+put.Hash+"/facts", "").status)
+	}
+	var use photo.Use
+	farmer.do("GET", "/tenants/oyster/photos", "").decode(t, &use)
+	if use.Pictures != 1 || use.Bytes == 0 || use.Quota != photo.DefaultQuota {
+		t.Errorf("used: %+v", use)
+	}
+	var ops struct {
+		Photos []struct {
+			Hash string
+			Far  bool
+		}
+	}
+	farmer.do("GET", "/sites/raft-1/operations", "").decode(t, &ops)
+	if len(ops.Photos) != 1 || !ops.Photos[0].Far {
+		t.Errorf("with the operations: %+v", ops.Photos)
+	}
+}

@@ -87,6 +87,7 @@ type page struct {
 	Recalled      bool           // one of them is open
 	Code, Grouped string
 	Kind          trace.ProductKind
+	Icon          string // of the species, where one is drawn, else of the kind
 	Product       sealedText
 	Producer      sealedText
 	Summary       string // one sentence for search engines and link previews
@@ -156,7 +157,7 @@ func newPage(s *server, lang string, rec trace.Record, v view) page {
 	}
 	r := v.public
 	b.names, b.code = words(r), rec.Code
-	p.base, p.Kind = b, r.Product.Kind
+	p.base, p.Kind, p.Icon = b, r.Product.Kind, icon(r.Product)
 	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.personal(r, "producer.name", r.Producer.Name)
 	p.Origin, p.Index, p.Size = v.proof.Origin, v.proof.Index, v.proof.Size
 	p.Asked, p.Witnesses, p.WitnessKeys, p.Quorum = s.Policy.Quorum > 0, v.witnesses, s.Policy.Witnesses, s.Policy.Quorum
@@ -242,11 +243,25 @@ func (b base) maker(r trace.PublicRecord) []fact {
 	return facts
 }
 
+// icon names the drawing for a product: base.html has one of some species, and one of
+// each kind.
+func icon(p trace.Product) string {
+	switch p.Species {
+	case "cattle", "poultry", "eggs", "fish", "shrimp", "pearl":
+		return p.Species
+	}
+	return string(p.Kind)
+}
+
 // unit writes a UCUM code as people do.
 func (b base) unit(ucum string) string {
 	parts := strings.Split(ucum, "/")
 	for i, part := range parts {
-		parts[i] = strings.Trim(b.word("unit", part), "{}[]")
+		namespace := "unit"
+		if i > 0 && b.T("unit.per."+part) != "unit.per."+part {
+			namespace = "unit.per" // a day, not days
+		}
+		parts[i] = strings.Trim(b.word(namespace, part), "{}[]")
 	}
 	return strings.Join(parts, "/")
 }

@@ -47,7 +47,10 @@ export function measure(v: number | null | undefined, quantity: Quantity | undef
 export function unitName(ucum: string): string {
   return ucum
     .split('/')
-    .map((part) => (has(`unit.${part}`) ? t(`unit.${part}`) : part.replace(/[{}[\]]/g, '')))
+    .map((part, n) => {
+      if (n > 0 && has(`unit.per.${part}`)) return t(`unit.per.${part}`) // a day, not days
+      return has(`unit.${part}`) ? t(`unit.${part}`) : part.replace(/[{}[\]]/g, '')
+    })
     .join('/')
 }
 
