@@ -5,6 +5,7 @@ import (
 	"context"
 	"image"
 	"image/png"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -92,18 +93,24 @@ func TestPhotoFacts(t *testing.T) {
 		Hash string
 		Far  bool
 	}
-	farmer.do("POST", "/photos?site=raft-1", picture(t)).decode(t, &put)
+	taken, err := os.ReadFile("../trace/photo/testdata/nanning.jpg") // a hundred kilometres from the raft
+	if err != nil {
+		t.Fatal(err)
+	}
+	farmer.do("POST", "/photos?site=raft-1", string(taken)).decode(t, &put)
+	want(t, "far", true, put.Far)
 	var got struct {
 		Photos []struct {
 			Site, Account string
 			Size          int
-			Taken         *time.Time
+			Taken         time.Time
 			Position      *struct{ Longitude float64 }
 		}
 	}
 	for _, login := range []string{"farmer", "manager", "bureau", "admin"} {
 		client{t, base, login}.do("GET", "/photos/"+put.Hash+"/facts", "").decode(t, &got)
-		if len(got.Photos) != 1 || got.Photos[0].Site != "raft-1" || got.Photos[0].Account != "farmer" || got.Photos[0].Size == 0 || got.Photos[0].Taken != nil {
+		if len(got.Photos) != 1 || got.Photos[0].Site != "raft-1" || got.Photos[0].Account != "farmer" || got.Photos[0].Size != len(taken) ||
+			!got.Photos[0].Taken.Equal(time.Date(2026, 11, 20, 1, 30, 0, 0, time.UTC)) || got.Photos[0].Position.Longitude < 108 {
 			t.Errorf("%s is told %+v", login, got.Photos)
 		}
 	}
