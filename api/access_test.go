@@ -166,7 +166,12 @@ var access = map[string]struct {
 	"GET /alerts": {"/alerts", "", answers{"nobody": 200}},
 	"GET /live":   {"/live?site=raft-1&device=do-1", "", answers{"nobody": 404, "bureau": 200}},
 
-	"GET /products":           {"/products", "", answers{"nobody": 200}},
+	"GET /products":             {"/products", "", answers{"nobody": 200}},
+	"GET /shipments":            {"/shipments", "", answers{"nobody": 200}},
+	"POST /shipments":           {"/shipments", `{"tenant":"oyster","id":"01JZ0000000000000000000SH2"}`, answers{"nobody": 404, "bureau": 403, "farmer": 201}},
+	"GET /shipments/:id":        {"/shipments/" + shipmentID, "", answers{"nobody": 404, "bureau": 200}},
+	"POST /shipments/:id/close": {"/shipments/" + shipmentID + "/close", `{}`, answers{"nobody": 404, "bureau": 403, "farmer": 200}},
+
 	"GET /batches":            {"/batches", "", answers{"nobody": 200}},
 	"POST /batches":           {"/batches", `{"site":"raft-1","product":"oysters","lot":"l","quantity":1,"unit":"kg","began":"2026-06-01T00:00:00Z","harvest":"2026-06-30T00:00:00Z"}`, answers{"nobody": 404, "bureau": 403, "farmer": 201}},
 	"POST /batches/:id/close": {"/batches/" + batchID + "/close", "", answers{"nobody": 404, "bureau": 403, "farmer": 200}},
@@ -274,6 +279,9 @@ func TestNoOracle(t *testing.T) {
 	for real, absent := range map[string]string{
 		"POST /sites/raft-1/overrides":                "POST /sites/raft-9/overrides",
 		"POST /overrides/" + overrideID + "/decision": "POST /overrides/01JZ00000000000000000000V9/decision",
+
+		"GET /shipments/" + shipmentID:             "GET /shipments/01JZ0000000000000000000SH9",
+		"POST /shipments/" + shipmentID + "/close": "POST /shipments/01JZ0000000000000000000SH9/close",
 
 		"GET /sites/raft-1":                      "GET /sites/raft-9",
 		"GET /sites/raft-1/series":               "GET /sites/raft-9/series",

@@ -274,6 +274,8 @@ type Config struct {
 	Recorder   Recorder
 	Chain      Chain
 	Mover      Mover
+	Shipments  Shipments
+	Shipper    Shipper
 	Reports    Reports
 	Samples    Samples
 	Certifier  Certifier

@@ -149,6 +149,11 @@ func (s *server) routes() []route {
 		get[cert.Issued]("/certificates/:id", s.getCertificate, "One certificate."),
 		get[none]("/certificates/:id/print", s.printCertificate, "A page to print.").also("text/html").asks("paper", "label or a4").asks("copies", "how many"),
 		takes[voidRequest, none](post, "/certificates/:id/void", s.voidCertificate, "Takes a certificate back."),
+
+		lists(s, "/shipments", "Batches on their way, those that left last first.", s.listShipments()),
+		takes[openShipmentRequest, trace.Shipment](post, "/shipments", s.openShipment, "Says that batches leave with loggers, under the client's ULID."),
+		get[trace.Shipment]("/shipments/:id", s.getShipment, "A shipment, and what its loggers said once it has arrived."),
+		takes[closeShipmentRequest, trace.Shipment](post, "/shipments/:id/close", s.closeShipment, "Says that it has arrived, and seals what its loggers said."),
 		lists(s, "/movements", "Movements of batches, newest first.", s.listMovements()).asks("batch", "that went in or came out").asks("pending", "true: that wait for an answer"),
 		takes[chain.Movement, chain.Movement](post, "/movements", s.addMovement, "Appends a movement, under the client's ULID."),
 		takes[none, none](del, "/movements/:id/buyer", s.eraseBuyer, "Erases who bought.").guarding(alone),

@@ -74,6 +74,11 @@ func (r records) Batches(ctx context.Context, q api.BatchQuery) ([]trace.Batch, 
 	return r.Store.Batches(ctx, store.BatchFilter{Tenant: q.Tenant, Region: q.Region, After: store.Place(q.After), Limit: q.Limit})
 }
 
+// FindShipments returns a page of shipments, those that left last first.
+func (r records) FindShipments(ctx context.Context, q api.ShipmentQuery) ([]trace.Shipment, error) {
+	return r.Shipments(ctx, store.ShipmentFilter{Tenant: q.Tenant, Region: q.Region, After: store.Place(q.After), Limit: q.Limit})
+}
+
 // Sensor returns a device's model and the last calibration of the quantity that was
 // in force at a time, and the role of who recorded it. A device that is not in the
 // registry any more has neither.

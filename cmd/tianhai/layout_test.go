@@ -39,7 +39,7 @@ var layout = map[string]string{
 	"trace/ledger":         "",
 	"trace/label":          "",
 	"trace/epcis":          "",
-	"api":                  "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/cert trace/chain trace/gate trace/input trace/photo trace/recall trace/label api/auth api/once api/table",
+	"api":                  "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/cert trace/chain trace/evidence trace/gate trace/input trace/photo trace/recall trace/label api/auth api/once api/table",
 	"api/auth":             "farm",
 	"api/once":             "",
 	"api/table":            "",

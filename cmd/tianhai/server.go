@@ -298,7 +298,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	s.late = &lateTeller{store: s.store, send: s.send, texts: s.texts, log: s.log, wake: make(chan struct{}, 1)}
 	s.tracer = &trace.Service{
 		Store: s.store, Journal: s.store, Evidence: series{s.series}, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.sealer.Wake,
-		Sensors: records{s.store}, Series: kept,
+		Sensors: records{s.store}, Series: kept, Shipments: s.store,
 		Water: series{s.series}, Licences: s.store, Inputs: s.store, Bans: input.Banned(), OwnBans: s.store.OwnBans, Stock: s.store, Chain: s.store,
 		Overrides: s.store, Harvests: s.store, Late: s.late.Wake,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },

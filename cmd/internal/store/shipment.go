@@ -14,7 +14,7 @@ import (
 // How many shipments are returned at most.
 const (
 	DefaultShipments = 200
-	MaxShipments     = 1000
+	MaxShipments     = 1001 // one more than a page shows
 )
 
 type shipmentRow struct {
@@ -46,6 +46,7 @@ type loggerRow struct {
 type ShipmentFilter struct {
 	Tenant string
 	Region string // GB/T 2260, of the tenant; with all divisions within it
+	After  Place  // only those behind it
 	Limit  int    // 0: DefaultShipments; at most MaxShipments
 }
 
@@ -122,7 +123,7 @@ func (s *Store) Shipments(ctx context.Context, f ShipmentFilter) ([]trace.Shipme
 	var rows []shipmentRow
 	q := s.read.NewSelect().Model(&rows).Join("JOIN tenants AS t ON t.id = h.tenant").
 		Order("h.departed DESC", "h.id DESC").Limit(bounded(f.Limit, DefaultShipments, MaxShipments))
-	if err := within(q, "h.tenant", f.Tenant, "t.region", f.Region).Scan(ctx); err != nil {
+	if err := behind(within(q, "h.tenant", f.Tenant, "t.region", f.Region), "h.departed", "h.id", f.After).Scan(ctx); err != nil {
 		return nil, fail("read shipments", err)
 	}
 	all, err := s.told(ctx, rows)
