@@ -20,7 +20,7 @@ const (
 	quarantineDuplicates = time.Minute
 
 	maxReason = 1024 // bytes; a longer one is cut
-	maxListed = 1000
+	maxListed = 1001 // a page of 1,000, and the one that shows that there are more
 )
 
 // Quarantine sets a frame aside, with the reason why it could not be stored. It
@@ -66,7 +66,7 @@ func (j *Journal) setAside(ctx context.Context, f ingest.Frame, reason string, o
 	return nil
 }
 
-// Quarantined returns up to limit frames (1,000 at most) that were set aside
+// Quarantined returns up to limit frames (1,001 at most) that were set aside
 // after the given place in quarantine, oldest first; of one device, or of all
 // when device is empty. Continue with the last one's Seq.
 func (j *Journal) Quarantined(ctx context.Context, device string, after uint64, limit int) ([]ingest.Quarantined, error) {
