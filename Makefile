@@ -8,7 +8,7 @@ demo: build ## build everything and run it with simulated farms
 	./bin/tianhai demo
 
 build: web ## bin/tianhai, static, with the web faces inside
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/tianhai ./cmd/tianhai
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/tianhai ./cmd/tianhai ./cmd/internal/store
 
 web: dashboards/web/dist/.built
 
@@ -49,7 +49,7 @@ $(BENCH_PEERS)/telegraf:
 	GOBIN=$(BENCH_PEERS) go install -tags "custom,inputs.mqtt_consumer,outputs.influxdb_v2,parsers.json,serializers.influx" github.com/influxdata/telegraf/cmd/telegraf@v1.37.2
 
 bench: build $(BENCH_PEERS)/telegraf ## throughput and cost beside Telegraf behind Mosquitto; prints a table
-	PATH="$(BENCH_PEERS):$$PATH" go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/tianhai
+	PATH="$(BENCH_PEERS):$$PATH" go test -run '^$$' -bench . -benchtime 1x -timeout 60m ./cmd/tianhai ./cmd/internal/store
 
 screenshots: build ## docs/screenshots from a running demo
 	go test -run TestScreenshots -count=1 ./cmd/tianhai -screenshots ../../docs/screenshots

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/uptrace/bun"
@@ -64,6 +65,7 @@ type kinRow struct {
 	TakenBy  *string
 	VoidedBy *string
 	IsMade   bool
+	Part     string
 	Moved    int64
 	MovedIn  string
 }
@@ -81,7 +83,8 @@ func (r kinRow) step() chain.Step {
 
 // kin begins with the movements that take the batches (or made them), and goes on
 // with those that take what these made (or made what these took), each once. A
-// movement that was taken back made nothing, so nothing lies behind it.
+// movement that was taken back made nothing, so nothing lies behind it. Batches are
+// read where they are found, and not where they were found before.
 const kin = `WITH RECURSIVE steps (movement) AS (
 	SELECT mb.movement FROM movement_batches AS mb WHERE mb.batch IN (?0) AND mb.made = ?1
 	UNION
@@ -90,12 +93,12 @@ const kin = `WITH RECURSIVE steps (movement) AS (
 		JOIN movement_batches AS n ON n.batch = mb.batch AND n.made = ?1
 )
 SELECT ` + goodsColumns + `, m.id AS movement, m.kind, m.step, m.tenant, m.at, m.receiver, m.taken_by, m.voided_by,
-	mb.made AS is_made, mb.n AS moved, mb.unit AS moved_in
+	mb.made AS is_made, mb.batch AS part, mb.n AS moved, mb.unit AS moved_in
 FROM (SELECT movement FROM steps LIMIT ?2) AS s
 JOIN movements AS m ON m.id = s.movement
 JOIN movement_batches AS mb ON mb.movement = m.id
-JOIN batches AS b ON b.id = mb.batch
-JOIN stocks AS st ON st.batch = b.id`
+LEFT JOIN batches AS b ON b.id = mb.batch AND mb.made <> ?1
+LEFT JOIN stocks AS st ON st.batch = mb.batch AND mb.made <> ?1`
 
 // Genealogy returns the batches, everything they were made of or that was made of
 // them, and the movements between, in one recursive query for each direction.
@@ -111,13 +114,11 @@ func (s *Store) genealogy(ctx context.Context, batches []string, dir chain.Direc
 	if err != nil || len(asked) == 0 {
 		return g, err
 	}
-	nodes, steps := map[string]int{}, map[string]int{}
+	nodes, steps, makers := map[string]bool{}, map[string]int{}, map[string]string{}
 	add := func(goods chain.Goods) {
-		if i, known := nodes[goods.Batch]; !known {
-			nodes[goods.Batch] = len(g.Batches)
+		if !nodes[goods.Batch] {
+			nodes[goods.Batch] = true
 			g.Batches = append(g.Batches, chain.Node{Goods: goods})
-		} else if goods.MadeBy != "" {
-			g.Batches[i].MadeBy = goods.MadeBy
 		}
 	}
 	for _, goods := range asked {
@@ -136,14 +137,16 @@ func (s *Store) genealogy(ctx context.Context, batches []string, dir chain.Direc
 				continue
 			}
 			if r.IsMade {
-				r.MadeBy = &r.Movement
+				makers[r.Part] = r.Movement
 			}
 			if _, known := steps[r.Movement]; !known {
 				steps[r.Movement] = len(g.Steps)
 				g.Steps = append(g.Steps, r.step())
 			}
-			add(r.goods())
-			part := chain.Input{Batch: r.Batch, Amount: chain.Amount{N: r.Moved, Unit: r.MovedIn}}
+			if r.IsMade != made {
+				add(r.goods())
+			}
+			part := chain.Input{Batch: r.Part, Amount: chain.Amount{N: r.Moved, Unit: r.MovedIn}}
 			step := &g.Steps[steps[r.Movement]]
 			if r.IsMade {
 				step.Outputs = append(step.Outputs, part)
@@ -151,6 +154,9 @@ func (s *Store) genealogy(ctx context.Context, batches []string, dir chain.Direc
 				step.Inputs = append(step.Inputs, part)
 			}
 		}
+	}
+	for i, n := range g.Batches {
+		g.Batches[i].MadeBy = cmp.Or(n.MadeBy, makers[n.Batch])
 	}
 	g.Arrange(batches)
 	return g, nil

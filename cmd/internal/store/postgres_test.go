@@ -69,7 +69,7 @@ func postgresURL(dir, database string) string {
 
 // startPostgres starts a server and stops it when the test has ended, however
 // that ends: the server is our child and dies with us.
-func startPostgres(t *testing.T) (dir string) {
+func startPostgres(t testing.TB) (dir string) {
 	t.Helper()
 	initdb, server := findPostgres("initdb"), findPostgres("postgres")
 	if initdb == "" || server == "" {
@@ -109,7 +109,7 @@ func startPostgres(t *testing.T) (dir string) {
 }
 
 // runServer starts cmd and, at the end of the test, stops it and waits for it.
-func runServer(t *testing.T, cmd *exec.Cmd) {
+func runServer(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -138,7 +138,7 @@ func runServer(t *testing.T, cmd *exec.Cmd) {
 	})
 }
 
-func waitForPostgres(t *testing.T, dir string) {
+func waitForPostgres(t testing.TB, dir string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -20,6 +20,7 @@ export const pages: Page[] = [
   { path: 'issue', title: 'manage.issue', group: 'devices', administrator: true, list: lazy(() => import('./IssuePage.vue')) },
   { path: 'import', title: 'manage.import', group: 'devices', administrator: false, list: lazy(() => import('./ImportPage.vue')) },
   { path: 'models', title: 'manage.models', group: 'devices', administrator: true, list: lazy(() => import('./ModelList.vue')), one: lazy(() => import('./ModelPage.vue')) },
+  { path: 'batches', title: 'manage.batches', group: 'data', administrator: false, list: lazy(() => import('./BatchList.vue')), one: lazy(() => import('./BatchPage.vue')) },
   { path: 'mappings', title: 'manage.mappings', group: 'data', administrator: true, list: lazy(() => import('./MappingList.vue')), one: lazy(() => import('./MappingPage.vue')) },
   { path: 'history', title: 'manage.history', group: 'data', administrator: false, list: lazy(() => import('./HistoryPage.vue')) },
   { path: 'quarantine', title: 'manage.quarantine', group: 'data', administrator: true, list: lazy(() => import('./QuarantinePage.vue')) },

@@ -109,7 +109,10 @@ export function explain(e: unknown): string {
   if (e.status === 0) return t(e.code === 'timeout' ? 'web.error.timeout' : 'web.error.network')
   if (e.field && has(`field.${e.field}`)) return t('web.error.field', { field: t(`field.${e.field}`) })
   if (e.code.startsWith('gate_') && e.title) return e.title // it names product and day
-  if (has(`problem.${e.code}`)) return t(`problem.${e.code}`)
+  if (has(`problem.${e.code}`)) {
+    const words = t(`problem.${e.code}`)
+    return words.includes('{') && e.title ? e.title : words // the server fills in how much is left
+  }
   if (e.status >= 500) return t('web.error.server')
   return t('web.error.unknown')
 }
