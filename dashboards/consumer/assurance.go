@@ -60,18 +60,26 @@ func (s *server) statements(ctx context.Context, batch string) ([]byte, error) {
 		Receipt string          `json:"receipt"` // empty until it is sealed
 	}
 	all := []statement{}
+	var records []trace.Record
+	var err error
 	if s.Statements != nil {
-		records, err := s.Statements.Statements(ctx, batch)
+		if records, err = s.Statements.Statements(ctx, batch); err != nil {
+			return nil, err
+		}
+	}
+	if s.Shipments != nil {
+		ways, err := s.Shipments.ShipmentRecords(ctx, batch)
 		if err != nil {
 			return nil, err
 		}
-		for _, rec := range records {
-			opening, err := rec.Opening()
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, statement{opening, rec.Receipt})
+		records = append(records, ways...)
+	}
+	for _, rec := range records {
+		opening, err := rec.Opening()
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, statement{opening, rec.Receipt})
 	}
 	return json.Marshal(map[string]any{"statements": all})
 }

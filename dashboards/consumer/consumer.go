@@ -66,6 +66,7 @@ type Options struct {
 	Records    Records
 	Recalls    Recalls    // nil: nothing is ever recalled
 	Statements Statements // nil: there are none
+	Shipments  Shipments  // nil: there are none
 	// ReportFile returns a laboratory report as it came, by its hash; farm.ErrNotFound.
 	// The page asks only for those that a sealed record names.
 	ReportFile func(hash string) (raw []byte, mediaType string, err error)
@@ -243,6 +244,13 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		p.show(said, r.URL.Query().Get("c"))
+		way, err := s.transport(r.Context(), v.public.Batch)
+		if err != nil {
+			s.Logger.ErrorContext(r.Context(), "cannot read the shipments of a batch", "code", rec.Code, "error", err)
+			s.unavailable(w, r, rec.Code)
+			return
+		}
+		p.carry(way)
 	}
 	s.html(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: p})
 }

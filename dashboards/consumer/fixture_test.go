@@ -89,6 +89,7 @@ type shelf struct {
 	mu      sync.Mutex
 	records map[string]trace.Record
 	said    []trace.Record // of tests and certificates, of every batch
+	ways    []trace.Record // of shipments
 	err     error
 }
 
@@ -150,7 +151,7 @@ func newShop(t testing.TB, script string) *shop {
 	}
 	s := &shop{shelf: &shelf{records: map[string]trace.Record{}}, log: log}
 	s.handler, err = consumer.New(consumer.Options{
-		Records: s.shelf, Statements: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
+		Records: s.shelf, Statements: s.shelf, Shipments: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
 		Photo:        func(hash string) ([]byte, error) { return []byte("picture " + hash), nil },
 		ReportFile:   func(hash string) ([]byte, string, error) { return []byte("%PDF " + hash), "application/pdf", nil },
 		VerifyScript: func() string { return script }, Logger: slog.New(slog.DiscardHandler),

@@ -99,7 +99,9 @@ type page struct {
 	More          int         // operations that are not shown at all
 	Period        string
 	Recorded      bool
+	Hashed        bool // its evidence can be recomputed
 	Series        []series
+	Transport     shownTransport
 	Origin        string // of the log
 	Index, Size   int64
 	Closed        moment
@@ -167,7 +169,7 @@ func newPage(s *server, lang string, rec trace.Record, v view) page {
 	p.Operations, p.More = b.operations(r.Operations)
 	p.Operations, p.Earlier = fold(p.Operations)
 	p.Period = b.T("consumer.period", "from", at(r.Evidence.From).Unbroken(), "to", at(r.Evidence.To).Unbroken())
-	p.Recorded = r.Evidence.Recorded
+	p.Recorded, p.Hashed = r.Evidence.Recorded, r.Evidence.Version == trace.EvidenceVersion && len(r.Evidence.Series) > 0
 	for i, e := range r.Evidence.Series {
 		p.Series = append(p.Series, b.series(e, r.Evidence, i))
 	}

@@ -14,6 +14,7 @@ import (
 type series struct {
 	Name, Unit, Class string
 	Values            []valueText
+	Norms             []string // the values held against what suits the product
 	Coverage          string
 	Readings          string
 	Devices           string
@@ -41,8 +42,9 @@ func (b base) series(e trace.Series, ev trace.PublicEvidence, index int) series 
 		out.Readings = b.T("consumer.readings.rejected", "n", grouped(float64(e.N), 0), "rejected", grouped(float64(e.Rejected), 0))
 	}
 	if len(e.Devices) > 0 {
-		out.Devices = b.T("consumer.devices", "devices", strings.Join(e.Devices, ", "))
+		out.Devices = b.sensors(e)
 	}
+	out.Norms = b.norms(e, q.Symbol)
 	out.Gaps = b.gaps(e.Gaps)
 	if e.N == 0 {
 		return out
