@@ -2,6 +2,7 @@ package trace
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -135,4 +136,13 @@ func (s *Service) target(ctx context.Context, b Batch) (input.Target, error) {
 		return input.Target{}, fmt.Errorf("product %s: %w", b.Product, err)
 	}
 	return targetOf(product), nil
+}
+
+// ParseLateUse reads the body of a LateRecord.
+func ParseLateUse(body []byte) (LateUse, error) {
+	var l LateUse
+	if err := json.Unmarshal(body, &l); err != nil {
+		return LateUse{}, fmt.Errorf("read late use: %w", err)
+	}
+	return l, nil
 }

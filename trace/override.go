@@ -2,6 +2,7 @@ package trace
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -397,4 +398,16 @@ func (s *Service) publicOverrides(ctx context.Context, b Batch, ops []Operation)
 		}
 	}
 	return out, nil
+}
+
+// ParseOverride reads the body of an OverrideRecord.
+func ParseOverride(body []byte) (o PublicOverride, granted bool, err error) {
+	var doc struct {
+		Granted bool `json:"granted"`
+		PublicOverride
+	}
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return PublicOverride{}, false, fmt.Errorf("read override: %w", err)
+	}
+	return doc.PublicOverride, doc.Granted, nil
 }

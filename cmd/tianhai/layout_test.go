@@ -43,7 +43,7 @@ var layout = map[string]string{
 	"api/auth":             "farm",
 	"api/once":             "",
 	"api/table":            "",
-	"dashboards/consumer":  "farm i18n trace trace/catalog trace/cert trace/chain trace/evidence trace/label trace/ledger trace/recall",
+	"dashboards/consumer":  "farm i18n trace trace/catalog trace/cert trace/chain trace/gate trace/evidence trace/label trace/ledger trace/recall",
 	"dashboards/web":       "i18n",
 	"firmware-sim":         "firmware-sim/fleet",
 	"firmware-sim/fleet":   "",

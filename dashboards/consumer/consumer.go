@@ -67,6 +67,7 @@ type Options struct {
 	Recalls    Recalls    // nil: nothing is ever recalled
 	Statements Statements // nil: there are none
 	Shipments  Shipments  // nil: there are none
+	Notes      Notes      // nil: only what the batch's own record says
 	// ReportFile returns a laboratory report as it came, by its hash; farm.ErrNotFound.
 	// The page asks only for those that a sealed record names.
 	ReportFile func(hash string) (raw []byte, mediaType string, err error)
@@ -251,6 +252,11 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		p.carry(way)
+		if p.Notes, err = s.notes(r.Context(), p.base, v.public); err != nil {
+			s.Logger.ErrorContext(r.Context(), "cannot read what is said of a batch", "code", rec.Code, "error", err)
+			s.unavailable(w, r, rec.Code)
+			return
+		}
 	}
 	s.html(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: p})
 }

@@ -92,6 +92,7 @@ type page struct {
 	Producer      sealedText
 	Summary       string // one sentence for search engines and link previews
 	Facts, Maker  []fact
+	Notes         []note
 	Made          *made // of other batches; nil where it was harvested as it is
 	Blend         bool
 	Operations    []operation

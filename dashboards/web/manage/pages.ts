@@ -7,7 +7,7 @@ import DeviceList from './DeviceList.vue'
 export interface Page {
   path: string // the first part of the address
   title: string // key of its name
-  group: 'devices' | 'data' | 'system'
+  group: 'devices' | 'farm' | 'data' | 'system'
   administrator: boolean // whether only administrators find it
   list: Component
   one?: Component // with the second part of the address as its id
@@ -21,6 +21,9 @@ export const pages: Page[] = [
   { path: 'import', title: 'manage.import', group: 'devices', administrator: false, list: lazy(() => import('./ImportPage.vue')) },
   { path: 'models', title: 'manage.models', group: 'devices', administrator: true, list: lazy(() => import('./ModelList.vue')), one: lazy(() => import('./ModelPage.vue')) },
   { path: 'batches', title: 'manage.batches', group: 'data', administrator: false, list: lazy(() => import('./BatchList.vue')), one: lazy(() => import('./BatchPage.vue')) },
+  { path: 'stock', title: 'manage.inputs.stock', group: 'farm', administrator: false, list: lazy(() => import('./StockPage.vue')), one: lazy(() => import('./LotPage.vue')) },
+  { path: 'inputs', title: 'manage.inputs', group: 'farm', administrator: false, list: lazy(() => import('./InputsPage.vue')) },
+  { path: 'overrides', title: 'manage.overrides', group: 'farm', administrator: false, list: lazy(() => import('./OverridesPage.vue')) },
   { path: 'mappings', title: 'manage.mappings', group: 'data', administrator: true, list: lazy(() => import('./MappingList.vue')), one: lazy(() => import('./MappingPage.vue')) },
   { path: 'history', title: 'manage.history', group: 'data', administrator: false, list: lazy(() => import('./HistoryPage.vue')) },
   { path: 'quarantine', title: 'manage.quarantine', group: 'data', administrator: true, list: lazy(() => import('./QuarantinePage.vue')) },
