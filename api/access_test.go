@@ -84,6 +84,8 @@ var access = map[string]struct {
 	"PUT /sites/:id/boundary": {"/sites/raft-1/boundary", `{"boundary":null}`, answers{"nobody": 404, "bureau": 403, "manager": 200}},
 
 	"GET /sites":                 {"/sites", "", answers{"nobody": 200}},
+	"POST /sites":                {"/sites", `{"id":"raft-9","tenant":"oyster","kind":"raft","name":{"zh":"九号蚝排"},"latitude":21.6,"longitude":109}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
+	"POST /imports/:id":          {"/imports/batches", "site,product,lot\nraft-1,oysters,9\n", answers{"nobody": 200}},
 	"GET /sites/:id":             {"/sites/raft-1", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /sites/:id/series":      {"/sites/raft-1/series?quantity=water.ph", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /sites/:id/operations":  {"/sites/raft-1/operations", "", answers{"nobody": 404, "bureau": 200}},

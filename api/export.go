@@ -51,6 +51,7 @@ type column struct {
 	path  string
 	index []int
 	time  bool
+	text  bool
 }
 
 // columnsOfType returns the columns of what a list holds. What has members becomes
@@ -66,7 +67,7 @@ func columnsOfType(t reflect.Type) []column {
 				walk(prefix+f.name+".", at, inner)
 				continue
 			}
-			out = append(out, column{prefix + f.name, at, inner == timeType()})
+			out = append(out, column{prefix + f.name, at, inner == timeType(), inner == textType()})
 		}
 	}
 	walk("", nil, deref(t))

@@ -93,6 +93,9 @@ func (s *server) limit(c *gin.Context) {
 	if c.FullPath() == prefix+photosPath || c.FullPath() == prefix+reportFilesPath {
 		most, longest = photo.MaxBytes, photoTimeout
 	}
+	if c.FullPath() == prefix+importsPath {
+		most, longest = MaxImport, importTimeout
+	}
 	if c.Request.ContentLength > most {
 		c.Header("Connection", "close")
 		s.fail(c, errTooLarge)

@@ -20,6 +20,7 @@ type Operators interface {
 	// Licences returns a tenant's, those that expire first first.
 	Licences(ctx context.Context, tenant string) ([]farm.Licence, error)
 	AddLicence(ctx context.Context, l farm.Licence) error
+	CreateSite(ctx context.Context, site farm.Site) error // farm.ErrConflict
 	SetBoundary(ctx context.Context, site string, b farm.Boundary, area float64) error
 }
 
@@ -29,14 +30,19 @@ func (s *server) tenant(c *gin.Context, a auth.Action) (farm.Tenant, error) {
 	if err != nil {
 		return farm.Tenant{}, err
 	}
+	return s.tenantNamed(c, id, a)
+}
+
+// tenantNamed returns a tenant if the caller may do a there.
+func (s *server) tenantNamed(c *gin.Context, id string, a auth.Action) (farm.Tenant, error) {
+	if farm.CheckID(id) != nil {
+		return farm.Tenant{}, &invalidError{"tenant", "is not an identifier"}
+	}
 	t, err := s.Operators.Tenant(c.Request.Context(), id)
 	if err != nil {
 		return farm.Tenant{}, err
 	}
-	if err := allow(who(c), a, auth.Object{Tenant: t.ID, Region: t.Region}); err != nil {
-		return farm.Tenant{}, err
-	}
-	return t, nil
+	return t, allow(who(c), a, auth.Object{Tenant: t.ID, Region: t.Region})
 }
 
 func (s *server) getTenant(c *gin.Context) error {
@@ -88,18 +94,9 @@ func (s *server) addLicence(c *gin.Context) error {
 	if err := body(c, &in); err != nil {
 		return err
 	}
-	if _, err := ulid.ParseStrict(in.ID); err != nil {
-		return &invalidError{"id", "is not a ULID"}
-	}
-	if in.Site != "" && farm.CheckID(in.Site) != nil {
-		return &invalidError{"site", "is not an identifier"}
-	}
-	l := farm.Licence{
-		ID: in.ID, Tenant: t.ID, Site: in.Site, Kind: in.Kind, Number: in.Number, Issuer: in.Issuer,
-		Issued: in.Issued.UTC(), Expires: in.Expires.UTC(), Recorded: s.Now().UTC(), Account: who(c).Login,
-	}
-	if err := l.Check(); err != nil {
-		return &invalidError{"", err.Error()}
+	l, err := s.newLicence(c, t, in)
+	if err != nil {
+		return err
 	}
 	if err := s.Operators.AddLicence(c.Request.Context(), l); err != nil {
 		return err
@@ -126,6 +123,24 @@ func (s *server) getBoundary(c *gin.Context) error {
 // setBoundaryRequest is the body.
 type setBoundaryRequest struct {
 	Boundary json.RawMessage `json:"boundary"`
+}
+
+// newLicence returns the licence of a tenant that a request describes.
+func (s *server) newLicence(c *gin.Context, t farm.Tenant, in addLicenceRequest) (farm.Licence, error) {
+	if _, err := ulid.ParseStrict(in.ID); err != nil {
+		return farm.Licence{}, &invalidError{"id", "is not a ULID"}
+	}
+	if in.Site != "" && farm.CheckID(in.Site) != nil {
+		return farm.Licence{}, &invalidError{"site", "is not an identifier"}
+	}
+	l := farm.Licence{
+		ID: in.ID, Tenant: t.ID, Site: in.Site, Kind: in.Kind, Number: in.Number, Issuer: in.Issuer,
+		Issued: in.Issued.UTC(), Expires: in.Expires.UTC(), Recorded: s.Now().UTC(), Account: who(c).Login,
+	}
+	if err := l.Check(); err != nil {
+		return farm.Licence{}, &invalidError{"", err.Error()}
+	}
+	return l, nil
 }
 
 // setBoundary takes a GeoJSON Polygon, or null to forget the boundary. The area

@@ -35,6 +35,9 @@ func (w *world) AddLicence(_ context.Context, l farm.Licence) error {
 	if err := w.enter(); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(w.licences, func(o farm.Licence) bool { return o.ID == l.ID }) {
+		return farm.ErrConflict
+	}
 	w.wrote++
 	w.licences = append(w.licences, l)
 	return nil

@@ -171,33 +171,34 @@ type openBatchRequest struct {
 }
 
 func (s *server) openBatch(c *gin.Context) error {
-	ctx := c.Request.Context()
 	var in openBatchRequest
 	if err := body(c, &in); err != nil {
 		return err
 	}
-	if farm.CheckID(in.Site) != nil {
-		return &invalidError{"site", "is not an identifier"}
-	}
-	if farm.CheckID(in.Product) != nil {
-		return &invalidError{"product", "is not an identifier"}
-	}
-	site, err := s.Farms.Site(ctx, in.Site)
+	b, err := s.newBatch(c, in)
 	if err != nil {
 		return err
 	}
-	if err := allow(who(c), auth.Write, siteObject(site)); err != nil {
-		return err
-	}
-	b, err := s.Recorder.OpenBatch(ctx, trace.Batch{
-		ID: in.ID, Tenant: site.Tenant, Site: site.ID, Product: in.Product, Lot: in.Lot,
-		Quantity: in.Quantity, Unit: in.Unit, Began: in.Began, Harvest: in.Harvest,
-	})
-	if err != nil {
+	if b, err = s.Recorder.OpenBatch(c.Request.Context(), b); err != nil {
 		return err
 	}
 	c.JSON(http.StatusCreated, b)
 	return nil
+}
+
+// newBatch returns the batch that a request describes, if the caller may open it.
+func (s *server) newBatch(c *gin.Context, in openBatchRequest) (trace.Batch, error) {
+	if farm.CheckID(in.Site) != nil {
+		return trace.Batch{}, &invalidError{"site", "is not an identifier"}
+	}
+	if farm.CheckID(in.Product) != nil {
+		return trace.Batch{}, &invalidError{"product", "is not an identifier"}
+	}
+	site, err := s.siteNamed(c, in.Site, auth.Write)
+	return trace.Batch{
+		ID: in.ID, Tenant: site.Tenant, Site: site.ID, Product: in.Product, Lot: in.Lot,
+		Quantity: in.Quantity, Unit: in.Unit, Began: in.Began, Harvest: in.Harvest,
+	}, err
 }
 
 func (s *server) closeBatch(c *gin.Context) error {

@@ -54,6 +54,7 @@ func (s *server) routes() []route {
 		takes[addBanRequest, banView](post, "/bans", s.addBan, "Adds a banned substance, or lifts one that was added."),
 
 		lists(s, "/sites", "Sites with what is known of them now.", s.listSites()),
+		takes[addSiteRequest, farm.Site](post, "/sites", s.addSite, "Adds a site."),
 		get[siteDetail]("/sites/:id", s.getSite, "A site, its devices and latest values."),
 		get[boundaryView]("/sites/:id/boundary", s.getBoundary, "A site's boundary and its area."),
 		takes[setBoundaryRequest, farm.Site](put, "/sites/:id/boundary", s.setBoundary, "Sets a site's boundary, or takes it back with null."),
@@ -119,6 +120,9 @@ func (s *server) routes() []route {
 		lists(s, "/devices/:id/commands", "Commands, newest first.", s.listCommands()),
 		takes[sendCommandRequest, device.CommandRecord](post, "/devices/:id/commands", s.sendCommand, "Sends a command, as soon as the device listens."),
 		takes[none, none](del, "/devices/:id/commands/:command", s.cancelCommand, "Takes back a command that was not sent.").guarding(alone),
+
+		takes[none, importedFile](post, importsPath, s.importList, "Adds what a file lists: sites, licences, batches or operations.").file("text/csv", table.XLSXType, "multipart/form-data").
+			also("application/x-ndjson").asks("dry_run", "true only checks"),
 
 		lists(s, "/alerts", "Alerts, newest first.", s.listAlerts()).asks("state", "pending, firing or resolved; firing where nothing is said"),
 		get[none](livePath, s.live, "What happens, as it happens.").also("text/event-stream").asks("site", "only there").asks("device", "only of it"),

@@ -1,7 +1,11 @@
 package api
 
 import (
+	"cmp"
+	"math"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -84,6 +88,86 @@ func (s *server) site(c *gin.Context, a auth.Action) (farm.Site, error) {
 		return farm.Site{}, err
 	}
 	return site, nil
+}
+
+// siteNamed returns a site if the caller may do a there.
+func (s *server) siteNamed(c *gin.Context, id string, a auth.Action) (farm.Site, error) {
+	if farm.CheckID(id) != nil {
+		return farm.Site{}, &invalidError{"site", "is not an identifier"}
+	}
+	site, err := s.Farms.Site(c.Request.Context(), id)
+	if err != nil {
+		return farm.Site{}, err
+	}
+	return site, allow(who(c), a, siteObject(site))
+}
+
+// addSiteRequest is the body.
+type addSiteRequest struct {
+	ID        string        `json:"id"`
+	Tenant    string        `json:"tenant"` // the caller's own where nothing is said
+	Region    string        `json:"region"` // that of the tenant where nothing is said
+	Kind      farm.SiteKind `json:"kind"`
+	Name      farm.Text     `json:"name"`
+	Town      farm.Text     `json:"town"`
+	Latitude  float64       `json:"latitude"`
+	Longitude float64       `json:"longitude"`
+	Area      float64       `json:"area"` // m²
+}
+
+// newSite returns the site that a request describes, if the caller may add it.
+func (s *server) newSite(c *gin.Context, in addSiteRequest) (farm.Site, error) {
+	if in.Tenant == "" {
+		in.Tenant = who(c).Tenant
+	}
+	t, err := s.tenantNamed(c, in.Tenant, auth.Administer)
+	if err != nil {
+		return farm.Site{}, err
+	}
+	site := farm.Site{
+		ID: in.ID, Tenant: t.ID, Region: cmp.Or(in.Region, t.Region), Kind: in.Kind, Name: in.Name, Town: in.Town,
+		Latitude: in.Latitude, Longitude: in.Longitude, Area: in.Area,
+	}
+	return site, checkSite(site)
+}
+
+// checkSite names what keeps a site from being one.
+func checkSite(site farm.Site) error {
+	_, known := farm.Prefecture(site.Region)
+	switch {
+	case farm.CheckID(site.ID) != nil:
+		return &invalidError{"id", "is not an identifier: a-z, 0-9, and after the first - or _"}
+	case !known && site.Region != farm.GuangxiCode:
+		return &invalidError{"region", "is no GB/T 2260 code of Guangxi, such as 450500"}
+	case !slices.Contains(farm.SiteKinds(), site.Kind):
+		return &invalidError{"kind", "is none of " + strings.Join(words(farm.SiteKinds()), ", ")}
+	case site.Name.Zh == "":
+		return &invalidError{"name", "is missing"}
+	case math.Abs(site.Latitude) > 90 || site.Latitude == 0 && site.Longitude == 0:
+		return &invalidError{"latitude", "is not one on WGS 84"}
+	case math.Abs(site.Longitude) > 180:
+		return &invalidError{"longitude", "is not one on WGS 84"}
+	case site.Area < 0:
+		return &invalidError{"area", "is negative"}
+	}
+	return nil
+}
+
+// addSite adds a site of the caller's own operator, or of any that it administers.
+func (s *server) addSite(c *gin.Context) error {
+	var in addSiteRequest
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	site, err := s.newSite(c, in)
+	if err != nil {
+		return err
+	}
+	if err := s.Operators.CreateSite(c.Request.Context(), site); err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, site)
+	return nil
 }
 
 func (s *server) vocabulary(c *gin.Context) error {

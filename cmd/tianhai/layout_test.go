@@ -75,7 +75,7 @@ var homes = map[string]string{
 	"k8s.io/klog":                         "cmd/tianhai",
 	"github.com/oklog/ulid":               "cmd/tianhai cmd/internal/store trace trace/catalog trace/input trace/recall monitor/alert api ingest/history",
 	"golang.org/x/crypto":                 "api/auth",
-	"golang.org/x/text":                   "ingest/device ingest/history trace/input",
+	"golang.org/x/text":                   "ingest/device ingest/history trace/input api/table",
 	"golang.org/x/sync":                   "ingest ingest/broker ingest/mqtt ingest/journal cmd/tianhai firmware-sim/fleet monitor/alert trace",
 	"google.golang.org/protobuf":          "ingest/decode",
 	"github.com/xuri/excelize":            "ingest/history api/table trace/input",
