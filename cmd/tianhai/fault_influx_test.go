@@ -51,6 +51,8 @@ func TestInfluxOutageFillsJournal(t *testing.T) {
 	x := newTrial(t, "fill", 4)
 	x.outside()
 	t.Setenv("TIANHAI_JOURNAL_MAX_BYTES", strconv.Itoa(16<<20))
+	hook := newWebhook(t)
+	t.Setenv("TIANHAI_ALERTS_WEBHOOK_URL", hook.URL)
 	for _, s := range x.senders {
 		s.frame = padded
 	}
@@ -70,6 +72,7 @@ func TestInfluxOutageFillsJournal(t *testing.T) {
 	if !strings.Contains(x.s.log.String(), `part=journal state=full`) {
 		t.Error("the log does not tell that the journal is full")
 	}
+	waitFor(t, "the operator to be told", time.Minute, func() bool { return hook.heard(`"part.unwell"`, `"journal"`, `"full"`) })
 	x.db.start()
 	waitFor(t, "the server to be ready again", time.Minute, func() bool { return x.s.ready().Ready })
 	x.more(500)

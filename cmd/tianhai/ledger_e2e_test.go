@@ -3,7 +3,9 @@ package main_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -237,4 +239,42 @@ func TestLedgerOfTheProgram(t *testing.T) {
 	if out := tool(true, "audit", "--data", data); !strings.Contains(out, "FAULT log") {
 		t.Errorf("the audit of a false checkpoint says %s", out)
 	}
+}
+
+// An audit that finds a fault is told to whoever is told of alarms.
+func TestFaultyAuditIsTold(t *testing.T) {
+	hook := newWebhook(t)
+	t.Setenv("TIANHAI_ALERTS_WEBHOOK_URL", hook.URL)
+	data := t.TempDir()
+	_, printed := importAccounts(t, data, householdFarms)
+	s := startServer(t, "serve", data)
+	b := newBrowser(t, s.HTTP)
+	b.login("wei", passwordOf(t, printed, "wei"))
+	code := sellBatch(b, "one")
+	waitFor(t, "the receipt", time.Minute, func() bool {
+		_, raw := b.send("GET", "/t/"+code+"?lang=zh-CN", nil)
+		return strings.Contains(string(raw), "verdict sealed")
+	})
+	spoilt := 0
+	err := filepath.WalkDir(filepath.Join(data, "ledger"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.Contains(path, filepath.Join("tile", "entries")) {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		raw[len(raw)-1] ^= 1
+		spoilt++
+		return errors.Join(os.Remove(path), os.WriteFile(path, raw, 0o600))
+	})
+	if err != nil || spoilt == 0 {
+		t.Fatalf("%d files of entries spoilt, error %v", spoilt, err)
+	}
+	root := newBrowser(t, s.HTTP)
+	root.login("root", passwordOf(t, printed, "root"))
+	if status, raw := root.send("POST", "/api/v1/audits", []byte("{}")); status/100 != 2 {
+		t.Fatalf("an audit is asked for: %d %s", status, raw)
+	}
+	waitFor(t, "the operator to be told", time.Minute, func() bool { return hook.heard(`"part.unwell"`, `"ledger"`, `"faulty"`) })
 }
