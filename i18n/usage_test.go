@@ -42,6 +42,8 @@ var composed = map[string]string{
 	"job_state.":                 "history.State",
 	"list.":                      "names of lists",
 	"manage.calibration.fault_":  "why two comparisons make no line",
+	"manage.certificate.cause_":  "cert.Cause",
+	"manage.certificate.style_":  "cert.Style",
 	"manage.column.":             "columns of a file of devices",
 	"manage.good.":               "seconds that a command is good for",
 	"manage.grace.":              "seconds that a secret outlives its successor",

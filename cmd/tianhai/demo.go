@@ -43,6 +43,7 @@ const (
 type demoStory struct {
 	Farms   farms       `yaml:",inline"`
 	Batches []demoBatch `yaml:"batches"`
+	Open    []demoBatch `yaml:"open"` // that have no code, such as one whose test failed
 }
 
 type demoBatch struct {
@@ -54,6 +55,7 @@ type demoBatch struct {
 	Began      ago             `yaml:"began"`
 	Harvest    ago             `yaml:"harvest"`
 	Operations []demoOperation `yaml:"operations"`
+	Report     *demoReport     `yaml:"report"`
 }
 
 type demoOperation struct {
@@ -229,8 +231,11 @@ func (d *demo) measure(ctx context.Context, devices []fleet.Device) error {
 // earlier start has done so. It returns their codes.
 func (d *demo) grow(ctx context.Context, devices []fleet.Device, state demoState) (map[string]string, error) {
 	closed, err := d.closedBatches(ctx)
-	if err != nil || len(closed) == len(d.story.Batches) {
-		return closed, err
+	if err != nil {
+		return nil, err
+	}
+	if len(closed) == len(d.story.Batches) {
+		return closed, d.certify(ctx, state.Seeded)
 	}
 	if err := d.backfill(ctx, devices, state.Seeded); err != nil {
 		return nil, err
@@ -246,7 +251,7 @@ func (d *demo) grow(ctx context.Context, devices []fleet.Device, state demoState
 			return nil, fmt.Errorf("batch %s: %w", b.Lot, err)
 		}
 	}
-	return closed, nil
+	return closed, d.certify(ctx, state.Seeded)
 }
 
 // backfill hands the journal what the devices measured before there was a
@@ -301,15 +306,23 @@ func (d *demo) closeBatch(ctx context.Context, b demoBatch, now time.Time) (stri
 			return "", err
 		}
 	}
-	opened, err := d.tracer.OpenBatch(ctx, trace.Batch{
-		Tenant: site.Tenant, Site: site.ID, Product: b.Product, Lot: b.Lot, Quantity: b.Quantity, Unit: b.Unit,
-		Began: b.Began.before(now), Harvest: b.Harvest.before(now),
-	})
+	opened, err := d.openBatch(ctx, b, now)
 	if err != nil {
 		return "", err
 	}
 	done, err := d.tracer.CloseBatch(ctx, opened.ID)
 	return done.Code, err
+}
+
+func (d *demo) openBatch(ctx context.Context, b demoBatch, now time.Time) (trace.Batch, error) {
+	site, err := d.store.Site(ctx, b.Site)
+	if err != nil {
+		return trace.Batch{}, err
+	}
+	return d.tracer.OpenBatch(ctx, trace.Batch{
+		Tenant: site.Tenant, Site: site.ID, Product: b.Product, Lot: b.Lot, Quantity: b.Quantity, Unit: b.Unit,
+		Began: b.Began.before(now), Harvest: b.Harvest.before(now),
+	})
 }
 
 // demoID is the same at every start, so that an operation is not added twice.

@@ -20,7 +20,8 @@ export const pages: Page[] = [
   { path: 'issue', title: 'manage.issue', group: 'devices', administrator: true, list: lazy(() => import('./IssuePage.vue')) },
   { path: 'import', title: 'manage.import', group: 'devices', administrator: false, list: lazy(() => import('./ImportPage.vue')) },
   { path: 'models', title: 'manage.models', group: 'devices', administrator: true, list: lazy(() => import('./ModelList.vue')), one: lazy(() => import('./ModelPage.vue')) },
-  { path: 'batches', title: 'manage.batches', group: 'data', administrator: false, list: lazy(() => import('./BatchList.vue')), one: lazy(() => import('./BatchPage.vue')) },
+  { path: 'batches', title: 'manage.batches', group: 'farm', administrator: false, list: lazy(() => import('./BatchList.vue')), one: lazy(() => import('./BatchPage.vue')) },
+  { path: 'certificates', title: 'manage.certificates', group: 'farm', administrator: false, list: lazy(() => import('./CertificateList.vue')), one: lazy(() => import('./CertificatePage.vue')) },
   { path: 'stock', title: 'manage.inputs.stock', group: 'farm', administrator: false, list: lazy(() => import('./StockPage.vue')), one: lazy(() => import('./LotPage.vue')) },
   { path: 'inputs', title: 'manage.inputs', group: 'farm', administrator: false, list: lazy(() => import('./InputsPage.vue')) },
   { path: 'overrides', title: 'manage.overrides', group: 'farm', administrator: false, list: lazy(() => import('./OverridesPage.vue')) },
@@ -31,8 +32,11 @@ export const pages: Page[] = [
   { path: 'server', title: 'manage.server', group: 'system', administrator: true, list: lazy(() => import('./ServerPage.vue')) },
 ]
 
-/** The pages that a person finds in the menu. */
+const received: Page = { path: 'devices', title: 'manage.received', group: 'farm', administrator: false, list: lazy(() => import('./SampleList.vue')) }
+
+/** The pages that a person finds in the menu; a laboratory's is the first and only one. */
 export function pagesFor(p: Principal): Page[] {
+  if (p.role === 'laboratory') return [received]
   if (p.role === 'administrator') return pages
   return p.role === 'manager' ? pages.filter((page) => !page.administrator) : []
 }
