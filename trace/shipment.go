@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -358,21 +359,37 @@ func publicTrip(j evidence.Trip, q farm.Quantity) Trip {
 	return t
 }
 
-// RecomputeTrip makes every number of one logger's trip again from its readings in
-// canonical form; see PublicEvidence.Recompute.
-func (s Shipment) RecomputeTrip(trip Trip, r *evidence.Reader) ([]Finding, error) {
+// Recompute makes every number of one logger's trip again from its readings in
+// canonical form; see PublicEvidence.Recompute. Which logger's they are, the readings
+// say; where there is none, they are of one that gave none.
+func (s Shipment) Recompute(text []byte) (logger string, findings []Finding, err error) {
+	r, err := evidence.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return "", nil, err
+	}
 	q, known := farm.LookupQuantity(s.Quantity)
 	if h := r.Header; !known || h.Shipment != s.ID || h.Quantity != s.Quantity || !h.From.Equal(s.Departed) || !h.To.Equal(s.Arrived) {
-		return nil, fmt.Errorf("the series is of %s of shipment %s from %s to %s", h.Quantity, h.Shipment, stamp(h.From), stamp(h.To))
+		return "", nil, fmt.Errorf("the series is of %s of shipment %s from %s to %s", h.Quantity, h.Shipment, stamp(h.From), stamp(h.To))
 	}
 	journey := evidence.NewJourney(q.ID, s.Departed, s.Arrived, s.Limits)
-	sum, err := r.Each(func(r farm.Sample) error { journey.Add(r); return nil })
+	sum, err := r.Each(func(r farm.Sample) error {
+		if logger != "" && logger != r.Device {
+			return fmt.Errorf("rows of %s and of %s stand in one series", logger, r.Device)
+		}
+		logger = r.Device
+		journey.Add(r)
+		return nil
+	})
 	if err != nil {
-		return nil, err
+		return "", nil, err
+	}
+	i := slices.IndexFunc(s.Trips, func(t Trip) bool { return t.Device == logger || logger == "" && t.N+t.Rejected == 0 })
+	if i < 0 {
+		return logger, nil, fmt.Errorf("%q is no logger of shipment %s", logger, s.ID)
 	}
 	again := publicTrip(journey.Result(), q)
 	again.SHA256 = sum
-	return compared(trip.statements(), again.statements()), nil
+	return s.Trips[i].Device, compared(s.Trips[i].statements(), again.statements()), nil
 }
 
 func (t Trip) statements() []Finding {

@@ -34,35 +34,68 @@ func (c *evidenceExportCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rec, public, err := sealedRecord(ctx, cfg, c.Code)
+	rec, ways, err := sealedRecords(ctx, cfg, c.Code)
 	if err != nil {
 		return err
 	}
-	if public.Evidence.Version != trace.EvidenceVersion {
-		return trace.ErrOldEvidence
-	}
-	opening, err := rec.Opening()
+	public, err := trace.ParsePublicRecord(rec.Body)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(c.Out, 0o755); err != nil {
 		return err
 	}
-	files := map[string]func(io.Writer) error{rec.Code + ".json": put(opening)}
-	if rec.Receipt != "" {
-		files[rec.Code+".tlog-proof"] = put([]byte(rec.Receipt))
+	files := exported{shelf: &evidence.Shelf{Dir: cfg.path("evidence")}, write: map[string]func(io.Writer) error{}}
+	if err := files.record(rec.Code, rec); err != nil {
+		return err
 	}
-	shelf := evidence.Shelf{Dir: cfg.path("evidence")}
-	for _, s := range public.Evidence.Series {
-		files[rec.Code+"-"+s.Quantity+".csv"] = func(w io.Writer) error { return copySeries(w, &shelf, s.SHA256) }
+	if public.Evidence.Version == trace.EvidenceVersion {
+		for _, s := range public.Evidence.Series {
+			files.series(rec.Code+"-"+s.Quantity, s.SHA256)
+		}
 	}
-	for name, write := range files {
+	for _, way := range ways {
+		sh, err := trace.ReadShipment(way)
+		if err != nil {
+			return err
+		}
+		name := rec.Code + "-shipment-" + sh.ID
+		if err := files.record(name, way); err != nil {
+			return err
+		}
+		for _, trip := range sh.Trips {
+			files.series(name+"-"+trip.Device, trip.SHA256)
+		}
+	}
+	for name, write := range files.write {
 		if err := writeFile(filepath.Join(c.Out, name), write); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	fmt.Printf("wrote the record and %d series to %s\n", len(public.Evidence.Series), c.Out)
+	fmt.Printf("wrote %d files to %s\n", len(files.write), c.Out)
 	return nil
+}
+
+// exported are the files to be written, by name.
+type exported struct {
+	shelf *evidence.Shelf
+	write map[string]func(io.Writer) error
+}
+
+func (e exported) record(name string, rec trace.Record) error {
+	opening, err := rec.Opening()
+	if err != nil {
+		return err
+	}
+	e.write[name+".json"] = put(opening)
+	if rec.Receipt != "" {
+		e.write[name+".tlog-proof"] = put([]byte(rec.Receipt))
+	}
+	return nil
+}
+
+func (e exported) series(name, sum string) {
+	e.write[name+".csv"] = func(w io.Writer) error { return copySeries(w, e.shelf, sum) }
 }
 
 func put(raw []byte) func(io.Writer) error {
@@ -102,21 +135,23 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return nil
 }
 
-func sealedRecord(ctx context.Context, cfg config, typed string) (rec trace.Record, public trace.PublicRecord, err error) {
+// sealedRecords returns the record behind a code, and those of the batch's shipments.
+func sealedRecords(ctx context.Context, cfg config, typed string) (rec trace.Record, ways []trace.Record, err error) {
 	code, err := label.ParseCode(typed)
 	if err != nil {
-		return rec, public, err
+		return rec, nil, err
 	}
 	db, err := openStore(ctx, cfg)
 	if err != nil {
-		return rec, public, err
+		return rec, nil, err
 	}
-	rec, err = db.RecordByCode(ctx, code)
+	if rec, err = db.RecordByCode(ctx, code); err == nil {
+		ways, err = db.ShipmentRecords(ctx, rec.Subject)
+	}
 	if err := errors.Join(err, db.Close()); err != nil {
-		return rec, public, fmt.Errorf("code %s: %w", code, err)
+		return rec, nil, fmt.Errorf("code %s: %w", code, err)
 	}
-	public, err = trace.ParsePublicRecord(rec.Body)
-	return rec, public, err
+	return rec, ways, nil
 }
 
 type evidenceVerifyCommand struct {
@@ -137,15 +172,18 @@ func (c *evidenceVerifyCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	public, err := trace.ParsePublicRecord(rec.Body)
-	if err != nil {
-		return err
-	}
 	if c.Receipt != "" || c.Key != "" {
 		if err := c.checkReceipt(rec); err != nil {
 			return fmt.Errorf("not verified: %w", err)
 		}
 		fmt.Println("holds: the record is the one that was sealed")
+	}
+	if rec.Kind == trace.ArrivalRecord {
+		return c.shipment(rec)
+	}
+	public, err := trace.ParsePublicRecord(rec.Body)
+	if err != nil {
+		return err
 	}
 	if public.Evidence.Version != trace.EvidenceVersion {
 		return trace.ErrOldEvidence
@@ -161,7 +199,39 @@ func (c *evidenceVerifyCommand) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	return v.verdict()
+	var series []string
+	for _, s := range public.Evidence.Series {
+		series = append(series, s.Quantity)
+	}
+	return v.verdict(series)
+}
+
+// shipment recomputes what the loggers of a shipment said.
+func (c *evidenceVerifyCommand) shipment(rec trace.Record) error {
+	if c.Data != "" || c.Config != "" {
+		return errors.New("give the loggers' series as files: shipments are not compared with InfluxDB")
+	}
+	sh, err := trace.ReadShipment(rec)
+	if err != nil {
+		return err
+	}
+	v := &evidenceCheck{out: os.Stdout, good: map[string]string{}}
+	for _, name := range c.Files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		logger, findings, err := sh.Recompute(raw)
+		v.say(name, logger, findings, err)
+	}
+	for _, t := range sh.Trips { // loggers that said nothing said the same
+		for _, other := range sh.Trips {
+			if v.good[other.Device] != "" && other.SHA256 == t.SHA256 {
+				v.good[t.Device] = v.good[other.Device]
+			}
+		}
+	}
+	return v.verdict(sh.Loggers)
 }
 
 func (c *evidenceVerifyCommand) checkReceipt(rec trace.Record) error {
@@ -224,6 +294,12 @@ func (v *evidenceCheck) kept(shelf *evidence.Shelf) error {
 // series recomputes a series and says of each statement whether it holds.
 func (v *evidenceCheck) series(name string, text io.Reader) {
 	quantity, findings, err := v.evidence.Recompute(text)
+	v.say(name, quantity, findings, err)
+}
+
+// say tells of every statement about a thing, by the readings of a file, whether it
+// holds.
+func (v *evidenceCheck) say(name, of string, findings []trace.Finding, err error) {
 	if err != nil {
 		v.fault("%s: %v", name, err)
 		return
@@ -234,11 +310,11 @@ func (v *evidenceCheck) series(name string, text io.Reader) {
 			good++
 			continue
 		}
-		v.fault("%s: %s is sealed as %s, the readings say %s", quantity, f.Name, f.Sealed, f.Found)
+		v.fault("%s: %s is sealed as %s, the readings say %s", of, f.Name, f.Sealed, f.Found)
 	}
 	if good == len(findings) {
-		v.good[quantity] = name
-		fmt.Fprintf(v.out, "holds: %s: the hash and all %d numbers, by %s\n", quantity, good-1, name)
+		v.good[of] = name
+		fmt.Fprintf(v.out, "holds: %s: the hash and all %d numbers, by %s\n", of, good-1, name)
 	}
 }
 
@@ -247,14 +323,9 @@ func (v *evidenceCheck) fault(format string, args ...any) {
 	fmt.Fprintf(v.out, "does not hold: "+format+"\n", args...)
 }
 
-// verdict is nil where every series was recomputed and holds.
-func (v *evidenceCheck) verdict() error {
-	var unseen []string
-	for _, s := range v.evidence.Series {
-		if v.good[s.Quantity] == "" {
-			unseen = append(unseen, s.Quantity)
-		}
-	}
+// verdict is nil where all that should be was recomputed and holds.
+func (v *evidenceCheck) verdict(all []string) error {
+	unseen := slices.DeleteFunc(slices.Clone(all), func(of string) bool { return v.good[of] != "" })
 	switch {
 	case v.faults > 0:
 		return errors.New("not verified")

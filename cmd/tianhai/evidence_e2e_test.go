@@ -1,13 +1,18 @@
 package main_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"tianhai/farm"
 	"tianhai/ingest"
@@ -80,6 +85,7 @@ func TestEvidenceOfTheProgram(t *testing.T) {
 		status, _ := b.send("GET", "/t/"+code+"/receipt", nil)
 		return status == 200
 	})
+	shipped := shipBatch(b, code)
 	_, raw := b.send("GET", "/log/key", nil)
 	key := strings.TrimSpace(string(raw))
 
@@ -125,6 +131,15 @@ func TestEvidenceOfTheProgram(t *testing.T) {
 		t.Errorf("against the running InfluxDB: %v\n%s", err, said)
 	}
 
+	// The way of the batch is verified like its growing.
+	way := file("-shipment-" + shipped)
+	if said, err = runTianhai(t, "evidence", "verify", "--record", way+".json", "--receipt", way+".tlog-proof", "--key", key, way+"-sonde.csv"); err != nil || !strings.Contains(said, "holds: sonde: the hash and all 13 numbers") {
+		t.Errorf("verify the shipment: %v\n%s", err, said)
+	}
+	if said, err = runTianhai(t, "evidence", "verify", "--record", way+".json", files[0]); err == nil {
+		t.Errorf("the shipment is verified by the readings of the raft:\n%s", said)
+	}
+
 	// One night's oxygen is made better.
 	text, err := os.ReadFile(files[1])
 	if err != nil {
@@ -148,4 +163,35 @@ func TestEvidenceOfTheProgram(t *testing.T) {
 	if err != nil || !strings.Contains(said, "since sealing: water.dissolved_oxygen: 1 rows came") || !strings.Contains(said, ",4.44,1") {
 		t.Errorf("with a late reading: %v\n%s", err, said)
 	}
+}
+
+// shipBatch sends the batch of a code on its way with the sonde, and has it arrive.
+func shipBatch(b *browser, code string) (id string) {
+	b.t.Helper()
+	var batches struct{ Batches []struct{ ID, Code string } }
+	if _, raw := b.send("GET", "/api/v1/batches", nil); json.Unmarshal(raw, &batches) != nil || len(batches.Batches) != 1 {
+		b.t.Fatalf("batches: %s", raw)
+	}
+	id = ulid.Make().String()
+	now := time.Now().UTC()
+	body := fmt.Sprintf(`{"id":%q,"batches":[%q],"origin":"450702","destination":"450100","vehicle":"桂N12345","loggers":["sonde"],"quantity":"water.temperature","limits":{"max":27,"source":"本场"},"departed":%q}`,
+		id, batches.Batches[0].ID, now.Add(-30*time.Hour).Format(time.RFC3339))
+	for _, want := range []int{http.StatusCreated, http.StatusOK} { // the second time nothing is new
+		if status, raw := b.send("POST", "/api/v1/shipments", []byte(body)); status != want {
+			b.t.Fatalf("ship: %d %s, want %d", status, raw, want)
+		}
+	}
+	status, raw := b.send("POST", "/api/v1/shipments/"+id+"/close", fmt.Appendf(nil, `{"arrived":%q}`, now.Add(-4*time.Hour).Format(time.RFC3339)))
+	var sh trace.Shipment
+	if err := json.Unmarshal(raw, &sh); err != nil || status != http.StatusOK || len(sh.Trips) != 1 || sh.Trips[0].Count == 0 || sh.Trips[0].Kinetic == nil || sh.Trips[0].N < 100 {
+		b.t.Fatalf("arrive: %d %s", status, raw)
+	}
+	waitFor(b.t, "the sealed arrival", 30*time.Second, func() bool {
+		_, raw := b.send("GET", "/t/"+code+"/statements", nil)
+		return bytes.Contains(raw, []byte(`"t":"arrival"`)) && !bytes.Contains(raw, []byte(`"receipt":""`))
+	})
+	if _, page := b.send("GET", "/t/"+code+"?lang=zh-CN", nil); !bytes.Contains(page, []byte("钦州市 → 南宁市")) || bytes.Contains(page, []byte("桂N12345")) {
+		b.t.Error("the page does not show the way, or shows the number plate")
+	}
+	return id
 }
