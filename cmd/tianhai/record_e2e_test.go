@@ -109,6 +109,53 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// A lot is picked from stock, fills in what its label says, and tells from what day a
+// harvest may be; what was used is gone from it.
+func TestLotInTheForm(t *testing.T) {
+	data := t.TempDir()
+	_, printed := importAccounts(t, data, managedFarm)
+	s := startServer(t, "serve", data)
+	admin, farmer := newBrowser(t, s.HTTP), newBrowser(t, s.HTTP)
+	admin.login("admin", passwordOf(t, printed, "admin"))
+	farmer.login("cha", passwordOf(t, printed, "cha"))
+	for _, ask := range []struct {
+		b                  *browser
+		method, path, body string
+	}{
+		{admin, "PUT", "/api/v1/inputs/matrine", `{"kind":"pesticide","name":{"zh":"苦参碱水剂"},"maker":"演示农药厂","form":"水剂","registration":"PD20101580","actives":[{"name":"苦参碱","content":"0.5%"}],
+			"labels":[{"species":"tea","max_uses":3,"wait":{"days":7},"source":"标签","dose":{"basis":"area","min":10,"max":90,"unit":"mL","per":"[mu_chn]"}}]}`},
+		{farmer, "POST", "/api/v1/tenants/tea/lots", `{"id":"01JZ00000000000000000000M1","product":"matrine","batch":"A-17","supplier":"农资店","quantity":500,"unit":"mL","expires":"2099-01-01T00:00:00Z"}`},
+	} {
+		if status, raw := ask.b.send(ask.method, ask.path, []byte(ask.body)); status >= 300 {
+			t.Fatalf("%s: %d %s", ask.path, status, raw)
+		}
+	}
+	c := newChrome(t, 390, 844)
+	c.open(s.HTTP + "/field/?lang=zh-CN#/record/garden-1?kind=spray")
+	c.login("cha", passwordOf(t, printed, "cha"))
+	c.click(".item:has(#item-lot) .none input")
+	c.choose("#item-lot", "01JZ00000000000000000000M1")
+	c.says("剩 500 毫升")
+	c.waitJS("what the lot says", `document.querySelector('#item-maker').value === '演示农药厂' && document.querySelector('#item-interval').value === '7' && document.querySelector('#item-registration').value === 'PD20101580'`)
+	day := time.Now().In(time.FixedZone("", 8*60*60)).AddDate(0, 0, 7).Format(time.DateOnly)
+	c.says("最早可采收、捕捞或出栏：" + day)
+	c.record("target", "茶尺蠖")
+	c.record("dose", "60")
+	c.choose("#item-dose ~ select", "mL/[mu_chn]")
+	c.click("form.record summary")
+	c.record("amount", "300")
+	c.shoot("record-lot")
+	c.axe("the form with a lot")
+	c.click("form.record button[type=submit]")
+	c.says("“施药”已保存")
+	c.waitJS("the record with the lot's own number", `[...document.querySelectorAll('.recorded li')].some(e => e.innerText.includes('A-17'))`)
+	var lots struct{ Lots []struct{ Left float64 } }
+	farmer.getJSON("/api/v1/tenants/tea/lots", &lots)
+	if len(lots.Lots) != 1 || lots.Lots[0].Left != 200 {
+		t.Errorf("left: %+v", lots.Lots)
+	}
+}
+
 // An administrator adds a product on the command line, and a running server has it
 // within seconds.
 func TestCatalogCommand(t *testing.T) {
