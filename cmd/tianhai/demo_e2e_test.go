@@ -136,6 +136,7 @@ func TestDemo(t *testing.T) {
 	}
 	t.Run("receipts verify offline", func(t *testing.T) { checkReceipts(t, d) })
 	t.Run("one story per product", func(t *testing.T) { checkStories(t, d) })
+	t.Run("certificates", func(t *testing.T) { checkCertificates(t, d) })
 	t.Run("accounts see their own", func(t *testing.T) { checkAccounts(t, d) })
 	t.Run("live", func(t *testing.T) { checkLive(t, d) })
 	t.Run("aerator obeys and the alarm ends", func(t *testing.T) { checkPond(t, d, hook) })
