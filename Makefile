@@ -8,7 +8,7 @@ demo: build ## build everything and run it with simulated farms
 	./bin/tianhai demo
 
 build: web ## bin/tianhai, static, with the web faces inside
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/tianhai ./cmd/tianhai ./cmd/internal/store
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/tianhai ./cmd/tianhai
 
 web: dashboards/web/dist/.built
 
