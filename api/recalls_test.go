@@ -42,8 +42,10 @@ func (r recalls) file() (recall.File, error) {
 		st.Holdings = append(st.Holdings, recall.Holding{Batch: teaBatch, Holder: "tea", Product: "oysters", Lot: "=cmd()", Made: kg(2), Held: kg(2)})
 	}
 	folded, err := recall.Fold([]recall.Step{st})
-	return recall.File{Recall: folded, Log: []recall.Entry{{Step: st, Account: "bureau", Record: trace.Record{Index: -1}}},
-		Notices: []recall.Notice{{Recall: recallID, Step: recallID, Holder: "oyster", Channel: "holder", Due: noon, Reason: recall.NoAddress}}}, err
+	return recall.File{
+		Recall: folded, Log: []recall.Entry{{Step: st, Account: "bureau", Record: trace.Record{Index: -1}}},
+		Notices: []recall.Notice{{Recall: recallID, Step: recallID, Holder: "oyster", Channel: "holder", Due: noon, Reason: recall.NoAddress}},
+	}, err
 }
 
 func (r recalls) Preview(context.Context, recall.Actor, recall.Start) (recall.Plan, []recall.Holding, error) {

@@ -56,6 +56,7 @@ type demoBatch struct {
 	Harvest    ago             `yaml:"harvest"`
 	Operations []demoOperation `yaml:"operations"`
 	Report     *demoReport     `yaml:"report"`
+	Recall     *demoRecall     `yaml:"recall"` // what followed from a report in which something failed
 }
 
 type demoOperation struct {
@@ -235,7 +236,7 @@ func (d *demo) grow(ctx context.Context, devices []fleet.Device, state demoState
 		return nil, err
 	}
 	if len(closed) == len(d.story.Batches) {
-		return closed, d.certify(ctx, state.Seeded)
+		return closed, errors.Join(d.certify(ctx, state.Seeded), d.takeBack(ctx))
 	}
 	if err := d.backfill(ctx, devices, state.Seeded); err != nil {
 		return nil, err
@@ -251,7 +252,7 @@ func (d *demo) grow(ctx context.Context, devices []fleet.Device, state demoState
 			return nil, fmt.Errorf("batch %s: %w", b.Lot, err)
 		}
 	}
-	return closed, d.certify(ctx, state.Seeded)
+	return closed, errors.Join(d.certify(ctx, state.Seeded), d.takeBack(ctx))
 }
 
 // backfill hands the journal what the devices measured before there was a

@@ -190,3 +190,32 @@ func TestRecall(t *testing.T) {
 		t.Errorf("after the end: %s", said)
 	}
 }
+
+// What an operator gives as its address does not make the server ask its neighbours.
+func TestRecallHookStaysOutside(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	_, printed := importAccounts(t, data, managedFarm+"products: [{id: oyster, kind: aquatic, species: oyster, name: {zh: 大蚝, en: Oyster}}]\n")
+	s := startServer(t, "serve", data)
+	b, neighbour := newBrowser(t, s.HTTP), newReceiver(t)
+	b.login("wang", passwordOf(t, printed, "wang"))
+	if status, raw := b.send("PUT", "/api/v1/tenants/oysters/recall-hook", []byte(`{"url":"`+neighbour.URL+`"}`)); status != http.StatusOK {
+		t.Fatalf("set the address: %d %s", status, raw)
+	}
+	sellBatch(b, "R-2")
+	var batches struct{ Batches []struct{ ID string } }
+	b.getJSON("/api/v1/batches", &batches)
+	id := ulid.Make().String()
+	status, raw := b.send("POST", "/api/v1/recalls", fmt.Appendf(nil, `{"id":%q,"start":{"kind":"batch","id":%q},"reason":{"zh":"a"},"hazard":{"zh":"b"},"advice":{"zh":"c"},"contact":"12316"}`, id, batches.Batches[0].ID))
+	if status != http.StatusCreated {
+		t.Fatalf("open: %d %s", status, raw)
+	}
+	waitFor(t, "the refusal", time.Minute, func() bool {
+		_, raw := b.send("GET", "/api/v1/recalls/"+id, nil)
+		return strings.Contains(string(raw), "private network")
+	})
+	neighbour.mu.Lock()
+	defer neighbour.mu.Unlock()
+	if neighbour.calls > 0 {
+		t.Errorf("the neighbour was asked %d times", neighbour.calls)
+	}
+}

@@ -88,8 +88,10 @@ func wave(quantity string, mid, swing float64, from, to time.Time) trace.Series 
 type shelf struct {
 	mu      sync.Mutex
 	records map[string]trace.Record
-	said    []trace.Record // of tests and certificates, of every batch
-	ways    []trace.Record // of shipments
+	said    []trace.Record   // of tests and certificates, of every batch
+	ways    []trace.Record   // of shipments
+	taken   [][]trace.Record // recalls of every batch
+	deaf    error            // what asking for recalls returns
 	err     error
 }
 
@@ -97,6 +99,12 @@ func (s *shelf) Statements(_ context.Context, _ string) ([]trace.Record, error) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.said, s.err
+}
+
+func (s *shelf) Of(context.Context, string) ([][]trace.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.taken, s.deaf
 }
 
 func (s *shelf) RecordByCode(_ context.Context, code string) (trace.Record, error) {
@@ -151,7 +159,7 @@ func newShop(t testing.TB, script string) *shop {
 	}
 	s := &shop{shelf: &shelf{records: map[string]trace.Record{}}, log: log}
 	s.handler, err = consumer.New(consumer.Options{
-		Records: s.shelf, Statements: s.shelf, Shipments: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
+		Records: s.shelf, Recalls: s.shelf, Statements: s.shelf, Shipments: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
 		Photo:        func(hash string) ([]byte, error) { return []byte("picture " + hash), nil },
 		ReportFile:   func(hash string) ([]byte, string, error) { return []byte("%PDF " + hash), "application/pdf", nil },
 		VerifyScript: func() string { return script }, Logger: slog.New(slog.DiscardHandler),

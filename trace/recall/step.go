@@ -42,9 +42,6 @@ func States() []State { return []State{Outstanding, Located, Returned, Destroyed
 // rank is the place among States; -1 for none of them.
 func (s State) rank() int { return slices.Index(States(), s) }
 
-// accounted reports whether nobody has to look for what is in this state.
-func (s State) accounted() bool { return s == Returned || s == Destroyed || s == Released }
-
 // An Office is in what function somebody speaks. It is sealed in place of a person.
 type Office string
 
