@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tianhai/cmd/internal/store"
+	"tianhai/farm"
 	"tianhai/firmware-sim/fleet"
 	"tianhai/ingest"
 	"tianhai/trace"
@@ -43,7 +44,8 @@ const (
 type demoStory struct {
 	Farms   farms       `yaml:",inline"`
 	Batches []demoBatch `yaml:"batches"`
-	Open    []demoBatch `yaml:"open"` // that have no code, such as one whose test failed
+	Open    []demoBatch `yaml:"open"`   // that have no code, such as one whose test failed
+	Chains  []demoChain `yaml:"chains"` // made of the batches before, or of others
 }
 
 type demoBatch struct {
@@ -235,7 +237,7 @@ func (d *demo) grow(ctx context.Context, devices []fleet.Device, state demoState
 	if err != nil {
 		return nil, err
 	}
-	if len(closed) == len(d.story.Batches) {
+	if len(closed) == len(d.story.Batches)+len(d.story.Chains) {
 		return closed, errors.Join(d.certify(ctx, state.Seeded), d.takeBack(ctx))
 	}
 	if err := d.backfill(ctx, devices, state.Seeded); err != nil {
@@ -250,6 +252,14 @@ func (d *demo) grow(ctx context.Context, devices []fleet.Device, state demoState
 		}
 		if closed[b.Lot], err = d.closeBatch(ctx, b, state.Seeded); err != nil {
 			return nil, fmt.Errorf("batch %s: %w", b.Lot, err)
+		}
+	}
+	for _, c := range d.story.Chains {
+		if closed[c.Lot] != "" {
+			continue
+		}
+		if closed[c.Lot], err = d.follow(ctx, c, state.Seeded); err != nil {
+			return nil, fmt.Errorf("batch %s: %w", c.Lot, err)
 		}
 	}
 	return closed, errors.Join(d.certify(ctx, state.Seeded), d.takeBack(ctx))
@@ -298,14 +308,8 @@ func (d *demo) closeBatch(ctx context.Context, b demoBatch, now time.Time) (stri
 	if err != nil {
 		return "", err
 	}
-	for i, o := range b.Operations {
-		op := trace.Operation{
-			ID: demoID(b.Lot, i, o.Ago.before(now)), Tenant: site.Tenant, Site: site.ID,
-			Kind: o.Kind, At: o.Ago.before(now), Person: site.Tenant, Items: o.Items,
-		}
-		if _, _, err := d.tracer.AddOperation(ctx, op); err != nil {
-			return "", err
-		}
+	if err := d.record(ctx, b.Lot, site, b.Operations, now); err != nil {
+		return "", err
 	}
 	opened, err := d.openBatch(ctx, b, now)
 	if err != nil {
@@ -324,6 +328,20 @@ func (d *demo) openBatch(ctx context.Context, b demoBatch, now time.Time) (trace
 		Tenant: site.Tenant, Site: site.ID, Product: b.Product, Lot: b.Lot, Quantity: b.Quantity, Unit: b.Unit,
 		Began: b.Began.before(now), Harvest: b.Harvest.before(now),
 	})
+}
+
+// record tells what was done on a site.
+func (d *demo) record(ctx context.Context, lot string, site farm.Site, ops []demoOperation, now time.Time) error {
+	for i, o := range ops {
+		op := trace.Operation{
+			ID: demoID(lot, i, o.Ago.before(now)), Tenant: site.Tenant, Site: site.ID,
+			Kind: o.Kind, At: o.Ago.before(now), Person: site.Tenant, Items: o.Items,
+		}
+		if _, _, err := d.tracer.AddOperation(ctx, op); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // demoID is the same at every start, so that an operation is not added twice.
@@ -375,8 +393,15 @@ func demoAddresses(s *server, state demoState) string {
 func demoCodes(s *server, story demoStory, codes map[string]string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  %s  ·  %s\n\n", s.texts.T("zh-CN", "demo.scan"), s.texts.T("en", "demo.scan"))
-	for i, batch := range story.Batches {
-		url := s.publicURL() + "/t/" + codes[batch.Lot]
+	var lots []string
+	for _, b := range story.Batches {
+		lots = append(lots, b.Lot)
+	}
+	for _, c := range story.Chains {
+		lots = append(lots, c.Lot)
+	}
+	for i, lot := range lots {
+		url := s.publicURL() + "/t/" + codes[lot]
 		if i == 0 {
 			drawn, err := label.Terminal(url)
 			if err != nil {
@@ -384,7 +409,7 @@ func demoCodes(s *server, story demoStory, codes map[string]string) string {
 			}
 			b.WriteString(drawn)
 		}
-		fmt.Fprintf(&b, "  %-60s %s\n", url, batch.Lot)
+		fmt.Fprintf(&b, "  %-60s %s\n", url, lot)
 	}
 	return b.String()
 }

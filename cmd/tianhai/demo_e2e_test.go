@@ -90,9 +90,11 @@ type demo struct {
 	passwords map[string]string
 }
 
-// How many batches the demo tells of, one of each product at least, and of how many sites.
+// How many batches the demo tells of, one of each product at least, how many more are
+// made of others, and of how many sites.
 const (
 	demoStories = 12
+	demoChains  = 2
 	demoSites   = 13
 )
 
@@ -112,7 +114,7 @@ func startDemo(t *testing.T, env ...string) *demo {
 		}
 		slices.Sort(codes)
 		d.codes = slices.Compact(codes)
-		return len(d.codes) == demoStories
+		return len(d.codes) == demoStories+demoChains
 	})
 	for _, m := range account.FindAllStringSubmatch(d.log.String(), -1) {
 		d.passwords[m[1]] = m[2]
@@ -170,6 +172,10 @@ func checkStories(t *testing.T, d *demo) {
 			t.Fatal(err)
 		}
 		_, page := b.send("GET", "/t/"+code, nil)
+		if r.Kin != nil {
+			checkChain(t, r, string(page))
+			continue
+		}
 		told[r.Product.Species] = true
 		stages := map[string]bool{}
 		for _, o := range r.Operations {
@@ -190,6 +196,25 @@ func checkStories(t *testing.T, d *demo) {
 		if !told[p.ID] {
 			t.Errorf("no story of %s", p.ID)
 		}
+	}
+}
+
+// checkChain reads the page of a batch that is made of others.
+func checkChain(t *testing.T, r trace.PublicRecord, page string) {
+	t.Helper()
+	want := []string{"由哪些批次制成", "<svg"}
+	if r.Blend {
+		want = append(want, "龙门港镇", "拼配合批", `href="/t/`)
+	} else {
+		want = append(want, "六堡镇", "萎凋", "杀青", "揉捻", "干燥", "包装", "分批")
+	}
+	for _, w := range want {
+		if !strings.Contains(page, w) {
+			t.Errorf("the page of lot %s does not say %s", r.Lot, w)
+		}
+	}
+	if strings.Contains(page, "骑楼城") {
+		t.Error("the page names a buyer")
 	}
 }
 
