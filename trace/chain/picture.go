@@ -15,7 +15,7 @@ const MaxDrawn = 60
 
 // Sizes of a picture, in pixels.
 const (
-	boxWidth   = 168
+	boxWidth   = 188
 	boxHeight  = 54
 	gapX       = 20
 	gapY       = 58 // holds the movement between two layers
@@ -239,7 +239,7 @@ func (p *picture) drawBox(b *bytes.Buffer, l, i int, batch string) {
 	name, detail := p.words.Batch(n)
 	fill, stroke := "#eef5f1", `stroke="#6b8a7c"`
 	if p.asked[batch] {
-		fill, stroke = "#f6ead2", `stroke="#8a5a00" stroke-width="2.500"`
+		fill, stroke = "#f6ead2", `class="asked" stroke="#8a5a00" stroke-width="2.500"`
 	}
 	href := ""
 	if p.words.Href != nil {
