@@ -16,6 +16,14 @@ import (
 	"tianhai/trace/catalog"
 )
 
+// unknownSite makes a site that is not there, or not the caller's, a fault of the row.
+func unknownSite(err error) error {
+	if errors.Is(err, farm.ErrNotFound) {
+		return &invalidError{"site", "is not known"}
+	}
+	return err
+}
+
 // importSites adds sites of the caller's own operator, or of any that it administers.
 func (s *server) importSites() importer {
 	return importing[addSiteRequest]{
@@ -77,7 +85,7 @@ func (s *server) importBatches() importer {
 				return &invalidError{"id", "is not a ULID"}
 			}
 			if _, err := s.newBatch(c, *in); err != nil {
-				return err
+				return unknownSite(err)
 			}
 			_, err := s.target(c, in.Product)
 			if errors.Is(err, farm.ErrNotFound) {
@@ -110,7 +118,7 @@ func (s *server) importOperations() importer {
 	operation := func(c *gin.Context, in sentRequest) (trace.Operation, error) {
 		site, err := s.siteNamed(c, in.Site, auth.Read)
 		if err != nil {
-			return trace.Operation{}, err
+			return trace.Operation{}, unknownSite(err)
 		}
 		if err := s.mayRecord(c.Request.Context(), who(c), site, in.operationRequest); err != nil {
 			return trace.Operation{}, err

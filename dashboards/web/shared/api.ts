@@ -40,6 +40,7 @@ export const api = {
   post: <T>(path: string, body: unknown) => request<T>('POST', path, body),
   put: <T>(path: string, body: unknown) => request<T>('PUT', path, body),
   upload,
+  uploadTold,
   delete: (path: string) => request<void>('DELETE', path),
 }
 
@@ -66,6 +67,34 @@ async function request<T>(method: string, path: string, body?: unknown, signal?:
   } finally {
     clearTimeout(timeout)
     signal?.removeEventListener('abort', abort)
+  }
+}
+
+/** Sends a file and hears how far its work is: the answer comes line by line, and the last
+ *  line is what it comes to. Whoever waits minutes is not cut off. */
+async function uploadTold<T>(path: string, file: Blob, told: (text: string) => void): Promise<T> {
+  try {
+    const answer = await fetch('/api/v1' + path, {
+      method: 'POST',
+      headers: { 'Content-Type': file.type || 'application/octet-stream', Accept: 'application/x-ndjson' },
+      body: file,
+      credentials: 'same-origin',
+      cache: 'no-store',
+    })
+    if (!answer.ok) throw await problem(answer)
+    const reader = answer.body!.getReader()
+    const decoder = new TextDecoder()
+    let text = ''
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      text += decoder.decode(value, { stream: true })
+      told(text)
+    }
+    return JSON.parse(text.trim().split('\n').at(-1)!) as T
+  } catch (e) {
+    if (e instanceof ApiError) throw e
+    throw new ApiError('network')
   }
 }
 
