@@ -72,6 +72,7 @@ var homes = map[string]string{
 	"github.com/gofrs/flock":              "cmd/tianhai",
 	"github.com/compose-spec/compose-go":  "",
 	"github.com/chromedp/chromedp":        "",
+	"github.com/santhosh-tekuri/":         "",
 	"k8s.io/klog":                         "cmd/tianhai",
 	"github.com/oklog/ulid":               "cmd/tianhai cmd/internal/store trace trace/catalog trace/input trace/recall monitor/alert api ingest/history",
 	"golang.org/x/crypto":                 "api/auth",
