@@ -100,6 +100,21 @@ test('a picture goes up before its record, and leaves the phone after it', async
   expect([await later.picture(hash), later.pictures[hash]]).toEqual([undefined, undefined])
 })
 
+test('a record that is saved while others are sent waits for its picture, and goes with the same round', async () => {
+  const w = new World()
+  const box = new Outbox(w)
+  const send = w.send
+  w.send = async (ops) => {
+    w.send = send
+    const hash = await box.take(picture('late'), 'pond-1')
+    await box.add(op('b', hash))
+    return send(ops)
+  }
+  await box.add(op('a'))
+  await rest(box)
+  expect([w.order, ids(box)]).toEqual([['a', 'hash of late', 'b'], []])
+})
+
 test('a picture that the server has forgotten meanwhile is sent again, once', async () => {
   const w = new World()
   const box = new Outbox(w)
@@ -144,12 +159,9 @@ test('a refused record stays, is not sent again, and holds up nobody', async () 
 
 test('more than one request holds', async () => {
   const w = new World()
-  w.reach = 'no'
-  const box = new Outbox(w)
-  for (let i = 100; i < 350; i++) await box.add(op(`${i}`))
-  await rest(box)
-  w.reach = 'yes'
-  await box.flush()
+  const safe = await w.open()
+  for (let i = 100; i < 350; i++) await safe.put({ op: op(`${i}`) })
+  await new Outbox(w).flush()
   expect([w.server.size, w.sent.map((s) => s.length)]).toEqual([250, [100, 100, 50]])
 })
 

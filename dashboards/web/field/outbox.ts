@@ -58,6 +58,7 @@ export class Outbox {
   /** Whether it sends now, and whether the last attempt reached the server. */
   readonly state = reactive({ sending: false, offline: false, keeps: true })
   private readonly safe: Promise<Safe>
+  private more = false // something was kept since the last round began
 
   constructor(private readonly ways: Ways) {
     this.safe = ways.open().then((s) => ((this.state.keeps = s.pictures), s))
@@ -115,11 +116,15 @@ export class Outbox {
 
   /** Sends what was not refused. Resolves when there is nothing more to send, or no way. */
   async flush(): Promise<void> {
+    this.more = true
     if (this.state.sending) return
     this.state.sending = true
     try {
-      await this.uploadAll()
-      while (await this.sendSome());
+      while (this.more) {
+        this.more = false // until somebody asks again meanwhile
+        await this.uploadAll()
+        while (await this.sendSome());
+      }
       this.state.offline = false
     } catch (e) {
       if (!ended(e)) this.state.offline = true
