@@ -13,6 +13,7 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace/cert"
+	"tianhai/trace/chain"
 	"tianhai/trace/gate"
 )
 
@@ -38,10 +39,7 @@ type Book interface {
 }
 
 // Seen is how far the history of a site had grown when something was held against it.
-type Seen struct {
-	Site, Tenant string
-	Version      int64
-}
+type Seen = chain.Seen
 
 // A Certifier records laboratory reports, and issues and voids 承诺达标合格证. It
 // checks what is said, not who says it: the caller has done that.
@@ -154,7 +152,7 @@ func (c *Certifier) Issue(ctx context.Context, b Batch, in Issue) (cert.Certific
 	}
 	var out cert.Certificate
 	err = steady(ctx, func() error {
-		seen, err := c.seen(ctx, b)
+		seen, err := c.Service.seen(ctx, b)
 		if err != nil {
 			return err
 		}
@@ -173,28 +171,6 @@ func (c *Certifier) Issue(ctx context.Context, b Batch, in Issue) (cert.Certific
 	}
 	c.Service.added()
 	return out, nil
-}
-
-// seen returns how far the histories have grown that a batch is held against.
-func (c *Certifier) seen(ctx context.Context, b Batch) ([]Seen, error) {
-	origins, err := c.Service.origins(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	var all []Seen
-	for _, o := range origins {
-		if slices.ContainsFunc(all, func(s Seen) bool { return s.Site == o.Site }) {
-			continue
-		}
-		version, err := c.Service.Journal.Version(ctx, o.Site)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, Seen{o.Site, o.Tenant, version})
-	}
-	// One order for all, so that nobody waits in a ring.
-	slices.SortFunc(all, func(a, b Seen) int { return strings.Compare(a.Site, b.Site) })
-	return all, nil
 }
 
 // issued returns the certificate that has the ID already; nil where none has.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -101,7 +102,7 @@ func (s *Service) move(ctx context.Context, m chain.Movement) (stored chain.Move
 	if err != nil {
 		return m, false, err
 	}
-	if err := s.gateMovement(ctx, m, made); err != nil {
+	if m.Seen, err = s.gateMovement(ctx, m, made); err != nil {
 		return m, false, err
 	}
 	rec, err := s.movementRecord(m)
@@ -266,25 +267,57 @@ func (s *Service) made(ctx context.Context, m chain.Movement, goods map[string]c
 
 // gateMovement holds against the gates what is harvested and what leaves the
 // tenant's hands.
-func (s *Service) gateMovement(ctx context.Context, m chain.Movement, made []Batch) error {
+func (s *Service) gateMovement(ctx context.Context, m chain.Movement, made []Batch) ([]chain.Seen, error) {
 	if m.Kind == chain.Harvest {
-		if err := s.gateHarvest(ctx, made); err != nil {
-			return err
-		}
+		return nil, s.gateHarvest(ctx, made)
 	}
 	if !m.Sale() {
-		return nil
+		return nil, nil
 	}
+	var sold []Batch
 	for _, in := range m.Inputs {
 		b, err := s.Store.Batch(ctx, in.Batch)
 		if err != nil {
-			return fmt.Errorf("batch %s: %w", in.Batch, err)
+			return nil, fmt.Errorf("batch %s: %w", in.Batch, err)
 		}
+		sold = append(sold, b)
+	}
+	// First how far the histories have grown, then what they say: who writes into one
+	// of them meanwhile is found out where the sale is stored.
+	seen, err := s.seen(ctx, sold...)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range sold {
 		if err := refuse(s.PermitBatch(ctx, b, gate.Sale, m.At)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return seen, nil
+}
+
+// seen returns how far the histories have grown that batches are held against.
+func (s *Service) seen(ctx context.Context, batches ...Batch) ([]Seen, error) {
+	var all []Seen
+	for _, b := range batches {
+		origins, err := s.origins(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range origins {
+			if slices.ContainsFunc(all, func(s Seen) bool { return s.Site == o.Site }) {
+				continue
+			}
+			version, err := s.Journal.Version(ctx, o.Site)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, Seen{Site: o.Site, Tenant: o.Tenant, Version: version})
+		}
+	}
+	// One order for all, so that nobody waits in a ring.
+	slices.SortFunc(all, func(a, b Seen) int { return strings.Compare(a.Site, b.Site) })
+	return all, nil
 }
 
 // gateHarvest holds what one movement takes from a site against the gates. The

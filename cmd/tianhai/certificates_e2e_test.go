@@ -23,6 +23,9 @@ func checkCertificates(t *testing.T, d *demo) {
 	_, key := b.send("GET", "/log/key", nil)
 	for _, code := range d.codes {
 		_, page := b.send("GET", "/t/"+code, nil)
+		if strings.Contains(string(page), `id="kin"`) {
+			continue // made of others: its certificate is offered, and nobody has issued it
+		}
 		if !strings.Contains(string(page), `id="certificate"`) {
 			t.Errorf("the page of %s shows no certificate", code)
 		}

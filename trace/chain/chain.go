@@ -64,8 +64,17 @@ type Movement struct {
 	Handover string    `json:"handover,omitempty"` // the movement by which another tenant handed over what this one receives or declines
 	Corrects string    `json:"corrects,omitempty"` // the movement this one replaces or takes back; both stay
 
+	Seen []Seen `json:"-"` // histories that a sale was held against; not read back
+
 	VoidedBy string `json:"voided_by,omitempty"` // the movement that corrected, took back or declined this one
 	TakenBy  string `json:"taken_by,omitempty"`  // the movement that received what this one handed over
+}
+
+// Seen is how far the history of a site had grown when something was held against it.
+type Seen struct {
+	Site    string
+	Tenant  string
+	Version int64
 }
 
 // A Buyer is whoever buys and has no account here. It may be a natural person, so

@@ -123,6 +123,11 @@ func (s *Store) Move(ctx context.Context, m chain.Movement, made []trace.Batch, 
 		if err := s.resolve(ctx, tx, m); err != nil {
 			return err
 		}
+		for _, site := range m.Seen { // after the stocks, as where a batch is closed
+			if err := grow(ctx, tx, site.Site, site.Tenant, site.Version); err != nil {
+				return err
+			}
+		}
 		if err := drawInputs(ctx, tx, m); err != nil {
 			return err
 		}
