@@ -542,3 +542,22 @@ type silent struct{}
 func (silent) Readings(context.Context, trace.ReadingsQuery, func(farm.Sample) error) error {
 	return nil
 }
+
+// A sale that was held against a history which has grown since writes nothing.
+func testSaleMoved(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	move(t, s, "m1", chain.Harvest, nil, out("a", kg(10)))
+	version, err := s.Version(ctx, "garden-1")
+	check(t, err)
+	sale, _, rec := moved("s1", chain.Sell, []chain.Input{in("a", kg(4))})
+	sale.Buyer, sale.Seen = &chain.Buyer{Name: "张三"}, []chain.Seen{{Site: "garden-1", Tenant: "tea", Version: version}}
+	op, opRec := newOperation("o1", noon)
+	check(t, s.AddOperation(ctx, op, opRec))
+	wantErr(t, "sale beside a spray", s.Move(ctx, sale, nil, rec), trace.ErrMoved)
+	wantLeft(t, s, "afterwards", "[10]", "a")
+	sale.Seen[0].Version, err = s.Version(ctx, "garden-1")
+	check(t, err)
+	check(t, s.Move(ctx, sale, nil, rec))
+	wantLeft(t, s, "looked at again", "[6]", "a")
+}

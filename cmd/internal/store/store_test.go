@@ -100,6 +100,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"shipments stay":     testShipmentsStay,
 		"chain histories":    testChainHistories,
 		"chain gates":        testChainGates,
+		"sale moved":         testSaleMoved,
 
 		"reports":                testReports,
 		"samples":                testSamples,
