@@ -27,8 +27,8 @@ func (s *server) tagged(c *gin.Context, h func(*gin.Context) error) error {
 	w.Header().Set("ETag", tag)
 	if matches(c.GetHeader("If-None-Match"), tag) {
 		w.Header().Del("Content-Type")
-		w.ResponseWriter.WriteHeader(http.StatusNotModified)
-		w.ResponseWriter.WriteHeaderNow()
+		w.WriteHeader(http.StatusNotModified)
+		w.WriteHeaderNow()
 		return nil
 	}
 	_, _ = w.ResponseWriter.Write(w.body.Bytes()) // a client that is gone needs no answer

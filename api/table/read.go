@@ -107,12 +107,12 @@ func readXLSX(raw []byte, limit int) ([]Row, error) {
 	if err != nil {
 		return nil, ErrNoTable
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	lines, err := f.Rows(f.GetSheetName(0))
 	if err != nil {
 		return nil, ErrNoTable
 	}
-	defer lines.Close()
+	defer func() { _ = lines.Close() }()
 	var rows []Row
 	for line := 1; lines.Next(); line++ {
 		cells, err := lines.Columns()

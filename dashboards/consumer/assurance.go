@@ -156,16 +156,15 @@ func (p *page) show(a assurance, asked string) {
 	found := false
 	for _, c := range slices.Backward(a.Certificates) {
 		shown := p.certificate(c, a)
-		switch {
-		case c.Number == asked:
-			found = true
-			if c.Void != nil {
-				out.Alarm = p.T("consumer.certificate.scanned_void", "number", c.Number)
-			}
-			out.Certificates = slices.Insert(out.Certificates, 0, shown)
-		default:
+		if c.Number != asked {
 			out.Certificates = append(out.Certificates, shown)
+			continue
 		}
+		found = true
+		if c.Void != nil {
+			out.Alarm = p.T("consumer.certificate.scanned_void", "number", c.Number)
+		}
+		out.Certificates = slices.Insert(out.Certificates, 0, shown)
 	}
 	if asked != "" && !found {
 		out.Alarm = p.T("consumer.certificate.unknown", "number", asked)

@@ -58,8 +58,21 @@ func TestAmounts(t *testing.T) {
 		}
 	}
 	for _, bad := range [][2]string{
-		{"", "kg"}, {"-1", "kg"}, {"+1", "kg"}, {"1e3", "kg"}, {".5", "kg"}, {"1.", "kg"}, {"1,5", "kg"}, {"NaN", "kg"}, {"0x10", "kg"},
-		{"0.0000001", "kg"}, {"0.0001", "{box}"}, {"1000000000000000", "t"}, {"1", ""}, {"1", strings.Repeat("x", 21)}, {"1/3", "kg"},
+		{"", "kg"},
+		{"-1", "kg"},
+		{"+1", "kg"},
+		{"1e3", "kg"},
+		{".5", "kg"},
+		{"1.", "kg"},
+		{"1,5", "kg"},
+		{"NaN", "kg"},
+		{"0x10", "kg"},
+		{"0.0000001", "kg"},
+		{"0.0001", "{box}"},
+		{"1000000000000000", "t"},
+		{"1", ""},
+		{"1", strings.Repeat("x", 21)},
+		{"1/3", "kg"},
 	} {
 		if a, err := chain.Measure(bad[0], bad[1]); !errors.As(err, new(*chain.FieldError)) {
 			t.Errorf("%q %q is %v, %v", bad[0], bad[1], a, err)

@@ -77,16 +77,19 @@ func TestExcursions(t *testing.T) {
 	}{
 		"a door left open": { // up from 2 to 6 and back: above 4 for one hour, a triangle of 2 °C
 			[]farm.Sample{sample("a", 0, 2, 1), sample("a", h, 6, 1), sample("a", 2*h, 2, 1)},
-			[]evidence.Excursion{excursion(h/2, 3*h/2, true, 6, 1)}, 1, 1,
+			[]evidence.Excursion{excursion(h/2, 3*h/2, true, 6, 1)},
+			1, 1,
 		},
 		"the limit itself is within": {[]farm.Sample{sample("a", 0, 4, 1), sample("a", h, 0, 1), sample("a", 2*h, 4, 1)}, nil, 0, 0},
 		"from frost to heat in one step": {
 			[]farm.Sample{sample("a", 0, -4, 1), sample("a", 2*h, 8, 1), sample("a", 3*h, 8, 1)},
-			[]evidence.Excursion{excursion(0, 40*time.Minute, false, -4, 1.33), excursion(80*time.Minute, 3*h, true, 8, 5.33)}, 2.33, 6.67,
+			[]evidence.Excursion{excursion(0, 40*time.Minute, false, -4, 1.33), excursion(80*time.Minute, 3*h, true, 8, 5.33)},
+			2.33, 6.67,
 		},
 		"a silent logger says nothing": {
 			[]farm.Sample{sample("a", 0, 9, 1), sample("a", h, 9, 1), sample("a", 4*h, 9, 1), sample("a", 5*h, 3, 1)},
-			[]evidence.Excursion{excursion(0, h, true, 9, 5), excursion(4*h, 4*h+50*time.Minute, true, 9, 2.08)}, 1.83, 7.08,
+			[]evidence.Excursion{excursion(0, h, true, 9, 5), excursion(4*h, 4*h+50*time.Minute, true, 9, 2.08)},
+			1.83, 7.08,
 		},
 		"a failed value is none": {[]farm.Sample{sample("a", 0, 3, 1), sample("a", h, 80, 4), sample("a", 2*h, 3, 1)}, nil, 0, 0},
 		"warm from the start":    {[]farm.Sample{sample("a", 0, 6, 1), sample("a", h, 6, 1), sample("a", 2*h, 6, 1)}, []evidence.Excursion{excursion(0, 2*h, true, 6, 4)}, 2, 4},

@@ -19,8 +19,13 @@ func newCertificate(paper label.Paper, copies int) label.Certificate {
 	return label.Certificate{
 		Paper: paper, Copies: copies, Title: "承诺达标合格证", Lang: "en", How: "Print at 100 %.", Gloss: []label.Line{{Name: "Product", Value: "Pond-raised tilapia"}},
 		Lines: []label.Line{
-			{"编号", "2026-000123"}, {"产品名称", "六堡茶（特级一芽二叶春季头采茶鲜叶）"}, {"数量（重量）", "1,234.5 公斤"}, {"产地", "广西梧州市苍梧县六堡镇"},
-			{"承诺主体", "梧州市苍梧县六堡镇山坪村黑石山茶叶种植农民专业合作社"}, {"联系方式", "0774-0000000"}, {"开具日期", "2026 年 11 月 25 日"},
+			{"编号", "2026-000123"},
+			{"产品名称", "六堡茶（特级一芽二叶春季头采茶鲜叶）"},
+			{"数量（重量）", "1,234.5 公斤"},
+			{"产地", "广西梧州市苍梧县六堡镇"},
+			{"承诺主体", "梧州市苍梧县六堡镇山坪村黑石山茶叶种植农民专业合作社"},
+			{"联系方式", "0774-0000000"},
+			{"开具日期", "2026 年 11 月 25 日"},
 		},
 		Promise: label.Line{"我承诺：", "已按规定收取并保存该批次农产品承诺达标合格证或者其他质量安全合格证明；未违规使用保鲜剂、防腐剂、添加剂等。"},
 		Basis:   label.Line{Name: "承诺依据："}, Choices: []label.Choice{{"质量安全控制符合要求", true}, {"自行检测合格", false}, {"委托检测合格", true}},

@@ -428,8 +428,13 @@ func testCertificateHistories(t *testing.T, s *store.Store) {
 		case 0: // recorded late, as happens
 			sp := spray{ulid.Make().String(), now.Add(-time.Duration(r.IntN(100)) * time.Hour), int64(r.IntN(9))}
 			_, _, err := c.Service.AddOperation(ctx, trace.Operation{ID: sp.id, Tenant: "tea", Site: "garden-1", Kind: "spray", At: sp.at, Person: "wei", Items: []trace.Item{
-				{Key: "product", Value: "示例"}, {Key: "maker", Value: "示例厂"}, {Key: "target", Value: "茶尺蠖"}, {Key: "registration", Value: "—"},
-				{Key: "dose", Value: "60", Unit: "mL/[mu_chn]"}, {Key: "interval", Value: strconv.FormatInt(sp.wait, 10), Unit: "d"}, {Key: "lot", Value: "—"},
+				{Key: "product", Value: "示例"},
+				{Key: "maker", Value: "示例厂"},
+				{Key: "target", Value: "茶尺蠖"},
+				{Key: "registration", Value: "—"},
+				{Key: "dose", Value: "60", Unit: "mL/[mu_chn]"},
+				{Key: "interval", Value: strconv.FormatInt(sp.wait, 10), Unit: "d"},
+				{Key: "lot", Value: "—"},
 			}})
 			check(t, err)
 			sprays = append(sprays, sp)
