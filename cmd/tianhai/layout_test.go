@@ -37,9 +37,10 @@ var layout = map[string]string{
 	"trace/evidence":       "farm",
 	"trace/recall":         "farm trace trace/cert trace/chain",
 	"trace/ledger":         "",
+	"trace/resolver":       "farm i18n trace/label",
 	"trace/label":          "",
 	"trace/epcis":          "",
-	"api":                  "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/cert trace/chain trace/evidence trace/gate trace/input trace/photo trace/recall trace/label api/auth api/once api/table",
+	"api":                  "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/cert trace/chain trace/evidence trace/gate trace/input trace/photo trace/recall trace/label trace/resolver api/auth api/once api/table",
 	"api/auth":             "farm",
 	"api/once":             "",
 	"api/table":            "",
@@ -47,7 +48,7 @@ var layout = map[string]string{
 	"dashboards/web":       "i18n",
 	"firmware-sim":         "firmware-sim/fleet",
 	"firmware-sim/fleet":   "",
-	"cmd/internal/store":   "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace trace/cert trace/chain trace/gate trace/input trace/catalog trace/photo trace/recall api/auth api/once",
+	"cmd/internal/store":   "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace trace/cert trace/chain trace/gate trace/input trace/catalog trace/photo trace/recall trace/resolver api/auth api/once",
 	"cmd/tianhai":          "*",
 }
 

@@ -23,6 +23,7 @@ import (
 	"tianhai/ingest"
 	"tianhai/ingest/device"
 	"tianhai/ingest/mapping"
+	"tianhai/trace/resolver"
 )
 
 // routes joins the faces. Every path that answers without a login is here.
@@ -31,6 +32,9 @@ func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
 	mux.Handle("/api/", api)                                                                  // asks for a session itself
 	mux.Handle("/api/v1/ingest", &ingest.HTTP{Intake: s.intake, Door: s.door, Logger: s.log}) // asks for a device's secret
 	mux.Handle("/t/", consumer)
+	digital := resolver.New(resolver.Options{Registry: s.store, PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log})
+	mux.Handle("/01/", digital)
+	mux.Handle("/.well-known/gs1resolver", digital)
 	mux.Handle("/log/", http.StripPrefix("/log", s.ledger.Handler()))
 	for _, face := range []string{"/bureau/", "/field/", "/manage/", "/assets/"} {
 		mux.Handle(face, faces) // pages only; what they show comes from the API
@@ -57,7 +61,7 @@ func (s *server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	machines := api.New(api.Config{
-		Sessions: &auth.Sessions{Store: s.store}, Door: s.door, Farms: records{s.store}, Operators: s.store, Inputs: s.store, Overrides: overrides{s.store, s.tracer}, Stocks: stocks{s.store, s.tracer}, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
+		Sessions: &auth.Sessions{Store: s.store}, Door: s.door, Farms: records{s.store}, Operators: s.store, GTINs: s.store, Inputs: s.store, Overrides: overrides{s.store, s.tracer}, Stocks: stocks{s.store, s.tracer}, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
 		Lifecycle: s.manager, Claims: s.issuer(), Inventory: records{s.store}, Models: models{s.store, s.registry}, Importer: &device.Importer{Store: s.store},
 		KnowsFormat: s.knowsFormat, Commands: s.store, Queue: s.queue,
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Chain: records{s.store}, Mover: s.tracer, Shipments: records{s.store}, Shipper: s.tracer, Catalogs: s.catalogs, Photos: s.photos, Quarantine: s.journal, Journal: figures{s.journal},

@@ -27,6 +27,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"farm":               testFarm,
 		"regions":            testRegions,
 		"licences":           testLicences,
+		"GTINs":              testGTINs,
 		"boundaries":         testBoundaries,
 		"odd texts":          testOddTexts,
 		"devices":            testDevices,
