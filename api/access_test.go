@@ -129,6 +129,11 @@ var access = map[string]struct {
 	"POST /recalls/:id/progress": {"/recalls/" + recallID + "/progress", `{"id":"01JZ00000000000000000000W1","batch":"` + batchID + `"}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},
 	"POST /recalls/:id/close":    {"/recalls/" + recallID + "/close", `{"id":"01JZ00000000000000000000W1","reason":"x"}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 403, "admin": 403}},
 
+	"GET /tenants/:id/gtins":          {"/tenants/oyster/gtins", "", answers{"nobody": 404, "bureau": 200}},
+	"POST /tenants/:id/gtins":         {"/tenants/oyster/gtins", `{"gtin":"09506000134352","product":"oyster"}`, answers{"nobody": 404, "bureau": 403, "admin": 201}},
+	"GET /gtins/:id/links":            {"/gtins/09506000134352/links", "", answers{"nobody": 404, "bureau": 200}},
+	"POST /gtins/:id/links":           {"/gtins/09506000134352/links", `{"id":"01JZ00000000000000000000G1","type":"pip","href":"https://a.cn/","title":"a"}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
+	"DELETE /gtins/:id/links/:link":   {"/gtins/09506000134352/links/01JZ00000000000000000000G1", "", answers{"nobody": 404, "bureau": 403, "manager": 204}},
 	"GET /tenants/:id/recall-hook":    {"/tenants/oyster/recall-hook", "", answers{"nobody": 404, "bureau": 403, "manager": 200}},
 	"PUT /tenants/:id/recall-hook":    {"/tenants/oyster/recall-hook", `{"url":"https://example.cn/x"}`, answers{"nobody": 404, "bureau": 403, "manager": 200}},
 	"DELETE /tenants/:id/recall-hook": {"/tenants/oyster/recall-hook", "", answers{"nobody": 404, "bureau": 403, "manager": 204}},

@@ -253,6 +253,7 @@ type Config struct {
 	Door       Door
 	Farms      Farms
 	Operators  Operators
+	GTINs      GTINs
 	Inputs     Inputs
 	Stocks     Stocks
 	Overrides  Overrides

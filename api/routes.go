@@ -16,6 +16,7 @@ import (
 	"tianhai/trace/chain"
 	"tianhai/trace/input"
 	"tianhai/trace/photo"
+	"tianhai/trace/resolver"
 )
 
 // routes lists every route there is. What stands here is what /openapi.json and
@@ -40,6 +41,11 @@ func (s *server) routes() []route {
 		get[farm.Tenant]("/tenants/:id", s.getTenant, "An operator."),
 		lists(s, "/tenants/:id/licences", "An operator's licences, those that expire first first.", s.listLicences()),
 		takes[addLicenceRequest, farm.Licence](post, "/tenants/:id/licences", s.addLicence, "Adds a licence."),
+		lists(s, "/tenants/:id/gtins", "GTINs that an operator holds.", s.listGTINs()),
+		takes[addGTINRequest, resolver.Holding](post, "/tenants/:id/gtins", s.addGTIN, "Enters a GTIN that GS1 gave an operator; docs/labels.md."),
+		lists(s, "/gtins/:id/links", "Where a GTIN leads, the links added first first.", s.listLinks()),
+		takes[addLinkRequest, resolver.Link](post, "/gtins/:id/links", s.addLink, "Adds a link of a GTIN, under the client's ULID."),
+		takes[none, none](del, "/gtins/:id/links/:link", s.deleteLink, "Takes a link of a GTIN away.").guarding("/gtins/:id/links"),
 		lists(s, "/tenants/:id/lots", "Lots of inputs bought, and what is left of each.", s.listLots()),
 		takes[addLotRequest, input.Stock](post, "/tenants/:id/lots", s.addLot, "Adds a lot that was bought."),
 		takes[none, tableView](post, "/tenants/:id/lots/import", s.importLots, "Adds the lots of a file, all or none.").file(tableFiles()...).asks("dry_run", "true only checks"),

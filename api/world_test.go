@@ -33,6 +33,7 @@ import (
 	"tianhai/trace/gate"
 	"tianhai/trace/photo"
 	"tianhai/trace/recall"
+	"tianhai/trace/resolver"
 )
 
 var noon = time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC)
@@ -56,6 +57,7 @@ type world struct {
 	batches  map[string]trace.Batch
 	ops      map[string]trace.Operation
 	licences []farm.Licence
+	links    []resolver.Link
 	refusals []gate.Refusal // what keeps every act from being
 	decided  trace.Decision
 	dossier  cert.Dossier // of the oyster farm's batch
@@ -524,7 +526,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Door: w, Farms: w, Operators: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Shipments: w, Shipper: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
+		Sessions: w, Door: w, Farms: w, Operators: w, GTINs: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Shipments: w, Shipper: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
 		Overrides: w,
 		Recalls:   recalls{w}, Recaller: recalls{w}, Hooks: recalls{w},
 		Stocks:      w,

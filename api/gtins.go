@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/oklog/ulid/v2"
+
+	"tianhai/api/auth"
+	"tianhai/trace/label"
+	"tianhai/trace/resolver"
+)
+
+// GTINs knows who holds a GTIN and where its holder sends those who ask for it. What
+// does not exist is farm.ErrNotFound.
+type GTINs interface {
+	Holding(ctx context.Context, gtin string) (resolver.Holding, error)
+	Holdings(ctx context.Context, tenant string) ([]resolver.Holding, error)
+	// AddHolding enters a holder; farm.ErrConflict where the GTIN has another.
+	AddHolding(ctx context.Context, h resolver.Holding) error
+	Links
+}
+
+// Links knows the links of GTINs.
+type Links interface {
+	Links(ctx context.Context, gtin string) ([]resolver.Link, error)
+	// AddLink is farm.ErrConflict where a request could not tell the link from another.
+	AddLink(ctx context.Context, l resolver.Link) error
+	DeleteLink(ctx context.Context, gtin, id string) error
+}
+
+func (s *server) listGTINs() listing[resolver.Holding] {
+	return listing[resolver.Holding]{
+		name: "gtins",
+		key:  func(h resolver.Holding) string { return h.GTIN },
+		read: func(c *gin.Context, _ page) ([]resolver.Holding, error) {
+			t, err := s.tenant(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			return s.GTINs.Holdings(c.Request.Context(), t.ID)
+		},
+	}
+}
+
+type addGTINRequest struct {
+	GTIN    string `json:"gtin"`
+	Product string `json:"product"`
+}
+
+// addGTIN enters a GTIN that an administrator has seen GS1's paper of: whoever may
+// enter one decides where everybody who scans it is sent.
+func (s *server) addGTIN(c *gin.Context) error {
+	t, err := s.tenant(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	if who(c).Role != auth.Administrator {
+		return errForbidden
+	}
+	var in addGTINRequest
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	link, err := label.MakeLink("", []label.Element{{AI: "01", Value: in.GTIN}})
+	if bad, ok := errors.AsType[*label.LinkError](err); ok {
+		return &invalidError{"gtin", bad.Reason}
+	}
+	h := resolver.Holding{GTIN: link.Elements()[0].Value, Tenant: t.ID, Product: in.Product, Account: who(c).Login, Set: s.Now().UTC()}
+	if err := s.GTINs.AddHolding(c.Request.Context(), h); err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, h)
+	return nil
+}
+
+// holding returns the GTIN of the path if the caller may do a with its holder's things.
+func (s *server) holding(c *gin.Context, a auth.Action) (resolver.Holding, error) {
+	gtin, err := id(c)
+	if err != nil {
+		return resolver.Holding{}, err
+	}
+	h, err := s.GTINs.Holding(c.Request.Context(), gtin)
+	if err != nil {
+		return resolver.Holding{}, err
+	}
+	_, err = s.tenantNamed(c, h.Tenant, a)
+	return h, err
+}
+
+func (s *server) listLinks() listing[resolver.Link] {
+	return listing[resolver.Link]{
+		name: "links",
+		key:  func(l resolver.Link) string { return l.ID },
+		read: func(c *gin.Context, _ page) ([]resolver.Link, error) {
+			h, err := s.holding(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			return s.GTINs.Links(c.Request.Context(), h.GTIN)
+		},
+	}
+}
+
+type addLinkRequest struct {
+	ID       string `json:"id"`
+	Lot      string `json:"lot"`
+	Serial   string `json:"serial"`
+	Type     string `json:"type"`
+	Href     string `json:"href"`
+	Title    string `json:"title"`
+	Language string `json:"language"`
+	Media    string `json:"media"`
+	Context  string `json:"context"`
+}
+
+func (s *server) addLink(c *gin.Context) error {
+	h, err := s.holding(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	var in addLinkRequest
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	l := resolver.Link{
+		ID: in.ID, GTIN: h.GTIN, Lot: in.Lot, Serial: in.Serial, Type: in.Type, Href: in.Href, Title: in.Title,
+		Language: in.Language, Media: in.Media, Context: in.Context, Account: who(c).Login, Added: s.Now().UTC().Truncate(time.Microsecond),
+	}
+	if err := checkLink(l); err != nil {
+		return err
+	}
+	switch err := s.GTINs.AddLink(c.Request.Context(), l); {
+	case errors.Is(err, resolver.ErrFull):
+		return &invalidError{"", "the GTIN has 200 links, which is the most"}
+	case err != nil:
+		return err
+	}
+	c.JSON(http.StatusCreated, l)
+	return nil
+}
+
+// checkLink holds what a holder wrote against GS1's rules.
+func checkLink(l resolver.Link) error {
+	if _, err := ulid.ParseStrict(l.ID); err != nil {
+		return &invalidError{"id", "is not a ULID"}
+	}
+	elements := []label.Element{{AI: "01", Value: l.GTIN}}
+	if l.Lot != "" {
+		elements = append(elements, label.Element{AI: "10", Value: l.Lot})
+	}
+	if l.Serial != "" {
+		elements = append(elements, label.Element{AI: "21", Value: l.Serial})
+	}
+	if _, err := label.MakeLink("", elements); err != nil {
+		field := "lot"
+		if bad, ok := errors.AsType[*label.LinkError](err); ok && bad.AI == "21" {
+			field = "serial"
+		}
+		return &invalidError{field, "is not 1 to 20 of the characters that GS1 allows"}
+	}
+	if bad, ok := errors.AsType[*resolver.FieldError](l.Check()); ok {
+		return &invalidError{bad.Field, bad.Reason}
+	}
+	return nil
+}
+
+func (s *server) deleteLink(c *gin.Context) error {
+	h, err := s.holding(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	if err := s.GTINs.DeleteLink(c.Request.Context(), h.GTIN, c.Param("link")); err != nil {
+		return err
+	}
+	c.Status(http.StatusNoContent)
+	return nil
+}
