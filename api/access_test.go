@@ -186,6 +186,8 @@ var access = map[string]struct {
 	"GET /batches/:id":                       {"/batches/" + batchID, "", answers{"nobody": 404, "bureau": 200}},
 	"GET /batches/:id/genealogy":             {"/batches/" + batchID + "/genealogy", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /batches/:id/genealogy.svg":         {"/batches/" + batchID + "/genealogy.svg", "", answers{"nobody": 404, "bureau": 200}},
+	"GET /batches/:id/digital-link":          {"/batches/" + batchID + "/digital-link", "", answers{"nobody": 404, "bureau": 200}},
+	"GET /batches/:id/digital-link.svg":      {"/batches/" + batchID + "/digital-link.svg", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /movements":                         {"/movements", "", answers{"nobody": 200}},
 	"POST /movements":                        {"/movements", `{"tenant":"oyster","id":"01JZ00000000000000000000M9","kind":"loss"}`, answers{"nobody": 404, "bureau": 403, "farmer": 201}},
 	"DELETE /movements/:id/buyer":            {"/movements/" + saleID + "/buyer", "", answers{"nobody": 404, "bureau": 403, "farmer": 403, "manager": 204}},

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/oklog/ulid/v2"
 
 	"tianhai/api/auth"
+	"tianhai/farm"
 	"tianhai/trace/label"
 	"tianhai/trace/resolver"
 )
@@ -178,4 +180,56 @@ func (s *server) deleteLink(c *gin.Context) error {
 	}
 	c.Status(http.StatusNoContent)
 	return nil
+}
+
+// digitalLinkView is what a till reads on a packet of a batch.
+type digitalLinkView struct {
+	URI string `json:"uri"`
+}
+
+func (s *server) getDigitalLink(c *gin.Context) error {
+	uri, err := s.digitalLink(c)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, digitalLinkView{uri})
+	return nil
+}
+
+func (s *server) drawDigitalLink(c *gin.Context) error {
+	uri, err := s.digitalLink(c)
+	if err != nil {
+		return err
+	}
+	svg, err := label.SVG(uri)
+	if err != nil {
+		return err
+	}
+	c.Data(http.StatusOK, "image/svg+xml", svg)
+	return nil
+}
+
+// digitalLink returns the link of a batch: of its lot's number, or where GS1 does not
+// allow that, of its trace code. farm.ErrNotFound where it has neither, or the
+// operator holds no GTIN for the product: none is ever made up.
+func (s *server) digitalLink(c *gin.Context) (string, error) {
+	b, err := s.batch(c, auth.Read)
+	if err != nil {
+		return "", err
+	}
+	held, err := s.GTINs.Holdings(c.Request.Context(), b.Tenant)
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(held, func(h resolver.Holding) bool { return h.Product == b.Product })
+	if i < 0 {
+		return "", farm.ErrNotFound
+	}
+	for _, lot := range []string{b.Lot, b.Code} {
+		link, err := label.MakeLink(s.PublicURL, []label.Element{{AI: "01", Value: held[i].GTIN}, {AI: "10", Value: lot}})
+		if err == nil {
+			return link.String(), nil
+		}
+	}
+	return "", farm.ErrNotFound
 }

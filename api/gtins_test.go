@@ -21,7 +21,7 @@ func (w *world) Holding(_ context.Context, gtin string) (resolver.Holding, error
 	if gtin != oysterGTIN {
 		return resolver.Holding{}, farm.ErrNotFound
 	}
-	return resolver.Holding{GTIN: gtin, Tenant: "oyster", Product: "oyster", Account: "admin", Set: noon}, nil
+	return resolver.Holding{GTIN: gtin, Tenant: "oyster", Product: "oysters", Account: "admin", Set: noon}, nil
 }
 
 func (w *world) Holdings(ctx context.Context, tenant string) ([]resolver.Holding, error) {
@@ -90,5 +90,29 @@ func TestGTINs(t *testing.T) {
 		if got := manager.do(http.MethodPost, "/gtins/"+oysterGTIN+"/links", tt.body); got.status != http.StatusBadRequest || !strings.Contains(got.body, `"field":"`+tt.field+`"`) {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
+	}
+}
+
+func TestDigitalLink(t *testing.T) {
+	w := newWorld()
+	base, _ := serve(t, w)
+	manager := client{t, base, "manager"}
+	link := func(lot, code, product string) answer {
+		b := w.batches[batchID]
+		b.Lot, b.Code, b.Product = lot, code, product
+		w.batches[batchID] = b
+		return manager.do(http.MethodGet, "/batches/"+batchID+"/digital-link", "")
+	}
+	if got := link("A/1", "", "oysters"); !strings.Contains(got.body, "/01/"+oysterGTIN+`/10/A%2F1"`) {
+		t.Errorf("by number: %d %s", got.status, got.body)
+	}
+	if got := link("第一批", "4Q7XH2M9KTB3D", "oysters"); !strings.Contains(got.body, "/01/"+oysterGTIN+`/10/4Q7XH2M9KTB3D"`) {
+		t.Errorf("by code: %d %s", got.status, got.body)
+	}
+	if got := link("第一批", "", "oysters"); got.status != http.StatusNotFound {
+		t.Errorf("with neither: %d %s", got.status, got.body)
+	}
+	if got := link("A", "", "tea"); got.status != http.StatusNotFound {
+		t.Errorf("of a product without a GTIN: %d %s", got.status, got.body)
 	}
 }

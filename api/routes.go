@@ -140,6 +140,8 @@ func (s *server) routes() []route {
 		takes[none, trace.Batch](post, "/batches/:id/close", s.closeBatch, "Closes a batch into a record, and issues its code."),
 		get[genealogyView]("/batches/:id/genealogy", s.showGenealogy, "What a batch was made of and what became of it.").also("image/svg+xml").asks("direction", "up, down or both"),
 		get[none]("/batches/:id/genealogy.svg", s.drawGenealogy, "The same as a picture.").also("image/svg+xml").asks("direction", "up, down or both"),
+		get[digitalLinkView]("/batches/:id/digital-link", s.getDigitalLink, "The GS1 Digital Link of a batch whose operator holds a GTIN for its product."),
+		get[none]("/batches/:id/digital-link.svg", s.drawDigitalLink, "The same as a QR code to print.").also("image/svg+xml"),
 		lists(s, "/batches/:id/reports", "Laboratory reports of a batch, oldest first.", s.listBatchReports()),
 		takes[addReportRequest, cert.Report](post, "/batches/:id/reports", s.addReport, "Adds a report, under the client's ULID."),
 		takes[none, fileView](post, reportFilesPath, s.addReportFile, "Keeps the file of a report.").file("application/pdf", "image/jpeg", "image/png", "image/webp"),

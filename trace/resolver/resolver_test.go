@@ -301,6 +301,11 @@ func TestCheck(t *testing.T) {
 func FuzzResolve(f *testing.F) {
 	f.Add("/01/"+gtin+"/10/A%2F1/21/7", "linkType=gs1:pip", "text/html;q=0.5", "zh, en;q=0")
 	f.Add("/01/"+gtin+"/", "17=270630&linkType=all", "*/*", "*")
+	texts, err := i18n.Load()
+	if err != nil {
+		f.Fatal(err)
+	}
+	h := resolver.New(resolver.Options{Registry: holder(), PublicURL: base, Catalog: texts, Logger: slog.New(slog.DiscardHandler)})
 	f.Fuzz(func(t *testing.T, path, query, accept, language string) {
 		r := httptest.NewRequest(http.MethodGet, base+"/01/", nil)
 		r.URL.Path, r.URL.RawQuery = path, query
@@ -309,12 +314,8 @@ func FuzzResolve(f *testing.F) {
 		}
 		r.Header.Set("Accept", accept)
 		r.Header.Set("Accept-Language", language)
-		texts, err := i18n.Load()
-		if err != nil {
-			t.Fatal(err)
-		}
 		w := httptest.NewRecorder()
-		resolver.New(resolver.Options{Registry: holder(), PublicURL: base, Catalog: texts, Logger: slog.New(slog.DiscardHandler)}).ServeHTTP(w, r)
+		h.ServeHTTP(w, r)
 		switch w.Code {
 		case 200, 300, 301, 400, 404, 503:
 		case 307:
