@@ -159,3 +159,36 @@ func (s *Store) RecordsOf(ctx context.Context, subject string) ([]trace.Record, 
 	err := s.read.NewSelect().Model(&rows).Where("r.subject = ?", subject).Order("r.at", "r.id").Scan(ctx)
 	return each(rows, recordRow.record), fail("read records", err)
 }
+
+// EachRecord passes the records of a tenant with from ≤ At < to, oldest first, with
+// the personal data that they commit to and that were not erased. An error of each
+// ends it and is returned.
+func (s *Store) EachRecord(ctx context.Context, tenant string, from, to time.Time, each func(trace.Record) error) error {
+	const page = 500
+	at, id := instant{from}, ""
+	for {
+		var rows []recordRow
+		err := s.read.NewSelect().Model(&rows).Where("r.tenant = ? AND r.at < ? AND (r.at > ? OR r.at = ? AND r.id > ?)", tenant, instant{to}, at, at, id).
+			Order("r.at", "r.id").Limit(page).Scan(ctx)
+		if err != nil {
+			return fail("read records", err)
+		}
+		for _, row := range rows {
+			rec := row.record()
+			var open []openingRow
+			if err := s.read.NewSelect().Model(&open).Where("o.record = ?", row.ID).Order("o.path").Scan(ctx); err != nil {
+				return fail("read records", err)
+			}
+			for _, o := range open {
+				rec.Personal = append(rec.Personal, trace.Personal{Path: o.Path, Salt: o.Salt, Text: o.Text})
+			}
+			if err := each(rec); err != nil {
+				return err
+			}
+		}
+		if len(rows) < page {
+			return nil
+		}
+		at, id = rows[page-1].At, rows[page-1].ID
+	}
+}

@@ -28,6 +28,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"regions":            testRegions,
 		"licences":           testLicences,
 		"GTINs":              testGTINs,
+		"each record":        testEachRecord,
 		"boundaries":         testBoundaries,
 		"odd texts":          testOddTexts,
 		"devices":            testDevices,
