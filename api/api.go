@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -318,7 +319,7 @@ type server struct {
 	Labels  Labels
 	origins *http.CrossOriginProtection
 	engine  *gin.Engine
-	openapi []byte
+	openapi func() ([]byte, error) // made when it is first asked for
 }
 
 // New returns a handler for everything under /api/v1. It does no I/O.
@@ -348,10 +349,7 @@ func New(cfg Config) http.Handler {
 		}
 		e.Handle(r.method, prefix+r.path, chain...)
 	}
-	var err error
-	if s.openapi, err = openapi(routes); err != nil {
-		panic(err) // what is made of strings and maps always marshals
-	}
+	s.openapi = sync.OnceValues(func() ([]byte, error) { return openapi(routes) })
 	s.engine = e
 	e.NoRoute(s.authenticate, s.handle(func(*gin.Context) error { return farm.ErrNotFound }))
 	e.NoMethod(s.authenticate, s.handle(func(*gin.Context) error { return errMethod }))

@@ -14,7 +14,11 @@ import (
 
 // describe answers with the OpenAPI 3.1 description of every route.
 func (s *server) describe(c *gin.Context) error {
-	c.Data(http.StatusOK, "application/json", s.openapi)
+	doc, err := s.openapi()
+	if err != nil {
+		return err
+	}
+	c.Data(http.StatusOK, "application/json", doc)
 	return nil
 }
 
