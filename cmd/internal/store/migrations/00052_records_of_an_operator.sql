@@ -1,0 +1,3 @@
+-- +goose Up
+-- For packages of one operator and period.
+CREATE INDEX records_tenant ON records (tenant, at, id);
