@@ -246,7 +246,11 @@ func TestAuditOfAFalseCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unread := bytes.LastIndexByte(raw, '=') - 1 // two bits of a signature's last character mean nothing
 	for i := range raw {
+		if i == unread {
+			continue
+		}
 		spoilt := bytes.Clone(raw)
 		spoilt[i] ^= 1
 		if err := os.WriteFile(name, spoilt, 0o600); err != nil {
