@@ -258,6 +258,7 @@ func (b *bufferedConn) flush() {
 			b.err = err
 			b.change.Broadcast()
 			b.mu.Unlock()
+			b.ended(err)       // paho says nothing of a read that fails on a closed connection
 			_ = b.Conn.Close() // wakes the reader
 			return
 		}
