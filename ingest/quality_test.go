@@ -29,6 +29,12 @@ func (t *tally) Flag(s ingest.Sample) ingest.Flag {
 	return ingest.Good
 }
 
+func (t *tally) readings() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.asked)
+}
+
 func (t *tally) Write(context.Context, []ingest.Observation) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -51,7 +57,8 @@ func TestKeeperFlagsOnce(t *testing.T) {
 	in := &ingest.Interpreter{Profiles: &flaky{devices: devices{"a": station(t, "a")}, fails: 1}, Decode: decode.ByFormat, Quality: seen}
 	keeper := &ingest.Keeper{Source: p.journal, Quarantine: p.journal, Interpreter: in, Store: seen}
 	stop := during(t, keeper.Run)
-	eventually(t, "everything is stored", func() bool { return p.passed(t, journal.Store) })
+	// Before the journal has counted what was appended there is no lag either.
+	eventually(t, "everything is stored", func() bool { return seen.readings() == 3 && p.passed(t, journal.Store) })
 	stop()
 	for _, v := range []float64{1, 2, 3} {
 		if n := seen.asked[v]; n != 1 {
