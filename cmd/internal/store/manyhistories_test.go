@@ -33,11 +33,13 @@ type naiveFarm struct {
 	lots   []string
 	leaves []*naiveLeave // newest first
 	ops    int
+	kinds  map[string]bool // of operations that were recorded
 	counts map[string]int
 }
 
 type naiveUse struct {
 	id, lot string
+	at      time.Time
 	day     int64
 	wait    int64
 	ml      int
@@ -46,9 +48,15 @@ type naiveUse struct {
 type naiveLeave struct {
 	id    string
 	uses  []string
-	from  time.Time
-	until time.Time
-	spent bool
+	until time.Time               // zero where it was declined
+	by    map[gate.ActKind]string // what used it, by act
+}
+
+func newNaiveFarm(t *testing.T, s *store.Store, svc *trace.Service, r *rand.Rand, site string, now *time.Time, counts map[string]int) *naiveFarm {
+	check(t, s.CreateSite(t.Context(), farm.Site{ID: site, Tenant: "tea", Region: "450421", Kind: farm.Garden, Name: farm.Text{Zh: "园"}}))
+	f := &naiveFarm{t: t, r: r, s: s, svc: svc, site: site, now: now, left: map[string]int{}, kinds: map[string]bool{}, counts: counts}
+	f.buy()
+	return f
 }
 
 func beijingDay(t time.Time) int64 { return (t.Unix() + 8*3600) / 86400 }
@@ -75,9 +83,7 @@ func TestManyHistories(t *testing.T) {
 	counts := map[string]int{}
 	for i := range farms {
 		now = noon
-		f := &naiveFarm{t: t, r: rand.New(rand.NewPCG(uint64(i), 2026)), s: s, svc: svc, site: fmt.Sprintf("farm-%d", i), now: &now, left: map[string]int{}, counts: counts}
-		check(t, s.CreateSite(t.Context(), farm.Site{ID: f.site, Tenant: "tea", Region: "450421", Kind: farm.Garden, Name: farm.Text{Zh: "园"}}))
-		f.buy()
+		f := newNaiveFarm(t, s, svc, rand.New(rand.NewPCG(uint64(i), 2026)), fmt.Sprintf("farm-%d", i), &now, counts)
 		for range steps {
 			now = now.Add(time.Duration(f.r.IntN(60)) * time.Hour)
 			f.step()
@@ -128,6 +134,7 @@ func (f *naiveFarm) add(op trace.Operation, legal bool, what string) bool {
 	}
 	if err == nil {
 		f.counts[what]++
+		f.kinds[op.Kind] = true
 		f.ops++
 		return true
 	}
@@ -146,7 +153,7 @@ func (f *naiveFarm) add(op trace.Operation, legal bool, what string) bool {
 // use sprays from a lot or from what nobody entered; with an ID it corrects that use.
 func (f *naiveFarm) use(corrects string) {
 	at := f.now.Add(-time.Duration(f.r.IntN(72)) * time.Hour)
-	u := naiveUse{day: beijingDay(at), wait: int64(f.r.IntN(9))}
+	u := naiveUse{at: at, day: beijingDay(at), wait: int64(f.r.IntN(9))}
 	op := sprayFrom("—", f.site, at)
 	u.id, op.Corrects = op.ID, corrects
 	legal, what := true, "use"
@@ -195,15 +202,30 @@ func (f *naiveFarm) void() {
 	f.giveBack(id)
 }
 
-// barring returns the uses that bar a harvest now.
-func (f *naiveFarm) barring() []string {
+// barring returns the uses that bar what is harvested at a time.
+func (f *naiveFarm) barring(at time.Time) []string {
 	var ids []string
 	for _, u := range f.uses {
-		if beijingDay(*f.now)-u.day < u.wait {
+		if !u.at.After(at) && beijingDay(at)-u.day < u.wait {
 			ids = append(ids, u.id)
 		}
 	}
 	return ids
+}
+
+// byLeave returns the leave by which an act may be now, and which uses bar it still.
+func (f *naiveFarm) byLeave(act gate.ActKind, bars []string) (used []*naiveLeave, rest []string) {
+	for _, l := range f.leaves {
+		if l.by[act] != "" || !f.now.Before(l.until) {
+			continue
+		}
+		rest := slices.DeleteFunc(slices.Clone(bars), func(id string) bool { return slices.Contains(l.uses, id) })
+		if len(rest) < len(bars) {
+			used = append(used, l)
+		}
+		bars = rest
+	}
+	return used, bars
 }
 
 // ask asks for what refuses now, and an officer grants or declines it.
@@ -216,7 +238,7 @@ func (f *naiveFarm) ask() {
 	o, err := f.svc.AskOverride(f.t.Context(), trace.Override{ID: ulid.Make().String(), Tenant: "tea", Site: f.site, Acts: []gate.ActKind{gate.Harvest}, Refusals: refusals, Reason: "抢收", Account: "wei"})
 	check(f.t, err)
 	d := trace.Decision{Granted: f.r.IntN(4) > 0, Reason: "核实", Region: "450400", Account: "officer"}
-	l := &naiveLeave{id: o.ID, from: *f.now, spent: !d.Granted}
+	l := &naiveLeave{id: o.ID, by: map[gate.ActKind]string{}}
 	if d.Granted {
 		d.Until = f.now.Add(time.Duration(1+f.r.IntN(96)) * time.Hour)
 		l.until = d.Until
@@ -231,29 +253,14 @@ func (f *naiveFarm) ask() {
 }
 
 func (f *naiveFarm) harvest() {
-	bars := f.barring()
-	var used []*naiveLeave
-	for _, l := range f.leaves {
-		if l.spent || !f.now.Before(l.until) {
-			continue
-		}
-		rest := slices.DeleteFunc(slices.Clone(bars), func(id string) bool { return slices.Contains(l.uses, id) })
-		if len(rest) < len(bars) {
-			used = append(used, l)
-		}
-		bars = rest
-	}
+	used, bars := f.byLeave(gate.Harvest, f.barring(*f.now))
 	op := trace.Operation{ID: ulid.Make().String(), Tenant: "tea", Site: f.site, Kind: "harvest", At: *f.now, Person: "wei", Items: []trace.Item{{Key: "quantity", Value: "10", Unit: "kg"}, {Key: "grade", Value: "—"}}}
 	if !f.add(op, len(bars) == 0, "harvest") {
 		return
 	}
 	for _, l := range used {
-		l.spent = true
+		l.by[gate.Harvest] = op.ID
 		f.counts["harvest by leave"]++
-		o, err := f.s.Override(f.t.Context(), l.id)
-		if err != nil || len(o.Uses) != 1 || o.Uses[0].Subject != op.ID {
-			f.t.Fatalf("%s: the override was used by %v, %v; want %s", f.site, o.Uses, err, op.ID)
-		}
 	}
 }
 
@@ -271,7 +278,11 @@ func (f *naiveFarm) audit() {
 	if err != nil || len(all) != len(f.leaves) {
 		f.t.Fatalf("%s: %d overrides, %v; want %d", f.site, len(all), err, len(f.leaves))
 	}
-	for _, o := range all {
+	for i, o := range all {
+		want := f.leaves[i]
+		if o.ID != want.id || len(o.Uses) != len(want.by) || slices.ContainsFunc(o.Uses, func(u trace.OverrideUse) bool { return want.by[u.Act] != u.Subject }) {
+			f.t.Errorf("%s: override %s was used by %v; want %s by %v", f.site, o.ID, o.Uses, want.id, want.by)
+		}
 		if recs, err := f.s.RecordsOf(f.t.Context(), o.ID); err != nil || len(recs) != 2 {
 			f.t.Errorf("%s: %d records of override %s, %v; want what was asked and what was decided", f.site, len(recs), o.ID, err)
 		}
