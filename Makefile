@@ -26,7 +26,7 @@ test: testdeps web ## everything
 	go vet ./...
 	$(LINT) run
 	go test -race -shuffle=on -timeout 25m ./...
-	go test -run 'TestManyHistories|Test(SQLite|Postgres)/chain_histories' ./cmd/internal/store
+	go test -run 'TestManyHistories|TestWholeHistories|Test(SQLite|Postgres)/chain_histories' ./cmd/internal/store
 
 testdeps: ## install what the tests need beyond Go and Node, or say what is missing
 	@scripts/testdeps

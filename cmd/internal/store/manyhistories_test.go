@@ -33,7 +33,7 @@ type naiveFarm struct {
 	lots   []string
 	leaves []*naiveLeave // newest first
 	ops    int
-	kinds  map[string]bool // of operations that were recorded
+	last   map[string]time.Time // that an operation of a kind was recorded of
 	counts map[string]int
 }
 
@@ -48,13 +48,14 @@ type naiveUse struct {
 type naiveLeave struct {
 	id    string
 	uses  []string
+	from  time.Time
 	until time.Time               // zero where it was declined
 	by    map[gate.ActKind]string // what used it, by act
 }
 
 func newNaiveFarm(t *testing.T, s *store.Store, svc *trace.Service, r *rand.Rand, site string, now *time.Time, counts map[string]int) *naiveFarm {
 	check(t, s.CreateSite(t.Context(), farm.Site{ID: site, Tenant: "tea", Region: "450421", Kind: farm.Garden, Name: farm.Text{Zh: "园"}}))
-	f := &naiveFarm{t: t, r: r, s: s, svc: svc, site: site, now: now, left: map[string]int{}, kinds: map[string]bool{}, counts: counts}
+	f := &naiveFarm{t: t, r: r, s: s, svc: svc, site: site, now: now, left: map[string]int{}, last: map[string]time.Time{}, counts: counts}
 	f.buy()
 	return f
 }
@@ -134,7 +135,7 @@ func (f *naiveFarm) add(op trace.Operation, legal bool, what string) bool {
 	}
 	if err == nil {
 		f.counts[what]++
-		f.kinds[op.Kind] = true
+		f.last[op.Kind] = op.At
 		f.ops++
 		return true
 	}
@@ -238,7 +239,7 @@ func (f *naiveFarm) ask() {
 	o, err := f.svc.AskOverride(f.t.Context(), trace.Override{ID: ulid.Make().String(), Tenant: "tea", Site: f.site, Acts: []gate.ActKind{gate.Harvest}, Refusals: refusals, Reason: "抢收", Account: "wei"})
 	check(f.t, err)
 	d := trace.Decision{Granted: f.r.IntN(4) > 0, Reason: "核实", Region: "450400", Account: "officer"}
-	l := &naiveLeave{id: o.ID, by: map[gate.ActKind]string{}}
+	l := &naiveLeave{id: o.ID, from: *f.now, by: map[gate.ActKind]string{}}
 	if d.Granted {
 		d.Until = f.now.Add(time.Duration(1+f.r.IntN(96)) * time.Hour)
 		l.until = d.Until

@@ -103,6 +103,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"chain histories":    testChainHistories,
 		"chain gates":        testChainGates,
 		"sale moved":         testSaleMoved,
+		"whole histories":    testSomeLives,
 
 		"reports":                testReports,
 		"samples":                testSamples,
