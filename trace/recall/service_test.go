@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tianhai/farm"
 	"tianhai/trace/cert"
@@ -353,4 +354,38 @@ func FuzzParseStep(f *testing.F) {
 			_, _ = recall.Fold([]recall.Step{s, s})
 		}
 	})
+}
+
+// What a closed recall frees was released. A batch that had been used up when it was
+// recalled may come back, when what was made of it is taken back.
+func TestFrees(t *testing.T) {
+	kg := func(n int64) chain.Amount { return chain.Amount{N: n * 1000, Unit: "kg"} }
+	of := func(held, released int64) recall.Standing {
+		return recall.Standing{
+			Holding: recall.Holding{Batch: "leaf-1", Held: kg(held)},
+			Amounts: map[recall.State]chain.Amount{recall.Released: kg(released)},
+		}
+	}
+	for name, tt := range map[string]struct {
+		holdings []recall.Standing
+		want     bool
+	}{
+		"released":             {[]recall.Standing{of(5, 5)}, true},
+		"released in part":     {[]recall.Standing{of(5, 4)}, false},
+		"with another":         {[]recall.Standing{of(5, 5), of(3, 0)}, false},
+		"used up and released": {[]recall.Standing{of(0, 0), of(5, 5)}, true},
+		"used up":              {[]recall.Standing{of(0, 0)}, false},
+		"not in it":            {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := recall.Recall{Holdings: tt.holdings, Closed: day(50)}
+			if got := r.Frees("leaf-1"); got != tt.want {
+				t.Errorf("frees: %v, want %v", got, tt.want)
+			}
+			r.Closed = time.Time{}
+			if r.Frees("leaf-1") {
+				t.Error("an open recall frees")
+			}
+		})
+	}
 }

@@ -319,17 +319,18 @@ func (r Recall) Missing() []Missing {
 }
 
 // Frees reports whether a batch in the recall may be moved and sold again: the
-// recall is closed and all of the batch was released.
+// recall is closed and all of the batch was released. Of a batch of which nothing
+// was left nothing was released, so what comes back of it later stays barred.
 func (r Recall) Frees(batch string) bool {
 	if r.Closed.IsZero() {
 		return false
 	}
-	known := false
+	released := false
 	for _, h := range r.Holdings {
 		if h.Batch == batch && h.Amounts[Released].N != h.Held.N {
 			return false
 		}
-		known = known || h.Batch == batch
+		released = released || h.Batch == batch && h.Amounts[Released].N > 0
 	}
-	return known
+	return released
 }
