@@ -83,6 +83,7 @@ func TestAdvice(t *testing.T) {
 		"check digit":  {edit(`urn:epc:id:sgtin:4012345.011111.9876`, `https://id.example.com/01/04012345111117/21/1`), "/epcList/0", "want 04012345111118"},
 		"EPC too long": {edit(`4012345.011111`, `4012345.0111110`), "/epcList/0", "13 digits"},
 		"prefix":       {edit(`"ex:pond"`, `"other:pond"`), "/other:pond", "not declared"},
+		"of a place":   {edit(`"ex:pond"`, `"readPoint": {"id": "urn:a:b", "gate": 3}, "ex:pond"`), "/readPoint/gate", "not a field of a place"},
 	} {
 		faults, advice := broken(parse(t, test.raw))
 		if len(faults) > 0 || len(advice) != 1 || advice[0].Pointer != test.pointer || !strings.Contains(advice[0].Message, test.want) {

@@ -13,7 +13,7 @@ var (
 	quantityShape = shape{what: "a quantity element", required: []string{"epcClass"}, fields: map[string]rule{
 		"epcClass": uri, "quantity": number, "uom": pattern(`^[A-Z0-9]{2,3}$`, "a unit of UN/CEFACT Recommendation 20, such as KGM"),
 	}}
-	place            = shape{what: "a place", open: true, required: []string{"id"}, fields: map[string]rule{"id": uri}}
+	place            = shape{what: "a place", open: true, lax: true, required: []string{"id"}, fields: map[string]rule{"id": uri}}
 	transactionShape = shape{what: "a business transaction", required: []string{"bizTransaction"}, fields: map[string]rule{
 		"type": bizTransactionTypes.word, "bizTransaction": uri,
 	}}

@@ -50,6 +50,7 @@ type shape struct {
 	fields   map[string]rule
 	required []string
 	open     bool // extensions, whose names are URIs, may be there
+	lax      bool // the schema takes any name here, so that a foreign one is advice
 }
 
 // check holds an object against a shape.
@@ -71,15 +72,19 @@ func (s shape) check(c *checker, at string, v any) {
 		} else if !s.open {
 			c.fault(where, "is not a field of %s", s.what)
 		} else {
-			c.extensionName(where, name, s.what)
+			s.extensionName(c, where, name)
 		}
 	}
 }
 
 // extensionName checks the name of a field that is not the standard's.
-func (c *checker) extensionName(at, name, what string) {
+func (s shape) extensionName(c *checker, at, name string) {
 	if problem := uriProblem(name); problem != "" {
-		c.fault(at, "is not a field of %s; the name of an extension is a URI, such as prefix:name", what)
+		tell := c.fault
+		if s.lax {
+			tell = c.advise
+		}
+		tell(at, "is not a field of %s; the name of an extension is a URI, such as prefix:name", s.what)
 		return
 	}
 	prefix, local, _ := strings.Cut(name, ":")
@@ -265,12 +270,12 @@ func context(c *checker, at string, v any) {
 
 var (
 	eventList  = listOf(0, false, checkEvent)
-	masterData = shape{what: "epcisMasterData", open: true, fields: map[string]rule{"vocabularyList": listOf(0, false, vocabularyShape.check)}}
+	masterData = shape{what: "epcisMasterData", open: true, lax: true, fields: map[string]rule{"vocabularyList": listOf(0, false, vocabularyShape.check)}}
 
-	vocabularyShape = shape{what: "a vocabulary", open: true, required: []string{"type"}, fields: map[string]rule{
-		"type": uri, "vocabularyElementList": listOf(0, false, shape{what: "a vocabulary element", open: true, required: []string{"id"}, fields: map[string]rule{
+	vocabularyShape = shape{what: "a vocabulary", open: true, lax: true, required: []string{"type"}, fields: map[string]rule{
+		"type": uri, "vocabularyElementList": listOf(0, false, shape{what: "a vocabulary element", open: true, lax: true, required: []string{"id"}, fields: map[string]rule{
 			"id": uri, "children": listOf(0, false, uri), "attributes": listOf(0, false, shape{
-				what: "an attribute", open: true, required: []string{"id"}, fields: map[string]rule{"id": uri, "attribute": attribute},
+				what: "an attribute", open: true, lax: true, required: []string{"id"}, fields: map[string]rule{"id": uri, "attribute": attribute},
 			}.check),
 		}}.check),
 	}}
@@ -282,7 +287,7 @@ var (
 		fields: map[string]rule{
 			"@context": context, "id": uri, "type": text, "schemaVersion": version, "creationDate": dateTime,
 			"instanceIdentifier": text, "sender": text, "receiver": text, "epcisHeader": headerShape.check,
-			"epcisBody": shape{what: "epcisBody", open: true, required: []string{"eventList"}, fields: map[string]rule{"eventList": eventList}}.check,
+			"epcisBody": shape{what: "epcisBody", open: true, lax: true, required: []string{"eventList"}, fields: map[string]rule{"eventList": eventList}}.check,
 		},
 	}
 	queryDocumentShape = shape{
