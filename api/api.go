@@ -218,7 +218,7 @@ type BatchQuery struct {
 // A Recorder appends trace data; *trace.Service does.
 type Recorder interface {
 	AddOperation(ctx context.Context, op trace.Operation) (stored trace.Operation, added bool, err error)
-	OpenBatch(ctx context.Context, b trace.Batch) (trace.Batch, error)
+	OpenBatch(ctx context.Context, b trace.Batch, person string) (trace.Batch, error)
 	CloseBatch(ctx context.Context, id string) (trace.Batch, error)
 	// Permit returns every reason why an act may not be.
 	Permit(ctx context.Context, tenant string, act gate.Act) ([]gate.Refusal, error)

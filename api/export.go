@@ -11,6 +11,7 @@ import (
 
 	"tianhai/api/table"
 	"tianhai/farm"
+	"tianhai/trace/chain"
 )
 
 // The formats of a list beside JSON.
@@ -90,6 +91,11 @@ func cell(v reflect.Value, lang string) any {
 		return x.In(beijing()).Format(time.DateTime)
 	case farm.Text:
 		return x.In(lang)
+	case chain.Amount:
+		if x.Unit == "" {
+			return nil
+		}
+		return x.String()
 	}
 	switch v.Kind() {
 	case reflect.String:

@@ -101,7 +101,7 @@ func (s *server) importBatches() importer {
 			// Who sends a file again is not asked by the gates of today.
 			there, err := s.Records.Batch(c.Request.Context(), b.ID)
 			if errors.Is(err, farm.ErrNotFound) {
-				_, err = s.Recorder.OpenBatch(c.Request.Context(), b)
+				_, err = s.Recorder.OpenBatch(c.Request.Context(), b, who(c).Login)
 				return err == nil, err
 			}
 			if err == nil && (there.Tenant != b.Tenant || there.Site != b.Site || there.Product != b.Product || there.Lot != b.Lot || there.Quantity != b.Quantity || there.Unit != b.Unit) {

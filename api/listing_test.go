@@ -186,8 +186,8 @@ func TestFile(t *testing.T) {
 	c := client{t, base, "farmer"}
 	a := c.do("GET", "/batches?format=csv&lang=en", "")
 	lines := strings.Split(a.body, "\r\n")
-	want(t, "headings", "\ufeffID,Trace code,Operator,Site,Product,Lot,Quantity,Unit,Growing since (Beijing time),Harvest (Beijing time),Opened (Beijing time),Closed (Beijing time)", lines[0])
-	want(t, "a row", `01JZ00000000000000000000C3,,oyster,raft-1,,'=cmd|' /C calc'!A0,0,,,,2026-07-01 12:00:00,`, lines[1])
+	want(t, "headings", "\ufeffID,Trace code,Operator,Site,Product,Lot,Quantity,Unit,Growing since (Beijing time),Harvest (Beijing time),Opened (Beijing time),Closed (Beijing time),Left,Made by movement,Void", lines[0])
+	want(t, "a row", `01JZ00000000000000000000C3,,oyster,raft-1,,'=cmd|' /C calc'!A0,0,,,,2026-07-01 12:00:00,,,,false`, lines[1])
 	want(t, "of another", 1, strings.Count(client{t, base, "stranger"}.do("GET", "/batches?format=csv", "").body, "\n")+1)
 }
 

@@ -226,10 +226,15 @@ func (s *server) batch(c *gin.Context, a auth.Action) (trace.Batch, error) {
 // A batchView is a batch and what is left of it.
 type batchView struct {
 	trace.Batch
-	Made   chain.Amount `json:"made"`
 	Left   chain.Amount `json:"left"`
-	MadeBy string       `json:"made_by,omitempty"` // movement
+	MadeBy string       `json:"made_by,omitempty"` // movement; empty for one from before harvests were movements
 	Void   bool         `json:"void,omitempty"`
+}
+
+// A batchDetail is a batch by itself.
+type batchDetail struct {
+	batchView
+	Made chain.Amount `json:"made"`
 }
 
 func (s *server) getBatch(c *gin.Context) error {
@@ -237,16 +242,30 @@ func (s *server) getBatch(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	view := batchView{Batch: b}
-	goods, err := s.Chain.Goods(c.Request.Context(), []string{b.ID})
+	goods, err := s.goodsBy(c.Request.Context(), b)
 	if err != nil {
 		return err
 	}
-	for _, g := range goods {
-		view.Made, view.Left, view.MadeBy, view.Void = g.Made, g.Left, g.MadeBy, g.Void
-	}
-	c.JSON(http.StatusOK, view)
+	c.JSON(http.StatusOK, batchDetail{stockOf(b, goods[b.ID]), goods[b.ID].Made})
 	return nil
+}
+
+func stockOf(b trace.Batch, g chain.Goods) batchView {
+	return batchView{b, g.Left, g.MadeBy, g.Void}
+}
+
+// goodsBy returns what is left of batches, by their IDs.
+func (s *server) goodsBy(ctx context.Context, batches ...trace.Batch) (map[string]chain.Goods, error) {
+	ids := make([]string, len(batches))
+	for i, b := range batches {
+		ids[i] = b.ID
+	}
+	all, err := s.Chain.Goods(ctx, ids)
+	by := map[string]chain.Goods{}
+	for _, g := range all {
+		by[g.Batch] = g
+	}
+	return by, err
 }
 
 // showGenealogy tells what a batch was made of and what became of it: as JSON, or as

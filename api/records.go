@@ -135,18 +135,28 @@ func (s *server) listProducts() listing[trace.Product] {
 }
 
 // listBatches shows those opened last first.
-func (s *server) listBatches() listing[trace.Batch] {
-	return listing[trace.Batch]{
+func (s *server) listBatches() listing[batchView] {
+	return listing[batchView]{
 		name: "batches", falling: true, pages: true,
-		key: func(b trace.Batch) string { return timeKey(b.Opened, b.ID) },
-		read: func(c *gin.Context, p page) ([]trace.Batch, error) {
+		key: func(b batchView) string { return timeKey(b.Opened, b.ID) },
+		read: func(c *gin.Context, p page) ([]batchView, error) {
 			in, ok := scopeOf(who(c))
 			if !ok {
 				return nil, nil
 			}
-			return s.Records.Batches(c.Request.Context(), BatchQuery{Scope: in, After: timePlace(p.after), Limit: p.limit})
+			ctx := c.Request.Context()
+			all, err := s.Records.Batches(ctx, BatchQuery{Scope: in, After: timePlace(p.after), Limit: p.limit})
+			if err != nil {
+				return nil, err
+			}
+			goods, err := s.goodsBy(ctx, all...)
+			views := make([]batchView, len(all))
+			for i, b := range all {
+				views[i] = stockOf(b, goods[b.ID])
+			}
+			return views, err
 		},
-		sees: func(c *gin.Context, b *trace.Batch) (bool, error) {
+		sees: func(c *gin.Context, b *batchView) (bool, error) {
 			return s.seesSite(c, b.Site)
 		},
 	}
@@ -179,7 +189,7 @@ func (s *server) openBatch(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if b, err = s.Recorder.OpenBatch(c.Request.Context(), b); err != nil {
+	if b, err = s.Recorder.OpenBatch(c.Request.Context(), b, who(c).Login); err != nil {
 		return err
 	}
 	c.JSON(http.StatusCreated, b)

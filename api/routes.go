@@ -134,9 +134,9 @@ func (s *server) routes() []route {
 		get[none](livePath, s.live, "What happens, as it happens.").also("text/event-stream").asks("site", "only there").asks("device", "only of it"),
 
 		lists(s, "/products", "What batches are of.", s.listProducts()),
-		lists(s, "/batches", "Batches, newest first.", s.listBatches()),
+		lists(s, "/batches", "Batches, newest first, and what is left of each.", s.listBatches()),
 		takes[openBatchRequest, trace.Batch](post, "/batches", s.openBatch, "Opens a batch."),
-		get[batchView]("/batches/:id", s.getBatch, "A batch and what is left of it."),
+		get[batchDetail]("/batches/:id", s.getBatch, "A batch and what is left of it."),
 		takes[none, trace.Batch](post, "/batches/:id/close", s.closeBatch, "Closes a batch into a record, and issues its code."),
 		get[genealogyView]("/batches/:id/genealogy", s.showGenealogy, "What a batch was made of and what became of it.").also("image/svg+xml").asks("direction", "up, down or both"),
 		get[none]("/batches/:id/genealogy.svg", s.drawGenealogy, "The same as a picture.").also("image/svg+xml").asks("direction", "up, down or both"),

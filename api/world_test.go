@@ -459,7 +459,7 @@ func (w *world) AddOperation(_ context.Context, op trace.Operation) (trace.Opera
 	return op, true, nil
 }
 
-func (w *world) OpenBatch(_ context.Context, b trace.Batch) (trace.Batch, error) {
+func (w *world) OpenBatch(_ context.Context, b trace.Batch, _ string) (trace.Batch, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return trace.Batch{}, err

@@ -84,13 +84,13 @@ func TestNoCatchInsideAnInterval(t *testing.T) {
 	if got.Gate != gate.Interval || got.Name.Zh != "示例药" || got.Date != "2026-11-17" || got.Earliest != "2026-11-22" || got.Operation != drug.ID {
 		t.Errorf("the catch: %+v", got)
 	}
-	if _, err := s.OpenBatch(t.Context(), batch()); refusal(t, err).Gate != gate.Interval {
+	if _, err := s.OpenBatch(t.Context(), batch(), "wei"); refusal(t, err).Gate != gate.Interval {
 		t.Error("the batch was opened")
 	}
 	void := trace.Operation{ID: ulid.Make().String(), Tenant: "maowei", Site: "raft-1", Kind: catalog.Void, At: noon, Person: "wei", Corrects: drug.ID, Items: []trace.Item{{Key: "reason", Value: "记错了塘"}}}
 	add(t, s, void)
 	add(t, s, catchOf(noon))
-	if _, err := s.OpenBatch(t.Context(), batch()); err != nil {
+	if _, err := s.OpenBatch(t.Context(), batch(), "wei"); err != nil {
 		t.Errorf("after the medication was taken back: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"tianhai/farm"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/chain"
 )
 
 // books is a catalog in two versions, in the second of which nobody prunes and
@@ -70,6 +71,7 @@ type memory struct {
 	batches map[string]trace.Batch
 	ops     []trace.Operation
 	records []trace.Record
+	moved   []chain.Movement
 
 	versions  map[string]int64 // of sites, from 0
 	overrides map[string]trace.Override
@@ -172,22 +174,38 @@ func (m *memory) move(site string, seen int64) error {
 	return nil
 }
 
-func (m *memory) AddBatch(_ context.Context, b trace.Batch) error {
+// Move knows harvests, of which nothing is made here.
+func (m *memory) Move(_ context.Context, moved chain.Movement, made []trace.Batch, rec trace.Record) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.batches[b.ID]; ok {
-		return farm.ErrConflict
+	for _, b := range made {
+		if _, ok := m.batches[b.ID]; ok {
+			return farm.ErrConflict
+		}
+		if err := m.move(b.Site, b.Seen); err != nil {
+			return err
+		}
+		for _, l := range b.Leave {
+			m.use(l, b.ID)
+		}
+		b.Seen, b.Leave = 0, nil
+		m.batches[b.ID] = b
 	}
-	if err := m.move(b.Site, b.Seen); err != nil {
-		return err
-	}
-	for _, l := range b.Leave {
-		m.use(l, b.ID)
-	}
-	b.Seen, b.Leave = 0, nil
-	m.batches[b.ID] = b
+	m.moved, m.records = append(m.moved, moved), append(m.records, rec)
 	return nil
 }
+
+func (m *memory) Movement(context.Context, string) (chain.Movement, error) {
+	return chain.Movement{}, farm.ErrNotFound
+}
+
+func (m *memory) Goods(context.Context, []string) ([]chain.Goods, error) { return nil, nil }
+
+func (m *memory) Genealogy(context.Context, []string, chain.Direction) (chain.Graph, error) {
+	return chain.Graph{}, nil
+}
+
+func (m *memory) EraseBuyer(context.Context, string, trace.Record) (bool, error) { return false, nil }
 
 func (m *memory) CloseBatch(_ context.Context, b trace.Batch, rec trace.Record) error {
 	m.mu.Lock()

@@ -342,9 +342,6 @@ func (s *Service) gateHarvest(ctx context.Context, made []Batch) error {
 // origins returns the harvested batches that a batch is made of: itself, where
 // nobody made it of others.
 func (s *Service) origins(ctx context.Context, b Batch) ([]Batch, error) {
-	if s.Chain == nil {
-		return []Batch{b}, nil
-	}
 	g, err := s.Chain.Genealogy(ctx, []string{b.ID}, chain.Up)
 	if err != nil {
 		return nil, fmt.Errorf("genealogy of %s: %w", b.ID, err)

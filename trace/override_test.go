@@ -70,16 +70,16 @@ func TestOverride(t *testing.T) {
 		t.Error("a second catch by the same leave")
 	}
 	early := batch() // harvested before anybody allowed it
-	if _, err := s.OpenBatch(t.Context(), early); refusal(t, err).Gate != gate.Interval {
+	if _, err := s.OpenBatch(t.Context(), early, "wei"); refusal(t, err).Gate != gate.Interval {
 		t.Error("a harvest before it was allowed")
 	}
 	mine, other := batch(), batch()
 	mine.Harvest, other.Harvest = *now, *now
-	opened, err := s.OpenBatch(t.Context(), mine)
+	opened, err := s.OpenBatch(t.Context(), mine, "wei")
 	if err != nil {
 		t.Fatalf("the batch of the catch: %v", err)
 	}
-	if _, err := s.OpenBatch(t.Context(), other); refusal(t, err).Gate != gate.Interval {
+	if _, err := s.OpenBatch(t.Context(), other, "wei"); refusal(t, err).Gate != gate.Interval {
 		t.Error("a second batch by the same leave")
 	}
 	*now = now.Add(time.Hour)
@@ -286,25 +286,25 @@ func TestNoBatchWithoutQuarantine(t *testing.T) {
 	m.sites["raft-1"] = site
 	b := batch()
 	b.Product = "pork"
-	if _, err := s.OpenBatch(t.Context(), b); refusal(t, err).Gate != gate.NoQuarantine {
+	if _, err := s.OpenBatch(t.Context(), b, "wei"); refusal(t, err).Gate != gate.NoQuarantine {
 		t.Errorf("got %v", err)
 	}
 	exit := trace.Operation{ID: ulid.Make().String(), Tenant: "maowei", Site: "raft-1", Kind: "exit", At: b.Began.AddDate(0, 0, -1), Person: "wei", Items: []trace.Item{
 		{Key: "heads", Value: "20", Unit: "{head}"}, {Key: "quarantine", Value: "4509220001"}, {Key: "ear_tag", Value: "—"},
 	}}
 	add(t, s, exit)
-	if _, err := s.OpenBatch(t.Context(), b); refusal(t, err).Gate != gate.NoQuarantine {
+	if _, err := s.OpenBatch(t.Context(), b, "wei"); refusal(t, err).Gate != gate.NoQuarantine {
 		t.Errorf("the certificate of those before: %v", err)
 	}
 	exit.ID, exit.At = ulid.Make().String(), b.Harvest
 	add(t, s, exit)
-	if _, err := s.OpenBatch(t.Context(), b); err != nil {
+	if _, err := s.OpenBatch(t.Context(), b, "wei"); err != nil {
 		t.Errorf("with its certificate: %v", err)
 	}
 	m.product.Species = "eggs"
 	eggs := b
 	eggs.Began, eggs.Harvest = b.Harvest.Add(time.Hour), b.Harvest.Add(2*time.Hour)
-	if _, err := s.OpenBatch(t.Context(), eggs); err != nil {
+	if _, err := s.OpenBatch(t.Context(), eggs, "wei"); err != nil {
 		t.Errorf("eggs: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace/catalog"
+	"tianhai/trace/chain"
 	"tianhai/trace/evidence"
 	"tianhai/trace/gate"
 	"tianhai/trace/input"
@@ -35,7 +36,7 @@ type Service struct {
 	Shipments Shipments       // nil where none are kept
 	Series    *evidence.Shelf // where sealed series are kept; nil keeps none
 	Catalogs  Catalogs
-	Chain     Chain    // nil means that batches are made of no others
+	Chain     Chain
 	Water     Water    // for waits in degree-days; nil refuses what hangs on them
 	Licences  Licences // nil means that none are known
 	// HasPhoto reports whether a tenant has uploaded the picture with this hash.
@@ -70,42 +71,58 @@ func steady(ctx context.Context, do func() error) error {
 	return err
 }
 
-// OpenBatch stores a new batch of a site's product and returns it with ID and
-// Opened set. Tenant, Site, Product, Lot, Quantity, Unit, Began and Harvest are
-// the caller's; an ID is made where there is none. Errors: *FieldError,
-// farm.ErrNotFound for an unknown site or product, farm.ErrConflict, and
+// OpenBatch stores a new batch of what was taken from a site, as the harvest that
+// makes it: who took it, where, how much and when is a movement with a record of its
+// own. It returns the batch with ID and Opened set, and its quantity as exactly as it
+// is kept. Tenant, Site, Product, Lot, Quantity, Unit, Began and Harvest are the
+// caller's, and the account of the person; an ID is made where there is none. Errors:
+// *FieldError, farm.ErrNotFound for an unknown site or product, farm.ErrConflict, and
 // *gate.Refused for a harvest that may not be, ErrNoEvidence where that hangs on
 // temperatures that are out of reach.
-func (s *Service) OpenBatch(ctx context.Context, b Batch) (Batch, error) {
+func (s *Service) OpenBatch(ctx context.Context, b Batch, person string) (Batch, error) {
+	b, err := s.openBatch(ctx, b, person)
+	if err != nil {
+		return Batch{}, fmt.Errorf("open batch: %w", err)
+	}
+	return b, nil
+}
+
+func (s *Service) openBatch(ctx context.Context, b Batch, person string) (_ Batch, err error) {
 	now := s.now()
 	b.Code, b.Opened, b.Closed = "", now, time.Time{}
 	b.Began, b.Harvest = wireTime(b.Began), wireTime(b.Harvest)
 	if b.ID == "" {
-		id, err := s.newID(now)
-		if err != nil {
-			return Batch{}, fmt.Errorf("open batch: %w", err)
+		if b.ID, err = s.newID(now); err != nil {
+			return b, err
 		}
-		b.ID = id
 	}
 	if err := checkBatch(b, now); err != nil {
-		return Batch{}, fmt.Errorf("open batch: %w", err)
+		return b, err
+	}
+	amount, ok := chain.Round(b.Quantity, b.Unit)
+	if !ok {
+		return b, field("quantity", "is less than can be counted, or too much")
 	}
 	if _, err := s.site(ctx, b.Tenant, b.Site); err != nil {
-		return Batch{}, fmt.Errorf("open batch: %w", err)
+		return b, err
 	}
 	if _, err := s.Store.Product(ctx, b.Product); err != nil {
-		return Batch{}, fmt.Errorf("open batch: product %s: %w", b.Product, err)
+		return b, fmt.Errorf("product %s: %w", b.Product, err)
 	}
-	err := steady(ctx, func() error {
-		if err := s.gateBatch(ctx, &b); err != nil {
-			return err
-		}
-		return s.Journal.AddBatch(ctx, b)
-	})
-	if err != nil {
-		return Batch{}, fmt.Errorf("open batch: %w", err)
+	m := chain.Movement{
+		Tenant: b.Tenant, Kind: chain.Harvest, At: b.Harvest, Person: person, Site: b.Site,
+		Outputs: []chain.Output{{Batch: b.ID, Product: b.Product, Lot: b.Lot, Amount: amount, Began: b.Began, Harvest: b.Harvest}},
 	}
-	b.Seen, b.Leave = 0, nil
+	if m.At.After(now) { // what will be harvested tonight is written down now
+		m.At = now
+	}
+	if m.ID, err = s.newID(now); err != nil {
+		return b, err
+	}
+	if m, _, err = s.Move(ctx, m); err != nil {
+		return b, err
+	}
+	b.Quantity, b.Opened = amount.Float(), m.Recorded
 	return b, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"tianhai/farm"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/chain"
 	series "tianhai/trace/evidence"
 	"tianhai/trace/label"
 )
@@ -29,7 +30,7 @@ func newService(m *memory, e trace.Evidence) *trace.Service {
 	b := newBooks()
 	b.now = b.before
 	return &trace.Service{
-		Store: m, Journal: m, Evidence: e, Catalogs: b,
+		Store: m, Journal: m, Chain: m, Evidence: e, Catalogs: b,
 		HasPhoto: func(_ context.Context, tenant, hash string) (bool, error) {
 			return tenant == "maowei" && hash == uploaded, nil
 		},
@@ -63,11 +64,37 @@ func add(t *testing.T, s *trace.Service, op trace.Operation) trace.Operation {
 
 func openBatch(t *testing.T, s *trace.Service) trace.Batch {
 	t.Helper()
-	b, err := s.OpenBatch(t.Context(), batch())
+	b, err := s.OpenBatch(t.Context(), batch(), "wei")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// TestOpenBatch: a batch is told as the harvest that makes it, so that none has a
+// maker that nobody knows.
+func TestOpenBatch(t *testing.T) {
+	m := newMemory()
+	s := newService(m, &evidence{})
+	b := openBatch(t, s)
+	want := chain.Movement{
+		Tenant: "maowei", Kind: chain.Harvest, At: b.Harvest, Recorded: noon, Person: "wei", Site: "raft-1",
+		Outputs: []chain.Output{{Batch: b.ID, Product: "oyster", Lot: "MW-2026-11", Amount: chain.Amount{N: 320_500_000, Unit: "kg"}, Began: b.Began, Harvest: b.Harvest}},
+	}
+	got := m.moved[0]
+	want.ID = got.ID
+	if diff := cmp.Diff(want, got); diff != "" || len(m.moved) != 1 {
+		t.Error(diff)
+	}
+	r := m.records[0]
+	if r.Kind != trace.MovementRecord || r.Subject != got.ID || strings.Contains(string(r.Body), "person") || !strings.Contains(string(r.Body), b.ID) {
+		t.Errorf("its record: %+v %s", r, r.Body)
+	}
+	ahead := batch()
+	ahead.Harvest = noon.Add(6 * time.Hour) // of tonight, written down now
+	if _, err := s.OpenBatch(t.Context(), ahead, "wei"); err != nil || !m.moved[1].At.Equal(noon) {
+		t.Errorf("tonight's harvest: %+v, %v", m.moved[1], err)
+	}
 }
 
 // sample is a reading so long before noon.
@@ -222,7 +249,7 @@ func TestEvidenceMissing(t *testing.T) {
 		t.Fatalf("closed without evidence: %v", err)
 	}
 	left, err := os.ReadDir(s.Series.Dir)
-	if records, _ := m.all(); len(records) != 0 || m.batches[b.ID].Code != "" || len(left) != 0 || err != nil {
+	if records, _ := m.all(); len(records) != 1 || m.batches[b.ID].Code != "" || len(left) != 0 || err != nil {
 		t.Fatalf("a failed closing left something behind: %v, %v", left, err)
 	}
 	ev.err = nil
@@ -332,6 +359,7 @@ func TestBatchRefused(t *testing.T) {
 	}{
 		"no lot":            {func(b *trace.Batch) { b.Lot = "" }, "lot", nil},
 		"no amount":         {func(b *trace.Batch) { b.Quantity = 0 }, "quantity", nil},
+		"less than counts":  {func(b *trace.Batch) { b.Quantity = 1e-9 }, "quantity", nil},
 		"amount of nothing": {func(b *trace.Batch) { b.Quantity = math.NaN() }, "quantity", nil},
 		"endless amount":    {func(b *trace.Batch) { b.Quantity = math.Inf(1) }, "quantity", nil},
 		"no unit":           {func(b *trace.Batch) { b.Unit = "" }, "unit", nil},
@@ -347,7 +375,7 @@ func TestBatchRefused(t *testing.T) {
 			m := newMemory()
 			b := batch()
 			tt.change(&b)
-			_, err := newService(m, &evidence{}).OpenBatch(t.Context(), b)
+			_, err := newService(m, &evidence{}).OpenBatch(t.Context(), b, "wei")
 			var fe *trace.FieldError
 			if tt.field != "" && (!errors.As(err, &fe) || fe.Field != tt.field) || tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("error %v, want %s %v", err, tt.field, tt.is)

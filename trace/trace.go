@@ -184,7 +184,6 @@ type Journal interface {
 	// it draws leaves the stock, and what it corrects had drawn comes back;
 	// *input.ShortError where there is not so much.
 	AddOperation(ctx context.Context, op Operation, rec Record) error
-	AddBatch(ctx context.Context, b Batch) error
 	// CloseBatch stores the closed batch and its record; farm.ErrConflict when
 	// it is closed already or the code is taken.
 	CloseBatch(ctx context.Context, b Batch, rec Record) error

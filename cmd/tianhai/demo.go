@@ -327,7 +327,7 @@ func (d *demo) openBatch(ctx context.Context, b demoBatch, now time.Time) (trace
 	return d.tracer.OpenBatch(ctx, trace.Batch{
 		Tenant: site.Tenant, Site: site.ID, Product: b.Product, Lot: b.Lot, Quantity: b.Quantity, Unit: b.Unit,
 		Began: b.Began.before(now), Harvest: b.Harvest.before(now),
-	})
+	}, site.Tenant)
 }
 
 // record tells what was done on a site.

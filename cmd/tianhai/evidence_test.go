@@ -102,10 +102,10 @@ func TestDatabaseKilledWhileClosing(t *testing.T) {
 	check(client.Write(ctx, obs))
 	shelf := &evidence.Shelf{Dir: t.TempDir()}
 	s := &trace.Service{
-		Store: db, Journal: db, Evidence: series{client}, Sensors: records{db}, Series: shelf, Catalogs: books,
+		Store: db, Journal: db, Chain: db, Evidence: series{client}, Sensors: records{db}, Series: shelf, Catalogs: books,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 	}
-	b, err := s.OpenBatch(ctx, trace.Batch{Tenant: "t", Site: "s", Product: "seaweed", Lot: "1", Quantity: 1, Unit: "kg", Began: now.AddDate(0, 0, -30), Harvest: now.Add(-time.Hour)})
+	b, err := s.OpenBatch(ctx, trace.Batch{Tenant: "t", Site: "s", Product: "seaweed", Lot: "1", Quantity: 1, Unit: "kg", Began: now.AddDate(0, 0, -30), Harvest: now.Add(-time.Hour)}, "wei")
 	check(err)
 
 	left.Store(200_000)

@@ -27,7 +27,7 @@ func testHistories(t *testing.T, s *store.Store) {
 	books, err := catalog.Open(ctx, s, nil)
 	check(t, err)
 	now := noon
-	service := &trace.Service{Store: s, Journal: s, Catalogs: books, Licences: s, Inputs: s, Bans: input.Banned(), Now: func() time.Time { return now }}
+	service := &trace.Service{Store: s, Journal: s, Chain: s, Catalogs: books, Licences: s, Inputs: s, Bans: input.Banned(), Now: func() time.Time { return now }}
 	check(t, s.PutInput(ctx, newInput(7), "admin"))
 
 	type spray struct {

@@ -65,9 +65,8 @@ func newWorld(t *testing.T, s *store.Store, added func()) *world {
 type life struct {
 	*tale
 	*world
-	farm   *naiveFarm
-	opened map[string]trace.Batch // batches that no movement made
-	codes  map[string]bool
+	farm  *naiveFarm
+	codes map[string]bool
 	inForce,
 	issued map[string]string // certificates: the batch's, and whose each is
 	void   map[string]bool // certificates
@@ -88,7 +87,7 @@ type naiveRecall struct {
 func newLife(t *testing.T, w *world, i int) *life {
 	r := rand.New(rand.NewPCG(uint64(i), 4))
 	l := &life{
-		tale: newTale(t, w.Store, r), world: w, opened: map[string]trace.Batch{}, codes: map[string]bool{},
+		tale: newTale(t, w.Store, r), world: w, codes: map[string]bool{},
 		inForce: map[string]string{}, issued: map[string]string{}, void: map[string]bool{},
 	}
 	l.service, l.counts, l.barred = w.tracer, w.met, l.bars
@@ -134,9 +133,6 @@ func (l *life) work(kind string) {
 
 // growth returns where and while a batch grew, or arrived; false for what was made.
 func (l *life) growth(batch string) (site string, began, harvest time.Time, ok bool) {
-	if b, ok := l.opened[batch]; ok {
-		return b.Site, b.Began, b.Harvest, true
-	}
 	for _, m := range l.moved {
 		for _, o := range m.Outputs {
 			switch {
@@ -260,7 +256,7 @@ func innermost(err error) error {
 	return cause(err)
 }
 
-// open opens a batch that no movement makes.
+// open opens a batch: the harvest that makes it is told with it.
 func (l *life) open() {
 	n := 1 + l.rnd.Int64N(1e6)
 	b := trace.Batch{
@@ -277,15 +273,22 @@ func (l *life) open() {
 	if len(rest) > 0 {
 		wrong = &gate.Refused{}
 	}
-	_, err := l.service.OpenBatch(l.t.Context(), b)
+	_, err := l.service.OpenBatch(l.t.Context(), b, "wei")
 	if !l.expect("open", err, wrong) {
 		_, err := l.Batch(l.t.Context(), b.ID)
 		wantErr(l.t, "what was refused", err, farm.ErrNotFound)
 		return
 	}
 	l.use(used, b.ID)
-	l.opened[b.ID], l.left[b.ID], l.owner[b.ID] = b, n, b.Tenant
-	l.batches = append(l.batches, b.ID)
+	goods, err := l.Goods(l.t.Context(), []string{b.ID})
+	check(l.t, err)
+	m, err := l.Movement(l.t.Context(), goods[0].MadeBy)
+	check(l.t, err)
+	if out := m.Outputs[0]; m.Kind != chain.Harvest || m.Site != b.Site || m.Person != "wei" || len(m.Outputs) != 1 || out.Batch != b.ID || out.Amount != (chain.Amount{N: n * 1e3, Unit: "g"}) {
+		l.t.Fatalf("batch %+v was made by %+v", b, m)
+	}
+	l.movements = append(l.movements, m.ID)
+	l.done(m)
 }
 
 // any returns a batch that was not taken back; "" where there is none.
@@ -520,14 +523,10 @@ func (l *life) auditMass() {
 		l.t.Errorf("%d batches of %d", len(goods), len(l.batches))
 	}
 	for _, g := range goods {
-		b, alone := l.opened[g.Batch]
-		if alone {
-			sum[g.Batch] += int64(b.Quantity) * 1e3
-		}
 		if g.Left.N != sum[g.Batch] || g.Left.N != l.left[g.Batch]*1e3 || g.Left.N < 0 || g.Left.N > g.Made.N {
 			l.t.Errorf("%s: %s of %s is left; the movements say %d, the model %d g", g.Batch, g.Left, g.Made, sum[g.Batch], l.left[g.Batch])
 		}
-		if (g.MadeBy == "") != alone || g.Void == (l.owner[g.Batch] != "") || (g.Code != "") != l.codes[g.Batch] {
+		if g.MadeBy == "" || g.Void == (l.owner[g.Batch] != "") || (g.Code != "") != l.codes[g.Batch] {
 			l.t.Errorf("%s is an orphan, or taken back, or has a code it should not have: %+v", g.Batch, g)
 		}
 	}

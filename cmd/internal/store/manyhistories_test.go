@@ -78,7 +78,7 @@ func TestManyHistories(t *testing.T) {
 	check(t, s.PutInput(t.Context(), newInput(7), "admin"))
 	now := noon
 	svc := &trace.Service{
-		Store: s, Journal: s, Catalogs: books, Licences: s, Inputs: s, Stock: s, Overrides: s, Harvests: s, Bans: input.Banned(), OwnBans: s.OwnBans,
+		Store: s, Journal: s, Chain: s, Catalogs: books, Licences: s, Inputs: s, Stock: s, Overrides: s, Harvests: s, Bans: input.Banned(), OwnBans: s.OwnBans,
 		Now: func() time.Time { return now },
 	}
 	counts := map[string]int{}

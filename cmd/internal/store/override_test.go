@@ -157,7 +157,7 @@ func testTwoPhones(t *testing.T, s *store.Store) {
 	books, err := catalog.Open(ctx, s, nil)
 	check(t, err)
 	program := func() *trace.Service {
-		return &trace.Service{Store: s, Journal: s, Catalogs: books, Inputs: s, Overrides: s, Harvests: s, Bans: input.Banned(), Now: func() time.Time { return noon }}
+		return &trace.Service{Store: s, Journal: s, Chain: s, Catalogs: books, Inputs: s, Overrides: s, Harvests: s, Bans: input.Banned(), Now: func() time.Time { return noon }}
 	}
 	one, other := program(), program()
 	p := newInput(7)
@@ -177,7 +177,7 @@ func testTwoPhones(t *testing.T, s *store.Store) {
 		wg.Go(func() {
 			b := newBatch("")
 			b.Site, b.Harvest = site, noon.Add(-time.Minute)
-			_, openErr = other.OpenBatch(ctx, b)
+			_, openErr = other.OpenBatch(ctx, b, "wei")
 		})
 		wg.Wait()
 		check(t, sprayErr)

@@ -10,7 +10,6 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace"
-	"tianhai/trace/chain"
 )
 
 // How many batches are returned at most.
@@ -194,20 +193,6 @@ func (s *Store) Operations(ctx context.Context, site string, from, to time.Time)
 	}
 	ops := each(rows, operationRow.operation)
 	return ops, fail("read operations", disclose(ctx, s.read, ops))
-}
-
-// AddBatch stores a batch; farm.ErrConflict when its ID is taken, and
-// farm.ErrNotFound when its product or site is unknown or the site is of
-// another tenant. Where the site is not of the version that b has seen, or an
-// override is used up, nothing is written: trace.ErrMoved.
-func (s *Store) AddBatch(ctx context.Context, b trace.Batch) error {
-	a, ok := chain.Round(b.Quantity, b.Unit)
-	if !ok {
-		return fmt.Errorf("add batch: %v %s is nothing, or too much", b.Quantity, b.Unit)
-	}
-	return fail("add batch", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		return addHarvest(ctx, tx, b, a, b.Harvest)
-	}))
 }
 
 // CloseBatch stores a closed batch and its record; farm.ErrConflict when it is

@@ -24,6 +24,7 @@ export interface Batch {
 export interface BatchDetail extends Batch {
   made: Amount
   left: Amount
+  made_by?: string // movement; none for a batch from before harvests were movements
   void?: boolean
 }
 
