@@ -43,6 +43,7 @@ const (
 // A demoStory is the file of the demo: farms, and batches that grew there.
 type demoStory struct {
 	Farms   farms       `yaml:",inline"`
+	Lots    []demoLot   `yaml:"lots"` // of inputs, of which operations draw
 	Batches []demoBatch `yaml:"batches"`
 	Open    []demoBatch `yaml:"open"`   // that have no code, such as one whose test failed
 	Chains  []demoChain `yaml:"chains"` // made of the batches before, or of others
@@ -57,6 +58,7 @@ type demoBatch struct {
 	Began      ago             `yaml:"began"`
 	Harvest    ago             `yaml:"harvest"`
 	Operations []demoOperation `yaml:"operations"`
+	Refused    []demoRefusal   `yaml:"refused"` // asked for after those
 	Report     *demoReport     `yaml:"report"`
 	Recall     *demoRecall     `yaml:"recall"` // what followed from a report in which something failed
 }
@@ -64,10 +66,12 @@ type demoBatch struct {
 type demoOperation struct {
 	Kind  string       `yaml:"kind"`
 	Ago   ago          `yaml:"ago"`
+	Stop  ago          `yaml:"stop"` // last day of a treatment
 	Items []trace.Item `yaml:"items"`
 }
 
-// ago is a time before now, in days or as a duration: 28d, 30h.
+// ago is a time before now, in days or as a duration: 28d, 30h; after it where
+// negative.
 type ago time.Duration
 
 // UnmarshalYAML reads it.
@@ -126,6 +130,9 @@ type demo struct {
 	seed  uint64
 	now   time.Time
 	story demoStory
+
+	lotIDs   map[string]string // of lots of inputs, by their batch
+	refusals []string          // what the gates said, for the visitor
 }
 
 // A demoState is kept beside the data, so that a second start tells the same
@@ -157,6 +164,7 @@ func (d *demo) play(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("seed the demo's batches: %w", err)
 		}
+		d.tell(demoRefusals(d.server, d.refusals))
 		d.tell(demoCodes(d.server, d.story, codes))
 		return nil
 	})
@@ -243,7 +251,7 @@ func (d *demo) grow(ctx context.Context, devices []fleet.Device, state demoState
 	if err := d.backfill(ctx, devices, state.Seeded); err != nil {
 		return nil, err
 	}
-	if err := d.waitStored(ctx); err != nil {
+	if err := errors.Join(d.waitStored(ctx), d.stock(ctx, state.Seeded)); err != nil {
 		return nil, err
 	}
 	for _, b := range d.story.Batches {
@@ -311,6 +319,9 @@ func (d *demo) closeBatch(ctx context.Context, b demoBatch, now time.Time) (stri
 	if err := d.record(ctx, b.Lot, site, b.Operations, now); err != nil {
 		return "", err
 	}
+	if err := d.refuse(ctx, b.Lot, site, b.Refused, now); err != nil {
+		return "", err
+	}
 	opened, err := d.openBatch(ctx, b, now)
 	if err != nil {
 		return "", err
@@ -333,11 +344,7 @@ func (d *demo) openBatch(ctx context.Context, b demoBatch, now time.Time) (trace
 // record tells what was done on a site.
 func (d *demo) record(ctx context.Context, lot string, site farm.Site, ops []demoOperation, now time.Time) error {
 	for i, o := range ops {
-		op := trace.Operation{
-			ID: demoID(lot, i, o.Ago.before(now)), Tenant: site.Tenant, Site: site.ID,
-			Kind: o.Kind, At: o.Ago.before(now), Person: site.Tenant, Items: o.Items,
-		}
-		if _, _, err := d.tracer.AddOperation(ctx, op); err != nil {
+		if _, _, err := d.tracer.AddOperation(ctx, d.operation(lot, i, site, o, now)); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"tianhai/firmware-sim/fleet"
 	"tianhai/trace/catalog"
@@ -53,16 +54,30 @@ func TestDemoKeepsToTheCatalog(t *testing.T) {
 	for _, p := range story.Farms.Products {
 		species[p.ID] = p.Species
 	}
+	lots := map[string]bool{}
+	for _, l := range story.Lots {
+		lots[l.Batch] = true
+	}
 	for _, b := range story.Batches {
 		p, ok := c.Product(species[b.Product])
 		if !ok {
 			t.Errorf("%s is of %q, which the catalog does not know", b.Product, species[b.Product])
 		}
-		for _, o := range b.Operations {
+		asked := b.Operations
+		for _, r := range b.Refused {
+			asked = append(asked, r.Operation)
+		}
+		for _, o := range asked {
 			kind, _ := c.Operation(o.Kind)
+			items := o.said(time.Now())
+			for i, item := range items {
+				if lots[item.Value] {
+					items[i].Value = demoID(item.Value, 80, time.Now())
+				}
+			}
 			if !slices.Contains(p.Operations, o.Kind) {
 				t.Errorf("%s: %s is no operation of %s", b.Lot, o.Kind, p.ID)
-			} else if err := c.Check(kind, o.Items); err != nil {
+			} else if err := c.Check(kind, items); err != nil {
 				t.Errorf("%s: %s: %v", b.Lot, o.Kind, err)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/oklog/ulid/v2"
 
+	"tianhai/ingest"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
 )
@@ -86,10 +87,31 @@ type story struct {
 	Quantity           float64
 	Unit               string
 	Began, Harvest     string
-	Operations         []struct {
-		Kind, Ago string
-		Items     []catalog.Item
+	Operations         []storyOperation
+	Refused            []struct {
+		Because   string
+		Operation storyOperation `yaml:",inline"`
 	}
+}
+
+// A storyOperation is one that is told of a site.
+type storyOperation struct {
+	Kind, Ago, Stop string
+	Items           []catalog.Item
+}
+
+// sent is the operation as a phone hands it in, with lots of inputs by their IDs.
+func (o storyOperation) sent(t *testing.T, site string, now time.Time, lots map[string]string) sentOperation {
+	items := slices.Clone(o.Items)
+	if o.Stop != "" {
+		items = append(items, catalog.Item{Key: "stop", Value: before(t, now, o.Stop).Format(time.DateOnly)})
+	}
+	for i, item := range items {
+		if id, known := lots[item.Value]; known && item.Key == "lot" {
+			items[i].Value = id
+		}
+	}
+	return sentOperation{Site: site, ID: ulid.Make().String(), Kind: o.Kind, At: before(t, now, o.Ago), Items: items}
 }
 
 // before is so long before now as demo.yaml writes it: 28d, 30h.
@@ -110,8 +132,9 @@ func before(t *testing.T, now time.Time, ago string) time.Time {
 }
 
 // TestStories is one story per product in the real program: what was done from sowing
-// or stocking on is recorded by the farm's manager, the harvest becomes a batch, the
-// batch gets its code, a stranger opens the page, and the proof verifies offline.
+// or stocking on is recorded by the farm's manager, the gates refuse what may not be, the
+// harvest becomes a batch, the batch gets its code, a stranger opens the page, and the
+// proof verifies offline.
 func TestStories(t *testing.T) {
 	raw, err := os.ReadFile("demo.yaml")
 	if err != nil {
@@ -121,6 +144,7 @@ func TestStories(t *testing.T) {
 		Tenants  []struct{ ID string }
 		Sites    []struct{ ID, Tenant string }
 		Products []trace.Product
+		Lots     []storyLot
 		Batches  []story
 	}
 	if err := yaml.Unmarshal(raw, &told); err != nil {
@@ -128,7 +152,7 @@ func TestStories(t *testing.T) {
 	}
 	farms, _, _ := strings.Cut(string(raw), "\nbatches:")
 	farms, _, _ = strings.Cut(farms, "\naccounts:")
-	farms += "\naccounts:\n"
+	farms += "\naccounts:\n  - {login: admin, name: 管理员, role: administrator}\n"
 	for _, tenant := range told.Tenants {
 		farms += fmt.Sprintf("  - {login: m-%[1]s, name: 场长, role: manager, tenant: %[1]s}\n", tenant.ID)
 	}
@@ -136,6 +160,10 @@ func TestStories(t *testing.T) {
 	_, printed := importAccounts(t, data, farms)
 	s := startServer(t, "serve", data)
 	_, key := newBrowser(t, s.HTTP).send("GET", "/log/key", nil)
+	admin := newBrowser(t, s.HTTP)
+	admin.login("admin", passwordOf(t, printed, "admin"))
+	lots := admin.buy(t, told.Lots)
+	warmed(t, s, ingest.Place{Tenant: "guangpo-shrimp", Site: "guangpo-pond-3", Region: "450602"}, 25)
 	c, done := catalog.Default(), map[string]bool{}
 	for _, b := range told.Batches {
 		product := told.Products[slices.IndexFunc(told.Products, func(p trace.Product) bool { return p.ID == b.Product })]
@@ -147,7 +175,7 @@ func TestStories(t *testing.T) {
 		t.Run(species.ID, func(t *testing.T) {
 			farm := newBrowser(t, s.HTTP)
 			farm.login("m-"+tenant, passwordOf(t, printed, "m-"+tenant))
-			code := farm.tell(t, b, species)
+			code := farm.tell(t, b, species, lots)
 			checkPage(t, newBrowser(t, s.HTTP), strings.TrimSpace(string(key)), code, product, b)
 		})
 		done[species.ID] = true
@@ -157,16 +185,30 @@ func TestStories(t *testing.T) {
 			t.Errorf("no story of %s", p.ID)
 		}
 	}
+	checkStock(t, admin, told.Lots, told.Batches)
 	checkAudit(t, s, data)
 }
 
 // tell lives a story and returns its code.
-func (b *browser) tell(t *testing.T, st story, species catalog.Product) string {
+func (b *browser) tell(t *testing.T, st story, species catalog.Product, lots map[string]string) string {
 	t.Helper()
 	now := time.Now().UTC()
-	var ops []sentOperation
+	var ops, uses []sentOperation
 	for _, o := range st.Operations {
-		ops = append(ops, sentOperation{Site: st.Site, ID: ulid.Make().String(), Kind: o.Kind, At: before(t, now, o.Ago), Items: o.Items})
+		op := o.sent(t, st.Site, now, lots)
+		if slices.ContainsFunc(o.Items, func(i catalog.Item) bool { return i.Key == "lot" && lots[i.Value] != "" }) {
+			uses = append(uses, op) // before there is a batch, which is held against them
+			continue
+		}
+		ops = append(ops, op)
+	}
+	if len(uses) > 0 {
+		b.record(uses...)
+	}
+	for _, r := range st.Refused {
+		if got := b.refusal(r.Operation.sent(t, st.Site, now, lots)); got.Code != r.Because {
+			t.Errorf("%s %s ago: %+v, want %s", r.Operation.Kind, r.Operation.Ago, got, r.Because)
+		}
 	}
 	open := func() (int, []byte) {
 		return b.send("POST", "/api/v1/batches", fmt.Appendf(nil, `{"site":%q,"product":%q,"lot":%q,"quantity":%v,"unit":%q,"began":%q,"harvest":%q}`,
