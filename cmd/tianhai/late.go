@@ -7,10 +7,13 @@ import (
 
 	"tianhai/cmd/internal/store"
 	"tianhai/i18n"
+	"tianhai/monitor/alert"
 	"tianhai/trace"
 )
 
-// tellEvery is how soon a notice that could not be delivered is tried again.
+// tellEvery is how often is looked for what another process recorded. A notice that
+// could not be delivered is tried again sooner, after alert.FirstPause, and then after
+// pauses that double up to this one.
 const tellEvery = time.Minute
 
 // A lateTeller tells the outside of uses of inputs that came too late for the gates.
@@ -39,17 +42,24 @@ func (l *lateTeller) Wake(context.Context, []trace.LateUse) {
 
 // Run tells until ctx is done.
 func (l *lateTeller) Run(ctx context.Context) error {
-	tick := time.NewTicker(tellEvery)
-	defer tick.Stop()
+	failed := 0
 	for {
-		if err := l.tell(ctx); err != nil && ctx.Err() == nil {
-			l.log.WarnContext(ctx, "late uses of inputs wait to be told", "error", err, "retry_in", tellEvery)
+		pause := tellEvery
+		if err := l.tell(ctx); err == nil {
+			failed = 0
+		} else if ctx.Err() == nil {
+			pause = min(alert.FirstPause<<min(failed, 10), tellEvery)
+			failed++
+			l.log.WarnContext(ctx, "late uses of inputs wait to be told", "error", err, "retry_in", pause)
 		}
+		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return nil
-		case <-tick.C:
+		case <-timer.C:
 		case <-l.wake:
+			timer.Stop()
 		}
 	}
 }

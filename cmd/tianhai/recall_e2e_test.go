@@ -19,19 +19,20 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// A receiver is the server of a holder, which is out of order at first and then takes
-// what is signed with its key.
+// A receiver is somebody's server, which is out of order at the first attempt of each
+// message and then takes what is signed with its key.
 type receiver struct {
 	*httptest.Server
 	mu    sync.Mutex
 	key   string
 	calls int
+	tried map[string]int            // by webhook-id
 	took  map[string]map[string]any // by webhook-id
 	wrong []string
 }
 
 func newReceiver(t *testing.T) *receiver {
-	r := &receiver{took: map[string]map[string]any{}}
+	r := &receiver{tried: map[string]int{}, took: map[string]map[string]any{}}
 	r.Server = httptest.NewServer(http.HandlerFunc(r.receive))
 	t.Cleanup(r.Close)
 	return r
@@ -40,12 +41,13 @@ func newReceiver(t *testing.T) *receiver {
 func (r *receiver) receive(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.calls++; r.calls == 1 {
+	id, at := req.Header.Get("webhook-id"), req.Header.Get("webhook-timestamp")
+	r.calls++
+	if r.tried[id]++; r.tried[id] == 1 {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	body, _ := io.ReadAll(req.Body)
-	id, at := req.Header.Get("webhook-id"), req.Header.Get("webhook-timestamp")
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(r.key, "whsec_"))
 	mac := hmac.New(sha256.New, raw)
 	fmt.Fprintf(mac, "%s.%s.%s", id, at, body)
@@ -59,6 +61,13 @@ func (r *receiver) receive(w http.ResponseWriter, req *http.Request) {
 		r.wrong = append(r.wrong, string(body))
 	}
 	r.took[id] = m
+}
+
+// told returns what was taken under an ID, and at which attempt; nil while nothing was.
+func (r *receiver) told(id string) (message map[string]any, attempts int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.took[id], r.tried[id]
 }
 
 // TestRecall goes the way of a recall: a code that was good is red in the next request,
