@@ -270,6 +270,7 @@ func FuzzEPC(f *testing.F) {
 	f.Add("https://id.gs1.org/01/04012345111118/21/9876", 7)
 	f.Add("https://id.gs1.org/8006/040123451234560102/21/999", 12)
 	f.Add("https://example.com/8010/4012345ABC/8011/123?x", 6)
+	f.Add(strings.Repeat("\x99", 85), 64)
 	f.Fuzz(func(t *testing.T, link string, digits int) {
 		urn, err := epcis.EPC(link, digits)
 		if err != nil {
