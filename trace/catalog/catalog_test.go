@@ -188,6 +188,7 @@ func TestNewProductIsData(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add(catalog.Shipped())
+	f.Add([]byte("products: !!s:\n"))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		c, err := catalog.Parse(doc)
 		if err != nil {

@@ -45,16 +45,10 @@ func Parse(doc []byte) (*Catalog, error) {
 	if len(doc) > MaxDoc {
 		return nil, docError("catalog: %d bytes, at most %d are allowed", len(doc), MaxDoc)
 	}
-	file, err := parser.ParseBytes(doc, 0)
-	if err != nil {
-		return nil, docError("catalog: %w", yamlFault(err))
-	}
-	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
-		return nil, docError("catalog: want one YAML document with stages, items, common, operations and products")
-	}
 	var c Catalog
-	if err := yaml.NodeToValue(file.Docs[0].Body, &c, yaml.Strict()); err != nil {
-		return nil, docError("catalog: %w", yamlFault(err))
+	file, err := readYAML(doc, &c)
+	if err != nil {
+		return nil, docError("catalog: %w", err)
 	}
 	r := reader{Catalog: &c, file: file}
 	r.read()
@@ -62,6 +56,27 @@ func Parse(doc []byte) (*Catalog, error) {
 		return nil, &DocError{r.faults}
 	}
 	return &c, nil
+}
+
+// readYAML reads a document strictly. The library panics on a tag that has no
+// value.
+func readYAML(doc []byte, into any) (file *ast.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.New("no YAML that can be read; is there a tag without a value?")
+		}
+	}()
+	file, err = parser.ParseBytes(doc, 0)
+	if err != nil {
+		return nil, yamlFault(err)
+	}
+	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
+		return nil, errors.New("want one YAML document with stages, items, common, operations and products")
+	}
+	if err := yaml.NodeToValue(file.Docs[0].Body, into, yaml.Strict()); err != nil {
+		return nil, yamlFault(err)
+	}
+	return file, nil
 }
 
 const maxFaults = 20

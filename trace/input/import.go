@@ -64,6 +64,13 @@ func ParseProducts(file io.Reader) ([]Product, []Fault, error) {
 // readYAML reads the list under a key into structs by their JSON names, strictly, and
 // returns the line of each.
 func readYAML[T any](raw []byte, key string, f *faults) (all []T, lines []int) {
+	// The YAML library panics on a tag that has no value.
+	defer func() {
+		if r := recover(); r != nil {
+			all, lines = nil, nil
+			f.add(1, key, "cannot be read as YAML; is there a tag without a value?")
+		}
+	}()
 	doc := map[string][]T{}
 	if err := yaml.UnmarshalWithOptions(raw, &doc, yaml.UseJSONUnmarshaler(), yaml.Strict()); err != nil {
 		line, reason := yamlFault(err)

@@ -183,6 +183,7 @@ func FuzzParseProducts(f *testing.F) {
 	f.Add([]byte("products:\n  - {id: f1, kind: feed, name: {zh: 料}, maker: 厂}\n"))
 	f.Add([]byte("lots: [{product: p1}]"))
 	f.Add([]byte("PK\x03\x04"))
+	f.Add([]byte("products: !!s:\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, faults, err := input.ParseProducts(bytes.NewReader(raw))
 		if err == nil && len(faults) == 0 {
