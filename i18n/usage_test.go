@@ -226,6 +226,7 @@ func TestEveryKeyIsAskedFor(t *testing.T) {
 	}
 	keys := allKeys(t)
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		k = strings.TrimSuffix(k, ".one") // T adds it
 		isComposed := slices.ContainsFunc(slices.Collect(maps.Keys(composed)), func(prefix string) bool {
 			return strings.HasPrefix(k, prefix)
 		})

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"tianhai/farm"
+	"tianhai/i18n"
 	"tianhai/trace"
 	"tianhai/trace/cert"
 )
@@ -194,7 +195,7 @@ func (p *page) certificate(c cert.Issued, a assurance) shownCertificate {
 	facts := []fact{
 		{Name: p.T("certificate.number"), Parts: []sealedText{{Text: c.Number}}, Code: true},
 		plain("certificate.product", c.Product.In(p.Lang)),
-		{Name: p.T("certificate.quantity"), Parts: []sealedText{{Text: strconv.FormatFloat(c.Quantity, 'f', -1, 64)}}, Unit: p.unit(c.Unit)},
+		{Name: p.T("certificate.quantity"), Parts: []sealedText{{Text: p.local(strconv.FormatFloat(c.Quantity, 'f', -1, 64))}}, Unit: p.unit(c.Unit)},
 		plain("certificate.origin", c.Origin.In(p.Lang)),
 		plain("certificate.promiser", name),
 		{Name: p.T("certificate.contact"), Parts: []sealedText{{Text: c.Promiser.Phone}}, Tel: c.Promiser.Phone},
@@ -204,7 +205,7 @@ func (p *page) certificate(c cert.Issued, a assurance) shownCertificate {
 		plain("consumer.certificate.collected", strings.Join(c.Collected, p.T("consumer.stop"))),
 		plain("certificate.parents", strings.Join(c.Parents, p.T("consumer.stop"))),
 	}
-	if p.Lang == "zh-CN" {
+	if p.Lang == i18n.Default {
 		facts[7].Parts[0].Text = c.Promise
 	}
 	facts = slices.DeleteFunc(facts, func(f fact) bool { return f.Parts[0].Text == "" })

@@ -48,7 +48,7 @@ type tick struct {
 }
 
 // newChart returns nil where there is nothing to draw.
-func newChart(e trace.Series, from, to time.Time) *chart {
+func (b base) newChart(e trace.Series, from, to time.Time) *chart {
 	points, width := thin(e.Points, time.Duration(e.Interval)*time.Second)
 	if len(points) == 0 || !from.Before(to) {
 		return nil
@@ -60,7 +60,7 @@ func newChart(e trace.Series, from, to time.Time) *chart {
 	low, high = math.Floor(low/step)*step, math.Ceil(high/step)*step
 	p := plot{from: from, span: to.Sub(from), low: low, high: high, left: chartL}
 	for v := low; v <= high+step/2; v += step {
-		t := tick{At: p.y(v), Text: grouped(v, decimals(step))}
+		t := tick{At: p.y(v), Text: b.grouped(v, decimals(step))}
 		p.left = max(p.left, len(t.Text)*digitW+chartR)
 		c.Y = append(c.Y, t)
 	}

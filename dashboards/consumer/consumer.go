@@ -235,8 +235,7 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	if v.state != sealed || len(recalls) > 0 {
 		cache = "no-store"
 	}
-	lang := s.language(w, r)
-	p := newPage(s, lang, rec, v)
+	p := newPage(s, s.base(w, r, "consumer.title"), rec, v)
 	if v.state != broken {
 		said, err := s.assurance(r.Context(), v.public.Batch)
 		if err != nil {
@@ -450,11 +449,11 @@ func gzipped(body []byte) []byte {
 }
 
 // language picks by ?lang, then the cookie, then the browser; asking sets the
-// cookie, for every face of Tianhai.
+// cookie. A face that does not speak the language goes by the browser.
 func (s *server) language(w http.ResponseWriter, r *http.Request) string {
 	asked := r.URL.Query().Get("lang")
 	if asked != "" {
-		if found := s.Catalog.Match(asked, ""); strings.EqualFold(found, asked) {
+		if found := s.Catalog.MatchConsumer(asked, ""); strings.EqualFold(found, asked) {
 			http.SetCookie(w, &http.Cookie{
 				Name: languageCookie, Value: found, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode,
 				Secure: strings.HasPrefix(s.PublicURL, "https:"),
@@ -463,7 +462,7 @@ func (s *server) language(w http.ResponseWriter, r *http.Request) string {
 	} else if c, err := r.Cookie(languageCookie); err == nil {
 		asked = c.Value
 	}
-	return s.Catalog.Match(asked, r.Header.Get("Accept-Language"))
+	return s.Catalog.MatchConsumer(asked, r.Header.Get("Accept-Language"))
 }
 
 // wantsJSON tells a machine from a browser.

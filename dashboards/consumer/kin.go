@@ -59,7 +59,7 @@ func (b base) kinWords(r trace.PublicRecord, steps map[string]trace.KinStep) cha
 		Title: b.T("consumer.kin"),
 		Batch: func(n chain.Node) (name, detail string) {
 			k := of(n)
-			detail = k.Amount.Number() + " " + b.unit(k.Amount.Unit)
+			detail = b.local(k.Amount.Number()) + " " + b.unit(k.Amount.Unit)
 			if k.Place != nil {
 				detail = k.Place.Prefecture.In(b.Lang) + " " + k.Place.Town.In(b.Lang)
 			}

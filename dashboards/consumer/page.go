@@ -3,6 +3,7 @@ package consumer
 import (
 	"cmp"
 	"html/template"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,14 +30,15 @@ type base struct {
 	Title   string
 	Style   template.CSS
 	Langs   []langLink
+	Foreign bool // neither Chinese nor checked by those who speak it
 	catalog *i18n.Catalog
 	names   trace.Words // sealed with the record
 	code    string
 }
 
 type langLink struct {
-	Tag, Name string
-	Current   bool
+	Tag, Name, Href string
+	Current         bool
 }
 
 // T returns the message under key in the page's language.
@@ -59,10 +61,15 @@ func (b base) kind(key string, kind trace.ProductKind) string {
 	return b.T(key)
 }
 
-func (s *server) base(lang, titleKey string) base {
-	b := base{Lang: lang, Style: s.style, catalog: s.Catalog}
-	for _, tag := range s.Catalog.Languages() {
-		b.Langs = append(b.Langs, langLink{tag, s.Catalog.T(tag, "language.name"), tag == lang})
+// base begins the answer to a request for a page. Its links to other languages ask
+// for the same page.
+func (s *server) base(w http.ResponseWriter, r *http.Request, titleKey string) base {
+	b := base{Lang: s.language(w, r), Style: s.style, catalog: s.Catalog}
+	b.Foreign = b.Lang != i18n.Default
+	query := r.URL.Query()
+	for _, tag := range s.Catalog.ConsumerLanguages() {
+		query.Set("lang", tag)
+		b.Langs = append(b.Langs, langLink{tag, s.Catalog.T(tag, "language.name"), "?" + query.Encode(), tag == b.Lang})
 	}
 	b.Title = b.T(titleKey)
 	return b
@@ -115,8 +122,9 @@ type page struct {
 	Assurance     shownAssurance
 }
 
-// sealedText is a text and its path in the sealed body.
-type sealedText struct{ Text, Path string }
+// sealedText is a text and its path in the sealed body; Lang is the language it is in,
+// where that is not the page's.
+type sealedText struct{ Text, Path, Lang string }
 
 // fact is one line of a list.
 type fact struct {
@@ -136,6 +144,7 @@ func (m moment) Unbroken() string { return strings.ReplaceAll(m.Text, "-", "\u20
 
 type operation struct {
 	Kind, Class string
+	Lang        string // of the names, where it is not the page's
 	At          moment
 	Items       []item
 	Photos      []photo
@@ -148,8 +157,7 @@ type item struct{ Name, Value string }
 type photo struct{ Href, Alt string }
 
 // newPage lays out a record.
-func newPage(s *server, lang string, rec trace.Record, v view) page {
-	b := s.base(lang, "consumer.title")
+func newPage(s *server, b base, rec trace.Record, v view) page {
 	p := page{base: b, State: v.state, Code: rec.Code, Grouped: label.Group(rec.Code), Key: v.key, Script: s.VerifyScript()}
 	for _, r := range v.recalls {
 		p.Recalls = append(p.Recalls, b.recall(r))
@@ -185,11 +193,24 @@ func newPage(s *server, lang string, rec trace.Record, v view) page {
 
 // text picks the language of a name and says where it stands.
 func (b base) text(path string, t farm.Text) sealedText {
-	out := sealedText{Text: t.In(b.Lang), Path: path + ".zh"}
+	out := sealedText{Text: t.In(b.Lang), Path: path + ".zh", Lang: b.foreign(t)}
 	if out.Text == t.En && t.En != t.Zh {
 		out.Path = path + ".en"
 	}
 	return out
+}
+
+// foreign returns the language that a name is shown in, where it is not the page's:
+// names are given in Chinese and English, and are not translated by us.
+func (b base) foreign(t farm.Text) string {
+	shown := "en"
+	if t.In(b.Lang) == t.Zh {
+		shown = i18n.Default
+	}
+	if shown == b.Lang || t.In(b.Lang) == "" {
+		return ""
+	}
+	return shown
 }
 
 func (b base) facts(r trace.PublicRecord) []fact {
@@ -200,17 +221,18 @@ func (b base) facts(r trace.PublicRecord) []fact {
 		}
 	}
 	quantity := strconv.FormatFloat(r.Quantity, 'f', -1, 64)
+	shown := b.local(quantity)
 	facts := []fact{
 		{Name: b.placeName(r), Parts: place},
 		{Name: b.T("consumer.site"), Parts: []sealedText{{Text: b.word("site_kind", string(r.Origin.Kind))}, b.personal(r, "origin.site", r.Origin.Site)}},
-		{Name: b.T("consumer.lot"), Parts: []sealedText{{r.Lot, "lot"}}},
-		{Name: b.T("consumer.quantity"), Parts: []sealedText{{quantity, "quantity"}}, Value: quantity, Unit: b.unit(r.Unit)},
+		{Name: b.T("consumer.lot"), Parts: []sealedText{{Text: r.Lot, Path: "lot"}}},
+		{Name: b.T("consumer.quantity"), Parts: []sealedText{{Text: shown, Path: "quantity"}}, Value: quantity, Unit: b.unit(r.Unit)},
 		{Name: b.kind("consumer.grown", r.Product.Kind), Parts: []sealedText{{Text: day(r.Began)}, {Text: day(r.Harvest)}}, Join: " – "},
 		{Name: b.kind("consumer.harvest", r.Product.Kind), Parts: []sealedText{{Text: day(r.Harvest)}}},
 		{Name: b.T("consumer.code"), Parts: []sealedText{{Text: label.Group(r.Code)}}, Code: true},
 	}
 	if r.Product.GTIN != "" {
-		facts = append(facts, fact{Name: b.T("consumer.gtin"), Parts: []sealedText{{r.Product.GTIN, "product.gtin"}}, Code: true})
+		facts = append(facts, fact{Name: b.T("consumer.gtin"), Parts: []sealedText{{Text: r.Product.GTIN, Path: "product.gtin"}}, Code: true})
 	}
 	return slices.DeleteFunc(facts, func(f fact) bool { return f.Parts[len(f.Parts)-1].Text == "" })
 }
@@ -238,10 +260,10 @@ func (b base) maker(r trace.PublicRecord) []fact {
 		facts = append(facts, fact{Name: b.T("consumer.phone"), Parts: []sealedText{{Text: b.T("consumer.erased")}}})
 	}
 	if p.CreditCode != "" {
-		facts = append(facts, fact{Name: b.T("consumer.credit_code"), Parts: []sealedText{{p.CreditCode, "producer.credit_code"}}, Code: true})
+		facts = append(facts, fact{Name: b.T("consumer.credit_code"), Parts: []sealedText{{Text: p.CreditCode, Path: "producer.credit_code"}}, Code: true})
 	}
 	if p.Phone != "" {
-		facts = append(facts, fact{Name: b.T("consumer.phone"), Parts: []sealedText{{p.Phone, "producer.phone"}}, Tel: p.Phone})
+		facts = append(facts, fact{Name: b.T("consumer.phone"), Parts: []sealedText{{Text: p.Phone, Path: "producer.phone"}}, Tel: p.Phone})
 	}
 	return facts
 }
@@ -315,7 +337,7 @@ func fold(all []operation) (inView, earlier []operation) {
 
 func (b base) operation(o trace.PublicOperation) operation {
 	word := b.names.Operations[o.Kind]
-	out := operation{Kind: cmp.Or(word.Name.In(b.Lang), o.Kind), At: at(o.At)}
+	out := operation{Kind: cmp.Or(word.Name.In(b.Lang), o.Kind), Lang: b.foreign(word.Name), At: at(o.At)}
 	switch {
 	case o.Kind == catalog.Void:
 		out.Class = "void"

@@ -33,7 +33,7 @@ func (s *server) form(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, target.String(), http.StatusSeeOther)
 		return
 	}
-	b := s.base(s.language(w, r), "consumer.form.title")
+	b := s.base(w, r, "consumer.form.title")
 	s.html(w, r, answer{
 		template: "code.html", status: http.StatusOK, cache: "no-cache",
 		data: codePage{base: b, Heading: b.T("consumer.form.title"), Says: []string{b.T("consumer.form.text")}, Ask: true},
@@ -47,7 +47,7 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, typed string, er
 		http.Error(w, "no such code", http.StatusNotFound)
 		return
 	}
-	b := s.base(s.language(w, r), "consumer.unknown.title")
+	b := s.base(w, r, "consumer.unknown.title")
 	p := codePage{base: b, Heading: b.T("consumer.unknown.title"), Typed: cut(typed, 40), Ask: true}
 	var fault *label.CodeError
 	switch {
@@ -77,7 +77,7 @@ func (s *server) unavailable(w http.ResponseWriter, r *http.Request, code string
 		http.Error(w, "out of order, try again", http.StatusServiceUnavailable)
 		return
 	}
-	b := s.base(s.language(w, r), "consumer.unavailable.title")
+	b := s.base(w, r, "consumer.unavailable.title")
 	s.html(w, r, answer{
 		template: "code.html", status: http.StatusServiceUnavailable, cache: "no-store",
 		data: codePage{base: b, Heading: b.T("consumer.unavailable.title"), Says: []string{b.T("consumer.unavailable.text", "code", label.Group(code))}},

@@ -35,11 +35,11 @@ func (b base) series(e trace.Series, ev trace.PublicEvidence, index int) series 
 	}
 	out := series{
 		Name: b.word("quantity", e.Quantity), Unit: q.Symbol, Class: string(q.Medium()),
-		Coverage: b.T("consumer.coverage", "percent", percent(e.Coverage)),
-		Readings: b.T("consumer.readings", "n", grouped(float64(e.N), 0)),
+		Coverage: b.T("consumer.coverage", "percent", b.percent(e.Coverage)),
+		Readings: b.T("consumer.readings", "n", b.grouped(float64(e.N), 0)),
 	}
 	if e.Rejected > 0 {
-		out.Readings = b.T("consumer.readings.rejected", "n", grouped(float64(e.N), 0), "rejected", grouped(float64(e.Rejected), 0))
+		out.Readings = b.T("consumer.readings.rejected", "n", b.grouped(float64(e.N), 0), "rejected", b.grouped(float64(e.Rejected), 0))
 	}
 	if len(e.Devices) > 0 {
 		out.Devices = b.sensors(e)
@@ -51,14 +51,14 @@ func (b base) series(e trace.Series, ev trace.PublicEvidence, index int) series 
 	}
 	path := "evidence.series." + strconv.Itoa(index) + "."
 	number := func(key string, v float64, digits int) valueText {
-		return valueText{b.T("consumer." + key), grouped(v, digits), strconv.FormatFloat(v, 'f', -1, 64), path + key}
+		return valueText{b.T("consumer." + key), b.grouped(v, digits), strconv.FormatFloat(v, 'f', -1, 64), path + key}
 	}
 	if e.Sum != nil {
 		out.Values = []valueText{number("sum", *e.Sum, q.Digits)}
 	} else {
 		out.Values = []valueText{number("min", e.Min, q.Digits), number("mean", e.Mean, q.Digits), number("max", e.Max, q.Digits)}
 	}
-	if out.Chart = newChart(e, ev.From, ev.To); out.Chart == nil {
+	if out.Chart = b.newChart(e, ev.From, ev.To); out.Chart == nil {
 		return out
 	}
 	out.Legend = b.T("consumer.chart.line")
@@ -69,7 +69,7 @@ func (b base) series(e trace.Series, ev trace.PublicEvidence, index int) series 
 	for _, v := range out.Values {
 		said = append(said, v.Name+" "+v.Text+out.unitSuffix())
 	}
-	out.Alt = b.T("consumer.chart.alt", "name", out.Name, "values", strings.Join(said, b.T("consumer.comma")), "gaps", strconv.Itoa(len(e.Gaps)))
+	out.Alt = b.T("consumer.chart.alt", "name", out.Name, "values", strings.Join(said, b.T("consumer.comma")), "n", strconv.Itoa(len(e.Gaps)))
 	return out
 }
 
@@ -121,30 +121,37 @@ func (b base) gaps(gaps []farm.Gap) []string {
 func (b base) span(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
-		return b.T("consumer.span.days", "n", trim(d.Hours()/24))
+		return b.T("consumer.span.days", "n", b.trim(d.Hours()/24))
 	case d >= time.Hour:
-		return b.T("consumer.span.hours", "n", trim(d.Hours()))
+		return b.T("consumer.span.hours", "n", b.trim(d.Hours()))
 	default:
-		return b.T("consumer.span.minutes", "n", trim(d.Minutes()))
+		return b.T("consumer.span.minutes", "n", b.trim(d.Minutes()))
 	}
 }
 
-// grouped writes a number with so many decimals and, from 10,000 on, commas.
-func grouped(v float64, digits int) string {
+// grouped writes a number with so many decimals and, from 10,000 on, its thousands apart.
+func (b base) grouped(v float64, digits int) string {
 	s := strconv.FormatFloat(v, 'f', digits, 64)
 	if math.Abs(v) < 10_000 {
-		return s
+		return b.local(s)
 	}
 	whole, _, _ := strings.Cut(s, ".")
 	for i := len(whole) - 3; i > len(whole)-len(strings.TrimLeft(whole, "-")); i -= 3 {
 		s = s[:i] + "," + s[i:]
 	}
-	return s
+	return b.local(s)
 }
 
-func trim(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }
+// local exchanges the comma and the point of a number for those of the page's language.
+func (b base) local(number string) string {
+	return strings.NewReplacer(",", b.T("consumer.number.group"), ".", b.T("consumer.number.point")).Replace(number)
+}
+
+func (b base) trim(v float64) string {
+	return b.local(strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64))
+}
 
 // percent rounds down, so that 100 % means all.
-func percent(share float64) string {
-	return strconv.FormatFloat(math.Floor(share*1000)/10, 'f', -1, 64)
+func (b base) percent(share float64) string {
+	return b.local(strconv.FormatFloat(math.Floor(share*1000)/10, 'f', -1, 64))
 }

@@ -84,7 +84,7 @@ func (p *page) carry(t transport) {
 	for _, sh := range t.shipments {
 		shown := shownShipment{
 			Route: p.T("consumer.transport.route", "from", p.division(sh.Origin), "to", p.division(sh.Destination)), Way: at(sh.Departed).Unbroken(),
-			Limits:  p.T("consumer.transport.limits", "limits", between(sh.Limits.Min, sh.Limits.Max, "°C"), "source", sh.Limits.Source),
+			Limits:  p.T("consumer.transport.limits", "limits", p.between(sh.Limits.Min, sh.Limits.Max, "°C"), "source", sh.Limits.Source),
 			Arrived: !sh.Arrived.IsZero(), Pending: t.pending[sh.ID],
 		}
 		if shown.Arrived {
@@ -108,7 +108,7 @@ func (b base) division(code string) string {
 }
 
 func (b base) logger(t trace.Trip) shownLogger {
-	out := shownLogger{Coverage: b.T("consumer.coverage", "percent", percent(t.Coverage)), Device: b.calibrated(t.Sensor), Gaps: b.gaps(t.Gaps)}
+	out := shownLogger{Coverage: b.T("consumer.coverage", "percent", b.percent(t.Coverage)), Device: b.calibrated(t.Sensor), Gaps: b.gaps(t.Gaps)}
 	if t.Kinetic == nil {
 		out.Verdict, out.Bad = b.T("consumer.transport.none"), true
 		return out
@@ -117,19 +117,19 @@ func (b base) logger(t trace.Trip) shownLogger {
 		key   string
 		value float64
 	}{{"consumer.min", t.Min}, {"consumer.mean", t.Mean}, {"consumer.max", t.Max}, {"consumer.kinetic", *t.Kinetic}} {
-		out.Values = append(out.Values, valueText{Name: b.T(v.key), Text: grouped(v.value, 1), Machine: strconv.FormatFloat(v.value, 'f', -1, 64)})
+		out.Values = append(out.Values, valueText{Name: b.T(v.key), Text: b.grouped(v.value, 1), Machine: strconv.FormatFloat(v.value, 'f', -1, 64)})
 	}
 	if out.Bad = t.Count > 0; !out.Bad {
 		out.Verdict = b.T("consumer.transport.good", "span", b.span(hours(t.Hours)))
 		return out
 	}
-	out.Verdict = b.T("consumer.transport.bad", "n", strconv.Itoa(t.Count), "span", b.span(hours(t.Outside)), "area", trim(t.Area))
+	out.Verdict = b.T("consumer.transport.bad", "n", strconv.Itoa(t.Count), "span", b.span(hours(t.Outside)), "area", b.trim(t.Area))
 	for i, e := range t.Excursions {
 		if i == maxGaps {
 			out.Strayed = append(out.Strayed, b.T("consumer.transport.more", "n", strconv.Itoa(t.Count-i)))
 			break
 		}
-		out.Strayed = append(out.Strayed, b.T("consumer.transport.excursion", "from", at(e.From).Text, "to", at(e.To).Text, "span", b.span(e.To.Sub(e.From)), "peak", grouped(e.Peak, 1)))
+		out.Strayed = append(out.Strayed, b.T("consumer.transport.excursion", "from", at(e.From).Text, "to", at(e.To).Text, "span", b.span(e.To.Sub(e.From)), "peak", b.grouped(e.Peak, 1)))
 	}
 	return out
 }
@@ -145,8 +145,8 @@ func (b base) calibrated(s trace.Sensor) string {
 }
 
 // between writes a range: 10–35 °C, ≥ 5 mg/L.
-func between(lo, hi *float64, unit string) string {
-	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+func (b base) between(lo, hi *float64, unit string) string {
+	number := func(v float64) string { return b.local(strconv.FormatFloat(v, 'f', -1, 64)) }
 	text := ""
 	switch {
 	case lo != nil && hi != nil:
@@ -164,10 +164,10 @@ func between(lo, hi *float64, unit string) string {
 func (b base) norms(e trace.Series, unit string) []string {
 	var out []string
 	if r := e.InRange; r != nil && r.Hours > 0 {
-		out = append(out, b.T("consumer.in_range", "range", between(r.Min, r.Max, unit), "percent", percent(r.Share), "source", r.Source))
+		out = append(out, b.T("consumer.in_range", "range", b.between(r.Min, r.Max, unit), "percent", b.percent(r.Share), "source", r.Source))
 	}
 	if l := e.Below; l != nil && l.Known > 0 {
-		limit := between(&l.Limit, nil, unit)[len("≥ "):]
+		limit := b.between(&l.Limit, nil, unit)[len("≥ "):]
 		if l.Hours == 0 {
 			out = append(out, b.T("consumer.below.never", "limit", limit, "source", l.Source))
 		} else {
@@ -181,7 +181,7 @@ func (b base) norms(e trace.Series, unit string) []string {
 }
 
 func (b base) degreeDays(d evidence.DegreeDays) string {
-	text := b.T("consumer.degree_days", "sum", trim(d.Sum), "base", trim(d.Base), "days", strconv.Itoa(d.Days), "source", d.Source)
+	text := b.T("consumer.degree_days", "sum", b.trim(d.Sum), "base", b.trim(d.Base), "days", strconv.Itoa(d.Days), "source", d.Source)
 	if len(d.Missing) > 0 {
 		text += b.T("consumer.stop") + b.T("consumer.degree_days.missing", "n", strconv.Itoa(len(d.Missing)))
 	}

@@ -119,7 +119,7 @@ func (s *server) resolve(w http.ResponseWriter, r *http.Request) {
 		fail(w, problem{Status: http.StatusServiceUnavailable, Code: "busy", Title: "try again in seconds"})
 		return
 	}
-	lang := s.Catalog.Match("", r.Header.Get("Accept-Language"))
+	lang := s.Catalog.MatchConsumer("", r.Header.Get("Accept-Language"))
 	s.answer(w, r, asked, set{levels: s.levels(key, item, lang), name: item.Name.In(lang), lang: lang})
 }
 
