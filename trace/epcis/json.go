@@ -24,6 +24,13 @@ func (o *object) get(name string) any {
 	return o.values[name]
 }
 
+func (o *object) set(name string, v any) {
+	if !o.has(name) {
+		o.order = append(o.order, name)
+	}
+	o.values[name] = v
+}
+
 func (o *object) has(name string) bool {
 	if o == nil {
 		return false

@@ -24,6 +24,7 @@ func (d *Document) Validate() []Fault {
 type checker struct {
 	faults   []Fault
 	prefixes map[string]string
+	apart    bool // events are checked by themselves
 }
 
 // full reports whether so many faults are known that more need not be.

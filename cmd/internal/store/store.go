@@ -40,6 +40,7 @@ import (
 	"tianhai/ingest/mapping"
 	"tianhai/monitor/alert"
 	"tianhai/trace"
+	"tianhai/trace/epcis/repository"
 	"tianhai/trace/recall"
 )
 
@@ -60,6 +61,8 @@ var (
 	_ trace.Overrides     = (*Store)(nil)
 	_ trace.Harvests      = (*Store)(nil)
 	_ trace.AuditStore    = (*Store)(nil)
+	_ repository.Shelf    = (*Store)(nil)
+	_ repository.Jobs     = (*Store)(nil)
 	_ recall.Book         = (*Store)(nil)
 	_ recall.Tray         = (*Store)(nil)
 	_ auth.Store          = (*Store)(nil)

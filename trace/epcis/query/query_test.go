@@ -1,0 +1,119 @@
+package query_test
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	"tianhai/trace/epcis"
+	"tianhai/trace/epcis/query"
+)
+
+func TestRefusedParameters(t *testing.T) {
+	for name, test := range map[string]struct{ params, want string }{
+		"unknown":              {"EQ_colour=red", "EQ_colour"},
+		"no operator":          {"bizStep=shipping", "bizStep"},
+		"no such operator":     {"NE_bizStep=shipping", "NE_bizStep"},
+		"comparison of a text": {"GT_bizStep=shipping", "GT_bizStep"},
+		"time not compared so": {"GT_eventTime=2026-01-01T00:00:00Z", "GT_eventTime"},
+		"no value":             {"EQ_bizStep=", "EQ_bizStep has no value"},
+		"no value in a list":   {"EQ_bizStep=shipping|", "EQ_bizStep has no value"},
+		"action":               {"EQ_action=CREATE", "OBSERVE, ADD or DELETE"},
+		"word":                 {"EQ_bizStep=shiping", "neither a word"},
+		"no URI":               {"EQ_readPoint=gate", "is not a URI"},
+		"no kind of event":     {"eventType=FishEvent", "FishEvent"},
+		"no time":              {"GE_eventTime=yesterday", "date and time"},
+		"time without zone":    {"GE_eventTime=2026-01-01T00:00:00", "date and time"},
+		"two times":            {"GE_eventTime=2026-01-01T00:00:00Z|2026-01-02T00:00:00Z", "2 values"},
+		"no number":            {"GE_quantity=much", "is not a number"},
+		"infinite":             {"GE_quantity=Inf", "is not a number"},
+		"neither":              {"GE_ex:n=much", "neither a number nor"},
+		"no unit":              {"GE_value_celsius=3", "GE_value_celsius"},
+		"no EPC":               {"MATCH_epc=carp", "is not a URI"},
+		"no pattern":           {"MATCH_epc=urn:epc:idpat:carp:1.*", "pattern"},
+		"no company":           {"MATCH_epc=urn:epc:idpat:sgtin:12.*.*", "6 to 12 digits"},
+		"no such place":        {"WD_disposition=active", "WD_disposition"},
+		"no attribute":         {"EQATTR_readPoint=x", "EQATTR_"},
+		"no direction":         {"orderDirection=up", "ASC or DESC"},
+		"no order":             {"orderBy=colour", "orderBy"},
+		"limit alone":          {"eventCountLimit=3", "needs orderBy"},
+		"limit and most":       {"eventCountLimit=3&maxEventCount=3&orderBy=eventTime", "exclude"},
+		"limit of nothing":     {"eventCountLimit=0&orderBy=eventTime", "whole number"},
+		"boolean":              {"EQ_booleanValue=yes", "true or false"},
+		"too many values":      {"EQ_eventID=" + strings.Repeat("urn:a:b|", query.MaxValues) + "urn:a:b", "at most"},
+	} {
+		params, err := url.ParseQuery(test.params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = query.Parse(params, epcis.NamesOf())
+		if e, ok := errors.AsType[*query.Error](err); !ok || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %s", name, err, test.want)
+		} else if want := map[bool]query.Kind{true: query.TooComplex}[name == "too many values"]; e.Kind != want {
+			t.Errorf("%s: kind %d, want %d", name, e.Kind, want)
+		}
+	}
+}
+
+func TestQueryInJSON(t *testing.T) {
+	for name, test := range map[string]struct{ raw, want string }{
+		"lists and values":      {`{"eventType": ["ObjectEvent"], "EQ_bizStep": ["shipping", "receiving"], "GE_eventTime": "2026-01-01T00:00:00Z", "EQ_quantity": [1, 2.5], "GT_quantity": 3, "EXISTS_errorDeclaration": null, "orderBy": "eventTime", "eventCountLimit": 5, "EQ_booleanValue": true}`, ""},
+		"extensions":            {`{"@context": [{"ex": "https://ns.example.com/"}], "EQ_ex:a": ["x"], "GE_ILMD_ex:b": 4, "LT_ex:c": "2026-01-01T00:00:00Z", "EQ_ex:d": 5}`, ""},
+		"nothing":               {`{}`, ""},
+		"no object":             {`[]`, "query is not a JSON object"},
+		"null":                  {`null`, "query is not a JSON object"},
+		"a value for a list":    {`{"EQ_bizStep": "shipping"}`, `"shipping"; want a list`},
+		"a list for a value":    {`{"GE_eventTime": ["2026-01-01T00:00:00Z"]}`, "want one value"},
+		"a number for texts":    {`{"EQ_bizStep": [1]}`, "want strings"},
+		"a text for a number":   {`{"GE_quantity": "1"}`, "want a number"},
+		"texts for numbers":     {`{"EQ_quantity": ["1"]}`, "want a number"},
+		"a text for a limit":    {`{"maxEventCount": "1"}`, "want a number"},
+		"a fraction of a limit": {`{"maxEventCount": 1.5}`, "whole number"},
+		"an object":             {`{"EQ_bizStep": [{}]}`, "an object"},
+		"a page":                {`{"perPage": 3}`, "perPage"},
+		"unknown":               {`{"EQ_colour": ["red"]}`, "EQ_colour"},
+		"something that exists": {`{"EXISTS_errorDeclaration": "yes"}`, "is not null"},
+	} {
+		_, err := query.ParseJSON([]byte(test.raw))
+		e, _ := errors.AsType[*query.Error](err)
+		if test.want == "" && err != nil || test.want != "" && (e == nil || e.Kind != query.Definition || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// Whatever is asked, the answer is a query within limits or an Error that names
+// something.
+func FuzzParse(f *testing.F) {
+	f.Add("EQ_bizStep=shipping|receiving&GE_eventTime=2026-01-01T00:00:00Z&MATCH_epc=urn:epc:idpat:sgtin:4012345.*.*", `{"EQ_ex:a": [5], "EXISTS_INNER_ILMD_ex:b": null}`)
+	f.Add("EQATTR_readPoint_a:b=x&HASATTR_bizLocation=c&orderBy=ex:y&eventCountLimit=3", `{"EQ_value_CEL": [1e3], "@context": {"a": "urn:a:"}}`)
+	f.Fuzz(func(t *testing.T, params, raw string) {
+		values, err := url.ParseQuery(params)
+		if err != nil {
+			return
+		}
+		q, err := query.Parse(values, epcis.NamesOf())
+		checkAnswer(t, q, err)
+		q, err = query.ParseJSON([]byte(raw))
+		checkAnswer(t, q, err)
+	})
+}
+
+func checkAnswer(t *testing.T, q query.Query, err error) {
+	t.Helper()
+	if err != nil {
+		if e, ok := errors.AsType[*query.Error](err); !ok || e.Name == "" || e.Reason == "" {
+			t.Errorf("the error says too little: %v", err)
+		}
+		return
+	}
+	if len(q.Conditions) > query.MaxConditions {
+		t.Errorf("%d conditions", len(q.Conditions))
+	}
+	for _, c := range q.Conditions {
+		if len(c.Fields) == 0 || c.Op == query.Compare && len(c.Numbers) != 1 || c.Op == query.Any && len(c.Texts)+len(c.Patterns) == 0 {
+			t.Errorf("a condition that cannot be asked: %+v", c)
+		}
+	}
+}
