@@ -226,13 +226,12 @@ func (s *server) printCertificate(c *gin.Context) error {
 // reader's language where that is another.
 func (s *server) form(in cert.Certificate, lang string) label.Certificate {
 	const law = "zh-CN"
-	doc := label.Certificate{
+	doc := label.Certificate{Lang: lang, How: s.Catalog.T(lang, "certificate.how"), Form: label.Form{
 		Title: s.Catalog.T(law, "certificate.title"), Lines: s.lines(in, law), Sign: s.Catalog.T(law, "certificate.sign"), Scan: s.Catalog.T(law, "certificate.scan"),
 		Promise: label.Line{Name: s.Catalog.T(law, "certificate.promise"), Value: in.Promise},
 		Basis:   label.Line{Name: s.Catalog.T(law, "certificate.basis")},
 		URL:     s.PublicURL + "/t/" + in.Code + "?c=" + url.QueryEscape(in.Number),
-		Lang:    lang, How: s.Catalog.T(lang, "certificate.how"),
-	}
+	}}
 	for _, b := range cert.Bases() {
 		doc.Choices = append(doc.Choices, label.Choice{Text: b.Words(), Chosen: slices.Contains(in.Basis, b)})
 	}

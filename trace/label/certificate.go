@@ -36,12 +36,8 @@ type Choice struct {
 	Chosen bool
 }
 
-// A Certificate is a document of copies of one certificate to be printed from a
-// browser. What is printed is the form that the law prescribes, in Chinese; the rest
-// is shown on the screen only. It needs nothing from the network and runs no script.
-type Certificate struct {
-	Paper   Paper
-	Copies  int
+// A Form is the certificate that the law prescribes, filled in, in Chinese.
+type Form struct {
 	Title   string
 	Lines   []Line
 	Promise Line
@@ -50,6 +46,15 @@ type Certificate struct {
 	Sign    string // 签名（盖章）
 	URL     string // behind the QR code
 	Scan    string // below it
+}
+
+// A Certificate is a document of copies of one certificate to be printed from a
+// browser. The form is printed, the rest is shown on the screen only. It needs
+// nothing from the network and runs no script.
+type Certificate struct {
+	Form
+	Paper  Paper
+	Copies int
 
 	Lang  string
 	How   string // how to print

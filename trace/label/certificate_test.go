@@ -17,7 +17,14 @@ const certificateURL = "https://trace.nongye.gx.example.cn/t/4Q7XH2M9KTB3D?c=202
 
 func newCertificate(paper label.Paper, copies int) label.Certificate {
 	return label.Certificate{
-		Paper: paper, Copies: copies, Title: "承诺达标合格证", Lang: "en", How: "Print at 100 %.", Gloss: []label.Line{{Name: "Product", Value: "Pond-raised tilapia"}},
+		Paper: paper, Copies: copies, Lang: "en", How: "Print at 100 %.", Gloss: []label.Line{{Name: "Product", Value: "Pond-raised tilapia"}},
+		Form: newForm(),
+	}
+}
+
+func newForm() label.Form {
+	return label.Form{
+		Title: "承诺达标合格证",
 		Lines: []label.Line{
 			{"编号", "2026-000123"},
 			{"产品名称", "六堡茶（特级一芽二叶春季头采茶鲜叶）"},

@@ -100,3 +100,13 @@ func Terminal(url string) (string, error) {
 	}
 	return b.String(), nil
 }
+
+// Modules returns the rows of the code that the address makes, true where it is
+// dark, with the quiet zone around it.
+func Modules(url string) ([][]bool, error) {
+	q, err := encode(url)
+	if err != nil {
+		return nil, err
+	}
+	return q.Bitmap(), nil
+}

@@ -11,77 +11,6 @@ import (
 	"strings"
 )
 
-// A Stock is a sheet of labels in A4, as its maker sells it. Lengths are in mm;
-// the labels stand in the middle of the sheet.
-type Stock struct {
-	Name          string
-	Columns, Rows int
-	Width, Height float64 // of a label
-	Gap           float64 // between columns; rows touch
-	Plain         bool    // paper without cuts: marks show where to cut
-}
-
-// A4, in mm.
-const pageWidth, pageHeight = 210.0, 297.0
-
-// Stocks lists what can be printed on, the first by default. Those that are no
-// plain paper are named by the size of their labels.
-//
-// Source: data sheets of Avery L7160, L7159, L7163, L7173 and 3474; other makers
-// sell the same under other numbers.
-func Stocks() []Stock {
-	return []Stock{
-		{Name: "plain", Columns: 3, Rows: 7, Width: 62, Height: 39, Plain: true},
-		{Name: "63.5x38.1", Columns: 3, Rows: 7, Width: 63.5, Height: 38.1, Gap: 2.5},
-		{Name: "63.5x33.9", Columns: 3, Rows: 8, Width: 63.5, Height: 33.9, Gap: 2.5},
-		{Name: "70x37", Columns: 3, Rows: 8, Width: 70, Height: 37},
-		{Name: "99.1x38.1", Columns: 2, Rows: 7, Width: 99.1, Height: 38.1, Gap: 2.5},
-		{Name: "99.1x57", Columns: 2, Rows: 5, Width: 99.1, Height: 57, Gap: 2.5},
-	}
-}
-
-// LookupStock returns the stock of a name; the default one where it is empty.
-func LookupStock(name string) (Stock, bool) {
-	all := Stocks()
-	if name == "" {
-		return all[0], true
-	}
-	i := slices.IndexFunc(all, func(s Stock) bool { return s.Name == name })
-	if i < 0 {
-		return Stock{}, false
-	}
-	return all[i], true
-}
-
-// PerSheet returns how many labels one sheet has.
-func (s Stock) PerSheet() int { return s.Columns * s.Rows }
-
-// Left and Top are the margins of a sheet.
-func (s Stock) Left() float64 {
-	return (pageWidth - float64(s.Columns)*s.Width - float64(s.Columns-1)*s.Gap) / 2
-}
-
-// Top is the margin above, and below.
-func (s Stock) Top() float64 { return (pageHeight - float64(s.Rows)*s.Height) / 2 }
-
-// Across and Down are where the labels of a sheet begin and end.
-func (s Stock) Across() []float64 {
-	var at []float64
-	for i := range s.Columns + 1 {
-		at = append(at, s.Left()+float64(i)*(s.Width+s.Gap))
-	}
-	return at
-}
-
-// Down is Across for rows.
-func (s Stock) Down() []float64 {
-	var at []float64
-	for i := range s.Rows + 1 {
-		at = append(at, s.Top()+float64(i)*s.Height)
-	}
-	return at
-}
-
 // A Tag is one label that is stuck on a device, for all to see: it holds no secret
 // of the device's. Its claim code is worth something until the device is claimed.
 type Tag struct {
@@ -129,6 +58,9 @@ type drawnTag struct {
 func (s Sheet) Write(w io.Writer) error {
 	if s.Skip < 0 || s.Skip >= s.Stock.PerSheet() {
 		return fmt.Errorf("write labels: %d to skip is not within 0 and %d", s.Skip, s.Stock.PerSheet()-1)
+	}
+	if s.Stock.Roll {
+		return errors.New("write labels: a roll's labels are printed from a file, not from a browser")
 	}
 	if len(s.Tags) > MaxTags {
 		return fmt.Errorf("write labels: more than %d", MaxTags)

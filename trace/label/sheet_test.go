@@ -38,28 +38,6 @@ func write(t *testing.T, sheet label.Sheet) string {
 	return b.String()
 }
 
-// Every stock fits on A4.
-func TestStocks(t *testing.T) {
-	for _, s := range label.Stocks() {
-		across, down := s.Across(), s.Down()
-		if s.Left() < 0 || s.Top() < 0 || s.Left() > 15 || s.Top() > 20 || len(across) != s.Columns+1 || len(down) != s.Rows+1 {
-			t.Errorf("%s: margins %v, %v", s.Name, s.Left(), s.Top())
-		}
-		if bottom := down[s.Rows]; bottom > 297 || bottom < 270 {
-			t.Errorf("%s ends at %v mm", s.Name, bottom)
-		}
-		if got, ok := label.LookupStock(s.Name); !ok || got != s {
-			t.Errorf("LookupStock(%s) = %v, %v", s.Name, got, ok)
-		}
-	}
-	if _, ok := label.LookupStock("letter"); ok {
-		t.Error("found a stock that there is not")
-	}
-	if s, ok := label.LookupStock(""); !ok || !s.Plain {
-		t.Errorf("by default %v", s)
-	}
-}
-
 // The claim code is for all to see who hold the label; the secrets are a file beside
 // it, and in no label.
 func TestSheet(t *testing.T) {
