@@ -22,6 +22,7 @@ require (
 	github.com/oklog/ulid/v2 v2.1.2
 	github.com/pressly/goose/v3 v3.29.0
 	github.com/prometheus/client_golang v1.25.0
+	github.com/signintech/gopdf v0.33.0
 	github.com/skip2/go-qrcode v0.0.0-20200617195104-da1b6568686e
 	github.com/transparency-dev/tessera v1.0.4
 	github.com/uptrace/bun v1.3.0
@@ -38,7 +39,10 @@ require (
 	modernc.org/sqlite v1.62.0
 )
 
-require github.com/bep/imagemeta v0.12.1 // indirect
+require (
+	github.com/bep/imagemeta v0.12.1 // indirect
+	github.com/phpdave11/gofpdi v1.0.14-0.20211212211723-1f10f9844311 // indirect
+)
 
 require (
 	cel.dev/expr v0.25.3 // indirect

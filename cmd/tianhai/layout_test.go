@@ -39,6 +39,7 @@ var layout = map[string]string{
 	"trace/ledger":           "",
 	"trace/resolver":         "farm i18n trace/label",
 	"trace/label":            "",
+	"trace/label/press":      "trace/label",
 	"trace/epcis":            "",
 	"trace/epcis/query":      "trace/epcis",
 	"trace/epcis/repository": "farm trace/epcis trace/epcis/query",
@@ -83,7 +84,8 @@ var homes = map[string]string{
 	"golang.org/x/sync":                   "ingest ingest/broker ingest/mqtt ingest/journal cmd/tianhai firmware-sim/fleet monitor/alert trace",
 	"google.golang.org/protobuf":          "ingest/decode",
 	"github.com/xuri/excelize":            "ingest/history api/table trace/input",
-	"golang.org/x/image":                  "trace/photo",
+	"golang.org/x/image":                  "trace/photo trace/label/press",
+	"github.com/signintech/gopdf":         "trace/label/press",
 	"github.com/bep/imagemeta":            "trace/photo",
 	"cloud.google.com/":                   "",
 }
