@@ -211,6 +211,7 @@ type Records interface {
 // A BatchQuery asks for batches behind a place.
 type BatchQuery struct {
 	Scope
+	Stock bool // those of which something is left
 	After Place
 	Limit int
 }

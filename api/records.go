@@ -145,7 +145,7 @@ func (s *server) listBatches() listing[batchView] {
 				return nil, nil
 			}
 			ctx := c.Request.Context()
-			all, err := s.Records.Batches(ctx, BatchQuery{Scope: in, After: timePlace(p.after), Limit: p.limit})
+			all, err := s.Records.Batches(ctx, BatchQuery{Scope: in, Stock: c.Query("stock") == "true", After: timePlace(p.after), Limit: p.limit})
 			if err != nil {
 				return nil, err
 			}

@@ -134,7 +134,7 @@ func (s *server) routes() []route {
 		get[none](livePath, s.live, "What happens, as it happens.").also("text/event-stream").asks("site", "only there").asks("device", "only of it"),
 
 		lists(s, "/products", "What batches are of.", s.listProducts()),
-		lists(s, "/batches", "Batches, newest first, and what is left of each.", s.listBatches()),
+		lists(s, "/batches", "Batches, newest first, and what is left of each.", s.listBatches()).asks("stock", "true: of which something is left"),
 		takes[openBatchRequest, trace.Batch](post, "/batches", s.openBatch, "Opens a batch."),
 		get[batchDetail]("/batches/:id", s.getBatch, "A batch and what is left of it."),
 		takes[none, trace.Batch](post, "/batches/:id/close", s.closeBatch, "Closes a batch into a record, and issues its code."),

@@ -74,6 +74,7 @@ var composed = map[string]string{
 	"web.audit.fault.":           "trace.Fault.Kind",
 	"web.command.":               "values of a command: on, off",
 	"web.range.":                 "time ranges of the bureau's chart",
+	"web.move.wrong.":            "what is wrong with what a movement takes: Wrong",
 	"web.record.no_photo.":       "why a phone kept no picture: NoRoom.why",
 }
 

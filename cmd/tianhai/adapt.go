@@ -71,7 +71,7 @@ func (r records) Alerts(ctx context.Context, q api.AlertQuery) ([]alert.Alert, e
 
 // Batches returns batches, newest first.
 func (r records) Batches(ctx context.Context, q api.BatchQuery) ([]trace.Batch, error) {
-	return r.Store.Batches(ctx, store.BatchFilter{Tenant: q.Tenant, Region: q.Region, After: store.Place(q.After), Limit: q.Limit})
+	return r.Store.Batches(ctx, store.BatchFilter{Tenant: q.Tenant, Region: q.Region, Stock: q.Stock, After: store.Place(q.After), Limit: q.Limit})
 }
 
 // FindShipments returns a page of shipments, those that left last first.

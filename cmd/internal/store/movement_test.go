@@ -171,6 +171,10 @@ func testVoids(t *testing.T, s *store.Store) {
 	again.Corrects, again.Reason = "m5", "weighed wrongly"
 	check(t, s.Move(ctx, again, againMade, againRec))
 	wantLeft(t, s, "after a correction", "[10 void 90]", "a", "c", "d")
+	stock, err := s.Batches(ctx, store.BatchFilter{Stock: true})
+	if check(t, err); len(stock) != 2 || stock[0].ID == "b" || stock[1].ID == "b" || stock[0].ID == "c" {
+		t.Errorf("in stock: %+v, want a and d", stock)
+	}
 	old, err := s.Movement(ctx, "m5")
 	if err != nil || old.VoidedBy != "m6" {
 		t.Errorf("the corrected one: %+v, %v", old, err)

@@ -84,6 +84,7 @@ func (r batchRow) batch() trace.Batch {
 type BatchFilter struct {
 	Tenant string
 	Region string // GB/T 2260, of the batch's site; with all divisions within it
+	Stock  bool   // those of which something is left
 	After  Place
 	Limit  int // 0: DefaultBatches; at most MaxBatches
 }
@@ -248,6 +249,9 @@ func (s *Store) Batches(ctx context.Context, f BatchFilter) ([]trace.Batch, erro
 	q := s.read.NewSelect().Model(&rows).Join("JOIN sites AS s ON s.id = b.site").
 		Join("JOIN stocks AS st ON st.batch = b.id").Where("NOT st.void").
 		Order("b.opened DESC", "b.id DESC").Limit(bounded(f.Limit, DefaultBatches, MaxBatches))
+	if f.Stock {
+		q = q.Where("st.remains > 0")
+	}
 	err := behind(within(q, "b.tenant", f.Tenant, "s.region", f.Region), "b.opened", "b.id", f.After).Scan(ctx)
 	return each(rows, batchRow.batch), fail("read batches", err)
 }

@@ -3,6 +3,7 @@ import 'fake-indexeddb/auto'
 import { beforeEach, expect, test } from 'vitest'
 import { ApiError } from '../shared/api'
 import { largest, NoRoom, Outbox, type Ways } from './outbox'
+import type { Move } from './moves'
 import type { Operation } from './record'
 import { type Kept, openSafe, type Safe } from './safe'
 
@@ -22,6 +23,7 @@ class World implements Ways {
   sent: string[][] = []
   order: string[] = [] // of what arrived
   login = 'li'
+  moved: string[] = [] // movements that arrived, as often as they did
 
   open = async (): Promise<Safe> => {
     const safe = await openSafe(this.login)
@@ -34,6 +36,13 @@ class World implements Ways {
     if (this.unwanted.has(k.hash)) throw new ApiError('no_picture', 400)
     this.has.set(k.hash, (this.has.get(k.hash) ?? 0) + 1)
     this.order.push(k.hash)
+    if (this.reach === 'deaf') throw new ApiError('network')
+  }
+  move = async (m: Move) => {
+    if (this.reach === 'no') throw new ApiError('network')
+    if (this.refuse.has(m.id)) throw new ApiError('short', 409, '', '', [], {}, '不够')
+    this.moved.push(m.id)
+    this.order.push(m.id)
     if (this.reach === 'deaf') throw new ApiError('network')
   }
   send: Ways['send'] = async (ops) => {
@@ -51,6 +60,12 @@ class World implements Ways {
     return outcomes
   }
 }
+
+const move = (id: string, from: string[], to: string[], more: Partial<Move> = {}): Move => ({
+  id, tenant: 'oysters', kind: 'process', at: '2026-11-20T04:00:00Z',
+  inputs: from.map((batch) => ({ batch, amount: { quantity: 1, unit: 'kg' } })),
+  outputs: to.map((batch) => ({ batch, product: 'oyster', lot: batch, amount: { quantity: 1, unit: 'kg' } })), ...more,
+})
 
 const ids = (box: Outbox) => box.waiting.map((w) => w.op.id)
 const rest = async (box: Outbox) => {
@@ -229,4 +244,39 @@ test('without IndexedDB records are kept all the same, and pictures go at once o
   expect(await box.take(picture('raft'), 'pond-1')).toBe('hash of raft')
   await box.flush()
   expect([[...w.server.keys()], w.has.size]).toEqual([['a'], 1])
+})
+
+test('movements go after the records and in their order, and are sent again until an answer came', async () => {
+  const w = new World()
+  w.reach = 'no'
+  const box = new Outbox(w)
+  await box.add(move('m1', [], ['a'], { kind: 'harvest' }))
+  await box.add(move('m2', ['a'], ['b']))
+  await box.add(op('o1'))
+  await rest(box)
+  const later = new Outbox(w) // the page was closed
+  w.reach = 'deaf'
+  await later.flush()
+  expect([w.order, ids(later)]).toEqual([['o1'], ['m1', 'm2', 'o1']])
+  w.reach = 'yes'
+  await later.flush()
+  expect([w.order, ids(later)]).toEqual([['o1', 'o1', 'm1', 'm2'], []])
+})
+
+test('what leans on a refused movement waits until it is mended, and nothing else does', async () => {
+  const w = new World()
+  w.refuse.add('m1')
+  const box = new Outbox(w)
+  await box.add(move('m1', ['x'], ['a']))
+  await box.add(move('m2', ['a'], ['b']))
+  await box.add(move('m3', ['y'], ['c']))
+  await box.add(move('m4', [], [], { kind: 'void', corrects: 'm1' }))
+  await box.flush()
+  await rest(box)
+  expect([w.moved, ids(box), box.waiting[0]?.problem?.code]).toEqual([['m3'], ['m1', 'm2', 'm4'], 'short'])
+  w.refuse.clear()
+  await box.add(move('m1', ['z'], ['a'])) // said better, under its own number
+  await box.flush()
+  await rest(box)
+  expect([w.moved, ids(box)]).toEqual([['m3', 'm1', 'm2', 'm4'], []])
 })

@@ -1,19 +1,23 @@
 // Records and pictures on their way to the server. What was saved is on this phone
 // before anything else happens, and leaves it only once the server has it: a record
 // that is sent twice is one record, because its ULID was minted when it was saved, and
-// a picture is named by its hash. Pictures go up before the record that names them.
+// a picture is named by its hash. Pictures go up before the record that names them, and
+// movements of batches after the records, in their order: each may draw on what the one
+// before made, and the gates ask what was recorded.
 import { reactive } from 'vue'
 import { api, ApiError, explain } from '../shared/api'
 import { ended } from '../shared/session'
+import { isMove, leansOn, type Move } from './moves'
 import type { Operation } from './record'
-import { type Kept, openSafe, type Problem, type Safe, type Waiting } from './safe'
+import { type Kept, openSafe, type Problem, type Safe, type Statement, type Waiting } from './safe'
 
-export type { Problem, Waiting } from './safe'
+export type { Problem, Statement, Waiting } from './safe'
 
 /** What the outbox asks of the rest; the tests give it others. */
 export interface Ways {
   open(): Promise<Safe>
   send(ops: Operation[]): Promise<Outcome[]>
+  move(m: Move): Promise<void>
   upload(k: Kept, bytes: ArrayBuffer, progress: (part: number) => void): Promise<void>
   hash(bytes: ArrayBuffer): Promise<string>
 }
@@ -66,7 +70,7 @@ export class Outbox {
   }
 
   /** Keeps a record, and sends it if it can; false where this phone has no room. */
-  async add(op: Operation): Promise<boolean> {
+  async add(op: Statement): Promise<boolean> {
     try {
       await (await this.safe).put({ op })
     } catch {
@@ -124,6 +128,7 @@ export class Outbox {
         this.more = false // until somebody asks again meanwhile
         await this.uploadAll()
         while (await this.sendSome());
+        while (await this.moveNext());
       }
       this.state.offline = false
     } catch (e) {
@@ -163,16 +168,35 @@ export class Outbox {
   /** Hands in what can be; false when there is nothing more to do. */
   private async sendSome(): Promise<boolean> {
     await this.load()
-    const due = this.waiting.filter((w) => !w.problem && !this.held(w.op)).slice(0, most)
+    const due = this.waiting.filter((w) => !isMove(w.op) && !w.problem && !this.held(w.op)).slice(0, most)
     if (due.length === 0) return false
-    const outcomes = await this.ways.send(due.map((w) => w.op))
+    const outcomes = await this.ways.send(due.map((w) => w.op as Operation))
     let changed = false
     for (const [n, w] of due.entries()) changed = (await this.settle(w, outcomes[n])) || changed
     return changed
   }
 
+  /** Hands in the next movement; false when none can go. What leans on one that was
+   *  refused waits until that is mended. */
+  private async moveNext(): Promise<boolean> {
+    await this.load()
+    const moves = this.waiting.flatMap((w) => (isMove(w.op) ? [{ w, m: w.op }] : []))
+    const next = moves.find(({ w, m }) => !w.problem && !moves.some((o) => leansOn(m, o.m)))
+    if (!next) return false
+    const safe = await this.safe
+    try {
+      await this.ways.move(next.m)
+    } catch (e) {
+      if (!(e instanceof ApiError) || e.temporary || e.status === 401) throw e
+      await safe.put({ ...next.w, problem: { code: e.code, title: explain(e), detail: e.detail, field: e.field } })
+      return true
+    }
+    await safe.remove(next.m.id)
+    return true
+  }
+
   /** Whether a record names a picture that is still here and not there. */
-  private held(op: Operation): boolean {
+  private held(op: Statement): boolean {
     return Object.entries(this.pictures).some(([hash, p]) => !p.sent && names(op, hash))
   }
 
@@ -227,8 +251,8 @@ export class Outbox {
   }
 }
 
-function names(op: Operation, hash: string): boolean {
-  return op.items.some((i) => i.value === hash)
+function names(op: Statement, hash: string): boolean {
+  return !isMove(op) && op.items.some((i) => i.value === hash)
 }
 
 const open = new Map<string, Outbox>()
@@ -243,6 +267,9 @@ export function outboxOf(login: string): Outbox {
       const answer = await api.post<{ outcomes: Outcome[] }>('/operations', { operations })
       if (answer.outcomes.length !== operations.length) throw new ApiError('unknown')
       return answer.outcomes
+    },
+    async move(m) {
+      await api.post('/movements', m)
     },
     async upload(k, bytes, progress) {
       await api.upload(`/photos?site=${encodeURIComponent(k.site)}`, new Blob([bytes], { type: k.type }), k.type, progress)

@@ -5,6 +5,7 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
 import { recall, store } from '../shared/i18n'
 import type { Text } from '../shared/types'
+import type { Move } from './moves'
 import type { Operation } from './record'
 
 export interface Problem {
@@ -15,9 +16,12 @@ export interface Problem {
   name?: Text
 }
 
+/** What is said in the field: what was done on a site, or what became of batches. */
+export type Statement = Operation | Move
+
 /** A record that the server does not have. */
 export interface Waiting {
-  op: Operation
+  op: Statement
   problem?: Problem // why the server refused it; it is not sent again as it is
   again?: boolean // its pictures were sent twice already: the server had forgotten them
 }

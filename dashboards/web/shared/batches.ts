@@ -1,5 +1,5 @@
 // Batches that are made of batches, as the API has them, and the sums of a form.
-import type { Text } from '../shared/types'
+import type { Text } from './types'
 
 export interface Amount {
   quantity: number
@@ -18,14 +18,14 @@ export interface Batch {
   harvest: string
   opened: string
   closed?: string
-}
-
-/** A batch by itself: with what is left of it. */
-export interface BatchDetail extends Batch {
-  made: Amount
   left: Amount
   made_by?: string // movement; none for a batch from before harvests were movements
   void?: boolean
+}
+
+/** A batch by itself. */
+export interface BatchDetail extends Batch {
+  made: Amount
 }
 
 export interface Goods {
@@ -46,6 +46,8 @@ export interface Output extends Part {
   product: string
   lot: string
   from?: Amount
+  began?: string // of a harvest
+  harvest?: string
 }
 
 export interface Movement {
