@@ -9,6 +9,7 @@
 package label
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -18,12 +19,18 @@ import (
 // CodeLength is the number of characters of a code, the check character included.
 const CodeLength = 13
 
+// CoverLength is the number of characters of a covered code, the check character
+// included: 35 bits, which do while guesses are counted, and which a person copies
+// from under a scratched coating.
+const CoverLength = 8
+
 // alphabet is Crockford's: no I, L, O and U. A character's place is its value.
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 // A CodeError says why a text is no code. Exactly one of its cases holds.
 type CodeError struct {
-	Length int // characters found, where that is not CodeLength; otherwise 0
+	Length int // characters found, where that is not Want; otherwise 0
+	Want   int // characters of such a code
 	// Position and Char name a character that no code has; the first is 1.
 	Position int
 	Char     rune
@@ -48,25 +55,42 @@ func (e *CodeError) Error() string {
 	case e.Mistyped:
 		return "trace code: mistyped, the check character does not fit"
 	default:
-		return fmt.Sprintf("trace code: %d characters instead of %d", e.Length, CodeLength)
+		return fmt.Sprintf("trace code: %d characters instead of %d", e.Length, e.Want)
 	}
 }
 
 // NewCode returns a code of 60 bits from random, normally crypto/rand.Reader.
 // At a billion codes issued, a guess hits one in a billion times.
 func NewCode(random io.Reader) (string, error) {
-	var raw [CodeLength - 1]byte
+	var raw [8]byte
 	if _, err := io.ReadFull(random, raw[:]); err != nil {
 		return "", fmt.Errorf("make code: %w", err)
 	}
-	code := make([]byte, 0, CodeLength)
+	return Encode(binary.BigEndian.Uint64(raw[:]), CodeLength), nil
+}
+
+// Encode writes the lowest bits of v, five for each character but the last, and the
+// check character: a code of length characters, 2 to CodeLength.
+func Encode(v uint64, length int) string {
+	code := make([]byte, length)
 	sum := byte(0)
-	for _, b := range raw {
-		v := b & 31
-		code = append(code, alphabet[v])
-		sum = double(sum ^ v)
+	for i := range length - 1 {
+		c := byte(v>>(5*(length-2-i))) & 31
+		code[i] = alphabet[c]
+		sum = double(sum ^ c)
 	}
-	return string(append(code, alphabet[sum])), nil
+	code[length-1] = alphabet[sum]
+	return string(code)
+}
+
+// Decode returns the bits that Encode wrote, of a code as ParseCode and ParseCover
+// return it.
+func Decode(code string) uint64 {
+	var v uint64
+	for _, c := range code[:len(code)-1] {
+		v = v<<5 | uint64(value(c)) //nolint:gosec // not negative in a code
+	}
+	return v
 }
 
 // double multiplies by α in GF(32) with α⁵ = α² + 1.
@@ -86,7 +110,12 @@ func double(v byte) byte {
 // not matter, I and L are 1, O is 0, hyphens and spaces are passed over; so are
 // the full-width forms that Chinese keyboards type. Otherwise it returns a
 // *CodeError.
-func ParseCode(s string) (string, error) {
+func ParseCode(s string) (string, error) { return parse(s, CodeLength) }
+
+// ParseCover is ParseCode for covered codes.
+func ParseCover(s string) (string, error) { return parse(s, CoverLength) }
+
+func parse(s string, length int) (string, error) {
 	var code []byte
 	count := 0
 	for _, r := range s {
@@ -96,7 +125,7 @@ func ParseCode(s string) (string, error) {
 		if strings.ContainsRune("-‐‑–—−_ \t\r\n\u00a0\u3000", r) {
 			continue
 		}
-		if count++; count > CodeLength {
+		if count++; count > length {
 			continue
 		}
 		v := value(r)
@@ -105,8 +134,8 @@ func ParseCode(s string) (string, error) {
 		}
 		code = append(code, alphabet[v])
 	}
-	if count != CodeLength {
-		return "", &CodeError{Length: count}
+	if count != length {
+		return "", &CodeError{Length: count, Want: length}
 	}
 	if sum := syndrome(code); sum != 0 {
 		return "", &CodeError{Mistyped: true, Guesses: guesses(code, sum)}
@@ -165,12 +194,16 @@ func halve(v byte) byte {
 	return v >> 1
 }
 
-// Group writes a code as it is printed, in three groups: "ABCD-EFGH-JKMNP".
+// Group writes a code as it is printed, in groups: "ABCD-EFGH-JKMNP", and a covered
+// one "ABCD-EFGH".
 func Group(code string) string {
-	if len(code) != CodeLength {
-		return code
+	switch len(code) {
+	case CodeLength:
+		return code[:4] + "-" + code[4:8] + "-" + code[8:]
+	case CoverLength:
+		return code[:4] + "-" + code[4:]
 	}
-	return code[:4] + "-" + code[4:8] + "-" + code[8:]
+	return code
 }
 
 // errURL reports an address that a QR code of useful size cannot hold.

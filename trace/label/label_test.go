@@ -144,6 +144,25 @@ func TestParseCodeNamesTheFault(t *testing.T) {
 	}
 }
 
+// A covered code is a shorter code of the same kind.
+func TestCoveredCode(t *testing.T) {
+	for range 2000 {
+		v := label.Decode(newCode(t))
+		code := label.Encode(v, label.CoverLength)
+		typed := strings.ToLower(label.Group(code))
+		if got, err := label.ParseCover(typed); err != nil || got != code || len(typed) != label.CoverLength+1 {
+			t.Fatalf("ParseCover(%q) = %q, %v; want %q", typed, got, err, code)
+		}
+		if got := label.Decode(code); got != v&(1<<35-1) {
+			t.Fatalf("%q holds %x, want the lowest 35 bits of %x", code, got, v)
+		}
+	}
+	var e *label.CodeError
+	if _, err := label.ParseCover("1234567"); !errors.As(err, &e) || e.Length != 7 || e.Want != label.CoverLength {
+		t.Errorf("seven characters: %v", err)
+	}
+}
+
 // Somebody who reads 8 for B, or S for 5, is told where.
 func TestGuesses(t *testing.T) {
 	pairs := map[byte]byte{'B': '8', '8': 'B', '5': 'S', 'S': '5', 'Z': '2', '2': 'Z', 'G': '6', 'Q': '0', 'V': 'Y', 'W': 'V'}
@@ -183,6 +202,9 @@ func FuzzParseCode(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		if cover, err := label.ParseCover(s); err == nil && label.Encode(label.Decode(cover), label.CoverLength) != cover {
+			t.Fatalf("ParseCover(%q) = %q, which is written in another way", s, cover)
+		}
 		code, err := label.ParseCode(s)
 		if err != nil {
 			var e *label.CodeError
