@@ -82,7 +82,7 @@ func (s *server) pump(c *gin.Context, rc *http.ResponseController, st *stream) {
 // stillWelcome reports whether the client's session has not ended and says the
 // same of it. A session that cannot be looked up just now is no reason to go.
 func (s *server) stillWelcome(c *gin.Context, st *stream) bool {
-	token, err := c.Cookie(cookieName)
+	token, err := c.Cookie(CookieName)
 	if err != nil {
 		return false
 	}

@@ -129,7 +129,7 @@ func (s *server) principal(c *gin.Context) (auth.Principal, error) {
 	if dev, secret, ok := c.Request.BasicAuth(); ok {
 		return s.deviceItself(c, dev, secret)
 	}
-	token, err := c.Cookie(cookieName)
+	token, err := c.Cookie(CookieName)
 	if err != nil || token == "" {
 		return auth.Principal{}, errUnauthenticated
 	}

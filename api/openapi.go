@@ -60,7 +60,7 @@ func openapi(routes []route) ([]byte, error) {
 				"content":     map[string]any{"application/problem+json": map[string]any{"schema": problem}},
 			}},
 			"securitySchemes": map[string]any{
-				"session": map[string]string{"type": "apiKey", "in": "cookie", "name": cookieName},
+				"session": map[string]string{"type": "apiKey", "in": "cookie", "name": CookieName},
 				"device":  map[string]string{"type": "http", "scheme": "basic", "description": "a device's ID and secret"},
 			},
 		},

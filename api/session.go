@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	cookieName = "th_session"
+	// CookieName is where a browser keeps its session.
+	CookieName = "th_session"
 	// cookieAge is how long a browser keeps its session; the server decides when it ends.
 	cookieAge = auth.DefaultLifetime
 )
@@ -44,7 +45,7 @@ func (s *server) whoami(c *gin.Context) error {
 }
 
 func (s *server) logout(c *gin.Context) error {
-	token, err := c.Cookie(cookieName)
+	token, err := c.Cookie(CookieName)
 	if err != nil {
 		return errUnauthenticated
 	}
@@ -58,7 +59,7 @@ func (s *server) logout(c *gin.Context) error {
 
 func (s *server) setCookie(c *gin.Context, token string, age time.Duration) {
 	http.SetCookie(c.Writer, &http.Cookie{
-		Name: cookieName, Value: token, Path: "/", MaxAge: int(age.Seconds()),
+		Name: CookieName, Value: token, Path: "/", MaxAge: int(age.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure || c.Request.TLS != nil,
 	})
 }

@@ -35,6 +35,7 @@ import (
 	"tianhai/monitor/alert/notify"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/epcis/repository"
 	"tianhai/trace/evidence"
 	"tianhai/trace/input"
 	"tianhai/trace/label"
@@ -82,6 +83,7 @@ type server struct {
 	sealer     *trace.Sealer
 	recalls    *recall.Service
 	recallPost *recall.Post
+	events     *repository.Repository
 	audits     audits
 	logs       []trace.LogState // as the records know them
 	sources    *ingest.IntakeMetrics
@@ -303,6 +305,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 		Overrides: s.store, Harvests: s.store, Late: s.late.Wake,
 		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
 	}
+	s.events = repository.New(repository.Config{Shelf: s.store, Jobs: s.store, Logger: s.log})
 	s.certs = &trace.Certifier{Service: s.tracer, Book: s.store}
 	s.openRecalls()
 	return nil
@@ -329,7 +332,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, unwell.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, s.recallPost.Run, old.Run, s.mender.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, unwell.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, s.recallPost.Run, s.events.Run, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	works = append(works, s.edges.asker.Run, s.edges.roll.Run, s.edges.mended.Run)

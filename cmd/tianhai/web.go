@@ -16,6 +16,7 @@ import (
 
 	"tianhai/api"
 	"tianhai/api/auth"
+	"tianhai/api/epcishttp"
 	"tianhai/api/once"
 	"tianhai/dashboards/consumer"
 	"tianhai/dashboards/web"
@@ -35,6 +36,7 @@ func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
 	digital := resolver.New(resolver.Options{Registry: s.store, PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log})
 	mux.Handle("/01/", digital)
 	mux.Handle("/.well-known/gs1resolver", digital)
+	mux.Handle("/epcis/", s.partners()) // asks for a session itself
 	mux.Handle("/log/", http.StripPrefix("/log", s.ledger.Handler()))
 	for _, face := range []string{"/bureau/", "/field/", "/manage/", "/assets/"} {
 		mux.Handle(face, faces) // pages only; what they show comes from the API
@@ -73,6 +75,14 @@ func (s *server) handler() (http.Handler, error) {
 		Hub: s.hub, Catalog: s.texts, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})
 	return s.routes(machines, scan, faces), nil
+}
+
+// partners serves EPCIS 2.0 to their programs.
+func (s *server) partners() http.Handler {
+	return epcishttp.New(epcishttp.Config{
+		Sessions: &auth.Sessions{Store: s.store}, Capture: s.events, Events: s.store, Jobs: s.store,
+		Cookie: api.CookieName, PublicURL: s.publicURL(), Logger: s.log,
+	})
 }
 
 // openDevice is behind the code on a device: it opens the field page there.

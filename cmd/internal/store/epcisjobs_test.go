@@ -80,10 +80,10 @@ func testEPCISJobs(t *testing.T, s *store.Store) {
 		want, events string
 	}{
 		{"all good", epcisDocument(epcisEvent("a", 1, ""), epcisEvent("b", 2, "")), false, "running false, success true, done 2 of 2", "b a"},
-		{"one is taken, so none", epcisDocument(epcisEvent("c", 3, ""), epcisEvent("b", 2, "")), false, "running false, success false, done 2 of 2; ResourceAlreadyExistsException /epcisBody/eventList/1/eventID", "b a"},
-		{"twice in one document, so none", epcisDocument(epcisEvent("c", 3, ""), epcisEvent("c", 2, "")), false, "running false, success false, done 2 of 2; ResourceAlreadyExistsException /epcisBody/eventList/1/eventID", "b a"},
+		{"one is taken, so none", epcisDocument(epcisEvent("c", 3, ""), epcisEvent("b", 2, "")), false, "running false, success false, done 2 of 2; ResourceAlreadyExists /epcisBody/eventList/1/eventID", "b a"},
+		{"twice in one document, so none", epcisDocument(epcisEvent("c", 3, ""), epcisEvent("c", 2, "")), false, "running false, success false, done 2 of 2; ResourceAlreadyExists /epcisBody/eventList/1/eventID", "b a"},
 		{"those that can be", epcisDocument(epcisEvent("b", 2, ""), epcisEvent("c", 3, ""), epcisEvent("d", 4, `, "bizStep": "nonsense"`), epcisEvent("c", 5, "")), true,
-			"running false, success false, done 4 of 4; ValidationException /epcisBody/eventList/2/bizStep; ResourceAlreadyExistsException /epcisBody/eventList/3/eventID; ResourceAlreadyExistsException /epcisBody/eventList/0/eventID", "c b a"},
+			"running false, success false, done 4 of 4; Validation /epcisBody/eventList/2/bizStep; ResourceAlreadyExists /epcisBody/eventList/3/eventID; ResourceAlreadyExists /epcisBody/eventList/0/eventID", "c b a"},
 		{"a declaration of the same ID", epcisDocument(epcisEvent("a", 6, `, "errorDeclaration": {"declarationTime": "2026-05-21T00:00:00Z"}`)), false, "running false, success true, done 1 of 1", "a c b a"},
 		{"no event", epcisDocument(), false, "running false, success true, done 0 of 0", "a c b a"},
 		{"no event, proceeding", epcisDocument(), true, "running false, success true, done 0 of 0", "a c b a"},

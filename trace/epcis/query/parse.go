@@ -237,7 +237,7 @@ func (p *parser) eventTypes(c Condition, rest string, values []string) (Conditio
 	if rest != "" {
 		return c, nil
 	}
-	known := []string{"ObjectEvent", "AggregationEvent", "AssociationEvent", "TransactionEvent", "TransformationEvent"}
+	known := EventTypes()
 	for _, v := range values {
 		if !slices.Contains(known, v) && !epcis.URI(v) {
 			return c, bad("", "%q is not a kind of event; want one of %s, or the URI of your own", v, strings.Join(known, ", "))

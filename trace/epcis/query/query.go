@@ -149,3 +149,13 @@ func Listed(resource string) []string {
 }
 
 func anyEPC() []string { return []string{"epc", "parentID", "inputEPC", "outputEPC"} }
+
+// EventID asks for the events of one ID.
+func EventID(id string) Condition {
+	return Condition{Name: "EQ_eventID", Fields: []string{"eventID"}, Texts: []string{epcis.Names{}.Text(id)}}
+}
+
+// EventTypes returns the kinds of events of the standard.
+func EventTypes() []string {
+	return []string{"ObjectEvent", "AggregationEvent", "AssociationEvent", "TransactionEvent", "TransformationEvent"}
+}

@@ -179,14 +179,14 @@ func (r *Repository) work(ctx context.Context) error {
 func (r *Repository) do(ctx context.Context, j *Job) error {
 	d, err := epcis.Parse(j.Document)
 	if err != nil {
-		return r.end(ctx, j, Fault{"ImplementationException", "", "the stored document cannot be read: " + err.Error()})
+		return r.end(ctx, j, Fault{"Implementation", "", "the stored document cannot be read: " + err.Error()})
 	}
 	if j.Proceed {
 		return r.proceed(ctx, j, d)
 	}
 	events, err := d.Events()
 	if err != nil {
-		return r.end(ctx, j, Fault{"ValidationException", "", err.Error()})
+		return r.end(ctx, j, Fault{"Validation", "", err.Error()})
 	}
 	if again := repeats(events); len(again) > 0 {
 		return r.end(ctx, j, takenFaults(events, again)...)
@@ -231,7 +231,7 @@ func repeats(events []*epcis.Event) []int {
 func takenFaults(events []*epcis.Event, taken []int) []Fault {
 	var faults []Fault
 	for _, i := range taken {
-		faults = append(faults, Fault{"ResourceAlreadyExistsException", events[i].Pointer + "/eventID", fmt.Sprintf("an event %.200s was captured before", events[i].ID)})
+		faults = append(faults, Fault{"ResourceAlreadyExists", events[i].Pointer + "/eventID", fmt.Sprintf("an event %.200s was captured before", events[i].ID)})
 	}
 	return faults
 }
@@ -249,7 +249,7 @@ func (r *Repository) proceed(ctx context.Context, j *Job, d *epcis.Document) err
 		for ; next.Done < j.Total && next.Done < j.Done+jobStep; next.Done++ {
 			if faults := eventFaults(d, next.Done, each[next.Done]); len(faults) > 0 {
 				for _, f := range faults {
-					next.Errors = append(next.Errors, Fault{"ValidationException", f.Pointer, f.Message})
+					next.Errors = append(next.Errors, Fault{"Validation", f.Pointer, f.Message})
 				}
 				continue
 			}

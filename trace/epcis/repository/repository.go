@@ -109,7 +109,7 @@ func (j Job) Running() bool { return j.Finished.IsZero() }
 
 // A Fault is why an event of a job was not captured.
 type Fault struct {
-	Exception string `json:"exception"` // ValidationException, ResourceAlreadyExistsException
+	Exception string `json:"exception"` // of the standard, without its last word: Validation, ResourceAlreadyExists
 	Pointer   string `json:"pointer"`   // RFC 6901, into the document
 	Detail    string `json:"detail"`
 }
