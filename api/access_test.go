@@ -184,6 +184,8 @@ var access = map[string]struct {
 	"POST /batches/:id/close": {"/batches/" + batchID + "/close", "", answers{"nobody": 404, "bureau": 403, "farmer": 200}},
 
 	"GET /batches/:id":                       {"/batches/" + batchID, "", answers{"nobody": 404, "bureau": 200}},
+	"GET /labels/stocks":                     {"/labels/stocks", "", answers{"nobody": 200}},
+	"GET /batches/:id/labels":                {"/batches/" + batchID + "/labels?format=svg&stock=70x37", "", answers{"nobody": 404, "bureau": 409}},
 	"GET /batches/:id/genealogy":             {"/batches/" + batchID + "/genealogy", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /batches/:id/genealogy.svg":         {"/batches/" + batchID + "/genealogy.svg", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /batches/:id/digital-link":          {"/batches/" + batchID + "/digital-link", "", answers{"nobody": 404, "bureau": 200}},
@@ -311,6 +313,7 @@ func TestNoOracle(t *testing.T) {
 		"POST /batches/" + batchID + "/close":    "POST /batches/01JZ0000000000000000000BA9/close",
 		"GET /batches/" + batchID:                "GET /batches/01JZ0000000000000000000BA9",
 		"GET /batches/" + batchID + "/genealogy": "GET /batches/01JZ0000000000000000000BA9/genealogy",
+		"GET /batches/" + batchID + "/labels":    "GET /batches/01JZ0000000000000000000BA9/labels",
 		"DELETE /movements/" + saleID + "/buyer": "DELETE /movements/01JZ0000000000000000000SA9/buyer",
 		"GET /quarantine?device=do-1":            "GET /quarantine?device=do-9",
 		"POST /history/backfills?device=do-1":    "POST /history/backfills?device=do-9",

@@ -29,6 +29,7 @@ import (
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 	"tianhai/trace/gate"
+	"tianhai/trace/label/press"
 	"tianhai/trace/photo"
 )
 
@@ -299,6 +300,7 @@ type Config struct {
 	Once       *once.Desk
 	Hub        *Hub
 	Catalog    *i18n.Catalog
+	Press      *press.Press
 
 	// KnowsFormat reports whether payloads in a format can be read.
 	KnowsFormat func(format string) bool

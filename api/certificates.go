@@ -18,6 +18,7 @@ import (
 	"tianhai/trace/cert"
 	"tianhai/trace/gate"
 	"tianhai/trace/label"
+	"tianhai/trace/label/press"
 )
 
 // A Certifier issues and voids certificates; *trace.Certifier does.
@@ -192,7 +193,8 @@ func (s *server) voidCertificate(c *gin.Context) error {
 	return nil
 }
 
-// printCertificate answers with a page to print. What is void is not printed.
+// printCertificate answers with a page to print, or with a file of labels where the
+// parameter format asks for one. What is void is not printed.
 func (s *server) printCertificate(c *gin.Context) error {
 	_, out, err := s.certificate(c, auth.Read)
 	if err != nil {
@@ -200,6 +202,9 @@ func (s *server) printCertificate(c *gin.Context) error {
 	}
 	if out.Void != nil {
 		return farm.ErrConflict
+	}
+	if c.Query("format") != "" {
+		return s.printForm(c, out.Certificate)
 	}
 	copies, err := queryInt(c, "copies", 1, label.MaxCopies)
 	if err != nil {
@@ -220,6 +225,17 @@ func (s *server) printCertificate(c *gin.Context) error {
 	c.Header("Referrer-Policy", "no-referrer")
 	c.Data(http.StatusOK, "text/html; charset=utf-8", page.Bytes())
 	return nil
+}
+
+// printForm answers with a file of labels that are certificates.
+func (s *server) printForm(c *gin.Context, in cert.Certificate) error {
+	format, job, err := s.printJob(c, "plain-80x60")
+	if err != nil {
+		return err
+	}
+	job.Count, job.Labels = press.Of(press.Certificate(s.form(in, s.lang(c)).Form))
+	job.Title = s.Catalog.T("zh-CN", "certificate.title") + " " + in.Number
+	return s.sendLabels(c, "certificate-"+in.Number, format, job)
 }
 
 // form fills in the form that the law prescribes, in Chinese, with a gloss in the

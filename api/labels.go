@@ -65,8 +65,8 @@ func wantsHTML(c *gin.Context) bool {
 func (s *server) sheet(c *gin.Context) (label.Sheet, error) {
 	sheet := s.Labels.Sheet(s.Catalog.Match(c.Query("lang"), c.GetHeader("Accept-Language")))
 	var known bool
-	if sheet.Stock, known = label.LookupStock(c.Query("stock")); !known {
-		return sheet, &invalidError{"stock", "is none of " + stockNames()}
+	if sheet.Stock, known = label.LookupStock(c.Query("stock")); !known || sheet.Stock.Roll {
+		return sheet, &invalidError{"stock", "is none of " + sheetNames() + "; others are printed from a file, with the parameter format"}
 	}
 	var err error
 	if sheet.Skip, err = strconv.Atoi(c.DefaultQuery("skip", "0")); err != nil || sheet.Skip < 0 || sheet.Skip >= sheet.Stock.PerSheet() {
@@ -75,10 +75,12 @@ func (s *server) sheet(c *gin.Context) (label.Sheet, error) {
 	return sheet, nil
 }
 
-func stockNames() string {
+func sheetNames() string {
 	var names []string
 	for _, s := range label.Stocks() {
-		names = append(names, s.Name)
+		if !s.Roll {
+			names = append(names, s.Name)
+		}
 	}
 	return strings.Join(names, ", ")
 }
@@ -95,12 +97,16 @@ func (s *server) showSheet(c *gin.Context, status int, sheet label.Sheet) error 
 	return nil
 }
 
-// listLabels shows labels without claim codes: of the devices that the parameters
+// listLabels shows labels without claim codes, as a page or a file: of the devices that the parameters
 // of the list choose, or of those that id names.
 func (s *server) listLabels(c *gin.Context) error {
-	sheet, err := s.sheet(c)
-	if err != nil {
-		return err
+	file := c.Query("format") != ""
+	sheet := s.Labels.Sheet(s.lang(c))
+	var err error
+	if !file {
+		if sheet, err = s.sheet(c); err != nil {
+			return err
+		}
 	}
 	var devices []device.Placed
 	if ids := c.QueryArray("id"); len(ids) > 0 {
@@ -115,6 +121,9 @@ func (s *server) listLabels(c *gin.Context) error {
 		return farm.ErrNotFound
 	}
 	sheet.Tags = s.Labels.Known(sheet.Lang, devices)
+	if file {
+		return s.printDevices(c, sheet.Lang, sheet.Tags)
+	}
 	return s.showSheet(c, http.StatusOK, sheet)
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -95,6 +96,9 @@ func (s *server) limit(c *gin.Context) {
 	}
 	if c.FullPath() == prefix+importsPath {
 		most, longest = MaxImport, importTimeout
+	}
+	if slices.Contains([]string{prefix + batchLabelsPath, prefix + deviceLabelsPath, prefix + certificatePrintPath}, c.FullPath()) {
+		longest = labelTimeout
 	}
 	if c.Request.ContentLength > most {
 		c.Header("Connection", "close")

@@ -102,7 +102,7 @@ func kinds() []kind {
 
 // problemCodes returns every code that a problem can have.
 func problemCodes() []string {
-	codes := []string{"invalid", "item_missing", "stock_short", "changed", "internal", "batch_short", "unbalanced", "depended_on", "batch_incomplete", "test_failed", "recalled", "recall_amount"}
+	codes := []string{"invalid", "item_missing", "stock_short", "changed", "internal", "batch_short", "unbalanced", "depended_on", "batch_incomplete", "test_failed", "recalled", "recall_amount", "label_long", "label_character", "label_small"}
 	for _, k := range kinds() {
 		codes = append(codes, k.code)
 	}
@@ -136,6 +136,9 @@ type problem struct {
 	// Missing is everything that must be recorded first, of batch_incomplete.
 	Missing []missing `json:"missing,omitempty"`
 	Request string    `json:"request,omitempty"` // where to look in the log
+	// Text is what a label cannot hold, and Character what it cannot show.
+	Text      string `json:"text,omitempty"`
+	Character string `json:"character,omitempty"`
 	// Current is what is there instead of what was edited, of changed.
 	Current json.RawMessage `json:"current,omitempty"`
 }
@@ -184,6 +187,9 @@ func newProblem(err error) problem {
 		return problem{Status: http.StatusConflict, Code: "stock_short"}
 	}
 	if p, ok := chainProblem(err); ok {
+		return p
+	}
+	if p, ok := labelProblem(err); ok {
 		return p
 	}
 	if keep, ok := errors.AsType[*ingest.RetentionError](err); ok {
@@ -286,7 +292,7 @@ func (s *server) lang(c *gin.Context) string {
 // words gives a problem its title.
 func (s *server) words(c *gin.Context, p problem) problem {
 	lang := s.lang(c)
-	p.Type, p.Title = "about:blank", s.Catalog.T(lang, "problem."+p.Code, slices.Concat(gateWords(p, lang), s.chainProblemWords(p, lang), []string{"recall", p.Recall})...)
+	p.Type, p.Title = "about:blank", s.Catalog.T(lang, "problem."+p.Code, slices.Concat(gateWords(p, lang), s.chainProblemWords(p, lang), []string{"recall", p.Recall, "text", p.Text, "character", p.Character})...)
 	return p
 }
 

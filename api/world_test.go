@@ -31,6 +31,7 @@ import (
 	"tianhai/trace"
 	"tianhai/trace/cert"
 	"tianhai/trace/gate"
+	"tianhai/trace/label/press"
 	"tianhai/trace/photo"
 	"tianhai/trace/recall"
 	"tianhai/trace/resolver"
@@ -530,6 +531,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		Overrides: w,
 		Recalls:   recalls{w}, Recaller: recalls{w}, Hooks: recalls{w},
 		Stocks:      w,
+		Press:       pressOf(t),
 		Aliases:     w,
 		Once:        &once.Desk{Store: &memory{}, Now: func() time.Time { return noon }},
 		Reports:     office{w},
@@ -628,3 +630,12 @@ func want[T any](t testing.TB, what string, want, got T) {
 }
 
 var errBroken = errors.New("pq: password authentication failed for user tianhai")
+
+func pressOf(t testing.TB) *press.Press {
+	t.Helper()
+	p, err := press.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

@@ -24,6 +24,7 @@ import (
 	"tianhai/ingest"
 	"tianhai/ingest/device"
 	"tianhai/ingest/mapping"
+	"tianhai/trace/label/press"
 	"tianhai/trace/resolver"
 )
 
@@ -62,6 +63,10 @@ func (s *server) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	printer, err := press.New()
+	if err != nil {
+		return nil, err
+	}
 	machines := api.New(api.Config{
 		Sessions: &auth.Sessions{Store: s.store}, Door: s.door, Farms: records{s.store}, Operators: s.store, GTINs: s.store, Inputs: s.store, Overrides: overrides{s.store, s.tracer}, Stocks: stocks{s.store, s.tracer}, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
 		Lifecycle: s.manager, Claims: s.issuer(), Inventory: records{s.store}, Models: models{s.store, s.registry}, Importer: &device.Importer{Store: s.store},
@@ -72,7 +77,7 @@ func (s *server) handler() (http.Handler, error) {
 		Once:    &once.Desk{Store: s.store},
 		Reports: s.certs, Certifier: s.certs, Samples: records{s.store}, Statements: records{s.store}, ReportFiles: s.papers,
 		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake}, Aliases: upkeep{s.store, s.registry},
-		Hub: s.hub, Catalog: s.texts, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
+		Hub: s.hub, Catalog: s.texts, Press: printer, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})
 	return s.routes(machines, scan, faces), nil
 }

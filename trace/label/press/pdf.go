@@ -14,6 +14,12 @@ const fontName, pointsPerMM = "n", 72 / 25.4
 // pdf writes pages of the stock. The font goes with it as far as it is used, and
 // text can be searched and copied.
 func (p *Press) pdf(ctx context.Context, w io.Writer, job Job) error {
+	select {
+	case p.pdfs <- struct{}{}:
+		defer func() { <-p.pdfs }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	s := job.Stock
 	var doc gopdf.GoPdf
 	doc.Start(gopdf.Config{Unit: gopdf.UnitMM, PageSize: gopdf.Rect{W: s.PageWidth(), H: s.PageHeight()}})

@@ -54,6 +54,8 @@ func (f Format) MediaType() string {
 const (
 	MaxPDF    = 2_000
 	MaxLabels = 1_000_000
+
+	maxPDFs = 2 // at a time, some 100 MB each with the font; others wait
 )
 
 // A Design is what stands on a label: a Label or a Certificate.
@@ -109,7 +111,10 @@ func jobError(field, format string, args ...any) error {
 }
 
 // A Press makes files of labels. It may be used by many at a time.
-type Press struct{ face *face }
+type Press struct {
+	face *face
+	pdfs chan struct{} // a place for each that is being made
+}
 
 // New returns a press with its font.
 func New() (*Press, error) {
@@ -117,7 +122,7 @@ func New() (*Press, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Press{face: f}, nil
+	return &Press{face: f, pdfs: make(chan struct{}, maxPDFs)}, nil
 }
 
 // Write writes the labels as a file of a format. A *JobError or *FitError of the
