@@ -74,7 +74,7 @@ func TestCertificateAndTests(t *testing.T) {
 	saysNot(t, page, "<诺氟沙星>", "已作废", "伪造", "不得检出 μg", "role=\"alert\"")
 	en := s.get(t, "/t/"+rec.Code+"?lang=en")
 	sound(t, en)
-	says(t, en.Body.String(), "No banned pesticides", "verified by a third party", "Jianshan, Qinzhou, Guangxi", "✔ passed")
+	says(t, en.Body.String(), "No banned pesticides", "Verified by a third party", "Jianshan, Qinzhou, Guangxi", "✔ passed")
 
 	// A label with a number that was never issued.
 	says(t, s.get(t, "/t/"+rec.Code+"?c=2026-000099").Body.String(), "伪造", "2026-000099")

@@ -140,7 +140,9 @@ type fact struct {
 type moment struct{ Machine, Text string }
 
 // Unbroken is the text for a sentence: its hyphens end no line.
-func (m moment) Unbroken() string { return strings.ReplaceAll(m.Text, "-", "\u2060-\u2060") }
+func (m moment) Unbroken() string { return unbroken(m.Text) }
+
+func unbroken(date string) string { return strings.ReplaceAll(date, "-", "\u2060-\u2060") }
 
 type operation struct {
 	Kind, Class string
@@ -227,7 +229,7 @@ func (b base) facts(r trace.PublicRecord) []fact {
 		{Name: b.T("consumer.site"), Parts: []sealedText{{Text: b.word("site_kind", string(r.Origin.Kind))}, b.personal(r, "origin.site", r.Origin.Site)}},
 		{Name: b.T("consumer.lot"), Parts: []sealedText{{Text: r.Lot, Path: "lot"}}},
 		{Name: b.T("consumer.quantity"), Parts: []sealedText{{Text: shown, Path: "quantity"}}, Value: quantity, Unit: b.unit(r.Unit)},
-		{Name: b.kind("consumer.grown", r.Product.Kind), Parts: []sealedText{{Text: day(r.Began)}, {Text: day(r.Harvest)}}, Join: " – "},
+		{Name: b.kind("consumer.grown", r.Product.Kind), Parts: []sealedText{{Text: unbroken(day(r.Began))}, {Text: unbroken(day(r.Harvest))}}, Join: " – "},
 		{Name: b.kind("consumer.harvest", r.Product.Kind), Parts: []sealedText{{Text: day(r.Harvest)}}},
 		{Name: b.T("consumer.code"), Parts: []sealedText{{Text: label.Group(r.Code)}}, Code: true},
 	}

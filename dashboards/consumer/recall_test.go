@@ -121,3 +121,30 @@ func TestRecallOfABrokenRecord(t *testing.T) {
 		t.Errorf("a recall cannot be read: %d", w.Code)
 	}
 }
+
+// The page says first what matters first (and the language last), and every card of
+// facts says whose word they are.
+func TestOrder(t *testing.T) {
+	s := newShop(t, "/assets/verify.js")
+	rec := s.seal(t, record(t, oysters(newCode(t))))
+	s.say(t, trace.CertificateRecord, "c1", certificate(rec.Code))
+	s.say(t, trace.ReportRecord, "p1", labReport())
+	s.taken = [][]trace.Record{{step(t, openStep())}}
+	_, page, _ := strings.Cut(s.get(t, "/t/"+rec.Code+"?c=forged").Body.String(), "</style>")
+	at := 0
+	for _, next := range []string{
+		`class="recall"`, `class="alarm"`, `class="verdict`, "<h1", `id="product"`, `id="certificate"`, `id="tests"`, `id="operations"`,
+		`id="sensors"`, `id="proof"`, `id="producer"`, `id="complain"`, `class="tongues"`,
+	} {
+		i := strings.Index(page[at:], next)
+		if i < 0 {
+			t.Fatalf("%s is missing or too early", next)
+		}
+		at += i
+	}
+	for _, card := range strings.Split(page, `<section class="card`)[1:] {
+		if !strings.Contains(card, `<span class="tag `) {
+			t.Errorf("a card does not say whose word it is: %.80s", card)
+		}
+	}
+}
