@@ -73,6 +73,8 @@ var access = map[string]struct {
 
 	"GET /vocabulary": {"/vocabulary", "", answers{"nobody": 200}},
 
+	"GET /operators": {"/operators?q=oyster", "", answers{"nobody": 403, "stranger": 200, "laboratory": 403, "device-tea": 403}},
+
 	"GET /tenants/:id":           {"/tenants/oyster", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /tenants/:id/photos":    {"/tenants/oyster/photos", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /tenants/:id/licences":  {"/tenants/oyster/licences", "", answers{"nobody": 404, "bureau": 200}},

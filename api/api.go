@@ -256,6 +256,7 @@ type Config struct {
 	Door       Door
 	Farms      Farms
 	Operators  Operators
+	Directory  Directory
 	GTINs      GTINs
 	Inputs     Inputs
 	Stocks     Stocks
@@ -323,6 +324,7 @@ type server struct {
 	origins *http.CrossOriginProtection
 	engine  *gin.Engine
 	openapi func() ([]byte, error) // made when it is first asked for
+	finds   *auth.Pace
 }
 
 // New returns a handler for everything under /api/v1. It does no I/O.
@@ -333,7 +335,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &server{Config: cfg, Labels: Labels{Catalog: cfg.Catalog, PublicURL: cfg.PublicURL}, origins: http.NewCrossOriginProtection()}
+	s := &server{Config: cfg, Labels: Labels{Catalog: cfg.Catalog, PublicURL: cfg.PublicURL}, origins: http.NewCrossOriginProtection(), finds: auth.NewPace(FindsByUser, FindWindow)}
 
 	// In its other modes gin writes to standard output.
 	gin.SetMode(gin.ReleaseMode)

@@ -89,9 +89,10 @@ func (s *server) addMovement(c *gin.Context) error {
 	return nil
 }
 
-// movementGoods are the batches of movements.
+// movementGoods are the batches of movements, and who handed over to whom.
 type movementGoods struct {
-	Goods []chain.Goods `json:"goods"`
+	Goods     []chain.Goods  `json:"goods"`
+	Operators []operatorView `json:"operators"`
 }
 
 // listMovements lists what one may see of movements, and what their batches are.
@@ -117,8 +118,13 @@ func (s *server) listMovements() listing[chain.Movement] {
 		},
 		besides: typeOf[movementGoods](),
 		beside: func(c *gin.Context, movements []chain.Movement) (any, error) {
-			goods, err := s.goodsOf(c.Request.Context(), who(c), movements)
-			return movementGoods{list(goods)}, err
+			ctx := c.Request.Context()
+			goods, err := s.goodsOf(ctx, who(c), movements)
+			if err != nil {
+				return nil, err
+			}
+			parties, err := s.partiesOf(ctx, movements)
+			return movementGoods{list(goods), list(parties)}, err
 		},
 	}
 }
@@ -176,6 +182,26 @@ func (s *server) goodsOf(ctx context.Context, p auth.Principal, movements []chai
 		}
 	}
 	return list(goods), nil
+}
+
+// partiesOf returns what is public of those who handed over, and to whom.
+func (s *server) partiesOf(ctx context.Context, movements []chain.Movement) (all []operatorView, err error) {
+	for _, m := range movements {
+		if !m.HandsOver() {
+			continue
+		}
+		for _, id := range []string{m.Tenant, m.To} {
+			if slices.ContainsFunc(all, func(o operatorView) bool { return o.ID == id }) {
+				continue
+			}
+			t, err := s.Operators.Tenant(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, shown(t))
+		}
+	}
+	return all, nil
 }
 
 // eraseBuyer has the name of a buyer outside erased, as the law lets people ask.

@@ -2,11 +2,13 @@ package api_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"tianhai/api"
 	"tianhai/farm"
 )
 
@@ -107,4 +109,46 @@ func TestSetBoundary(t *testing.T) {
 	if got := c.do(http.MethodPut, "/sites/raft-1/boundary", `{"boundary":null}`); got.status != http.StatusOK || !w.sites[1].Boundary.IsZero() {
 		t.Errorf("taken back: %d %s", got.status, got.body)
 	}
+}
+
+// FindOperators finds three that there are; which of them words mean is the store's to say.
+func (w *world) FindOperators(_ context.Context, q api.OperatorQuery) (found []farm.Tenant, err error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	w.looked = append(w.looked, q)
+	if q.Words == "all" {
+		for i := range q.Limit {
+			found = append(found, farm.Tenant{ID: fmt.Sprint("t", i), Region: "450702"})
+		}
+		return found, nil
+	}
+	return []farm.Tenant{
+		{ID: "works", Kind: farm.Enterprise, Name: farm.Text{Zh: "茶厂", En: "Tea works"}, CreditCode: "91450400MA5KABCD1Q", Phone: "0774-1", Region: "450421"},
+		{ID: "li", Kind: farm.Household, Name: farm.Text{Zh: "李四"}, Phone: "13800000000", Region: "450421"},
+	}, nil
+}
+
+// TestFindOperators: what is public of an operator is told, and no more; and nobody
+// reads the whole directory.
+func TestFindOperators(t *testing.T) {
+	w := full()
+	base, _ := serve(t, w)
+	c := client{t, base, "farmer"}
+	a := c.do("GET", "/operators?q=%20%E8%8C%B6%E5%8E%82&region=450400", "")
+	want(t, "found", `{"operators":[{"id":"works","kind":"enterprise","name":{"zh":"茶厂","en":"Tea works"},"credit_code":"91450400MA5KABCD1Q","region":"450421","place":{"zh":"梧州市","en":"Wuzhou"}},`+
+		`{"id":"li","kind":"household","name":{"zh":"李四"},"region":"450400","place":{"zh":"梧州市","en":"Wuzhou"}}],"more":false}`, a.body)
+	want(t, "asked", []api.OperatorQuery{{Words: "茶厂", Region: "450400", Limit: 21}}, w.looked)
+	many := c.do("GET", "/operators?q=all", "").body
+	want(t, "of many", []int{20, 1}, []int{strings.Count(many, `"id"`), strings.Count(many, `"more":true`)})
+	for path, field := range map[string]string{"/operators": "q", "/operators?q=x": "q", "/operators?q=" + strings.Repeat("x", 61): "q", "/operators?q=%ff%ff%ff": "q", "/operators?q=xx&region=45": "region"} {
+		want(t, path, field, c.do("GET", path, "").problem(t).Field)
+	}
+	for range api.FindsByUser - 2 {
+		want(t, "again", http.StatusOK, c.do("GET", "/operators?q=xx", "").status)
+	}
+	a = c.do("GET", "/operators?q=xx", "")
+	want(t, "too often", "429 60", fmt.Sprint(a.status, " ", a.header.Get("Retry-After")))
+	want(t, "somebody else", http.StatusOK, client{t, base, "manager"}.do("GET", "/operators?q=xx", "").status)
 }

@@ -38,6 +38,8 @@ func (s *server) routes() []route {
 
 		get[vocabularyView]("/vocabulary", s.vocabulary, "Quantities, kinds of site and regions, with their names."),
 
+		get[operatorList]("/operators", s.findOperators, "Operators by name, credit code or ID, to hand goods over to: at most 20, 30 times a minute, and of each what is public.").
+			asks("q", "2 to 60 characters; natural persons by their whole name or ID").asks("region", "GB/T 2260"),
 		get[farm.Tenant]("/tenants/:id", s.getTenant, "An operator."),
 		lists(s, "/tenants/:id/licences", "An operator's licences, those that expire first first.", s.listLicences()),
 		takes[addLicenceRequest, farm.Licence](post, "/tenants/:id/licences", s.addLicence, "Adds a licence."),

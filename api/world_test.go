@@ -54,6 +54,7 @@ type world struct {
 	added    []device.NewDevice
 	tuned    []device.Calibration
 	moved    []device.Installation
+	looked   []api.OperatorQuery
 	alerts   []alert.Alert
 	batches  map[string]trace.Batch
 	ops      map[string]trace.Operation
@@ -527,7 +528,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Door: w, Farms: w, Operators: w, GTINs: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Shipments: w, Shipper: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
+		Sessions: w, Door: w, Farms: w, Operators: w, Directory: w, GTINs: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Shipments: w, Shipper: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
 		Overrides: w,
 		Recalls:   recalls{w}, Recaller: recalls{w}, Hooks: recalls{w},
 		Stocks:      w,

@@ -67,6 +67,7 @@ var composed = map[string]string{
 	"recall.state.":              "recall.State",
 	"recall.step_kind.":          "recall.StepKind",
 	"recall.why.":                "recall.Reason",
+	"operator_kind.":             "farm.OperatorKind",
 	"role.":                      "auth.Role",
 	"severity.":                  "alert.Severity",
 	"site_kind.":                 "farm.SiteKind",

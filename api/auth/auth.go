@@ -94,6 +94,8 @@ const (
 	Recall     Action = "recall"   // open a recall and follow it up
 	// CloseRecall says that a recall is over.
 	CloseRecall Action = "close_recall"
+	// Find looks operators up by name, and sees what anybody may know of one.
+	Find Action = "find"
 )
 
 // An Object is what an action is about.
@@ -113,8 +115,12 @@ type Object struct {
 // a recall is over. An administrator may do everything but override and recall, since
 // whoever keeps a server is no authority; everyone else, nothing: a device speaks
 // through its own topics and its own door, which know it by its secret, and asks for
-// nothing here.
+// nothing here. Whoever works at a farm or watches over farms may look operators up.
 func Can(p Principal, a Action, o Object) bool {
+	if a == Find {
+		return p.Role == Administrator || (p.Role == Manager || p.Role == Farmer) && p.Tenant != "" ||
+			(p.Role == Bureau || p.Role == Inspector) && farm.RegionContains(p.Region, p.Region)
+	}
 	switch p.Role {
 	case Administrator:
 		return a != Override && a != Recall && a != CloseRecall

@@ -7,6 +7,21 @@ import (
 	"tianhai/api/auth"
 )
 
+// TestFind: who works at a farm or watches over farms looks operators up, whatever the
+// object.
+func TestFind(t *testing.T) {
+	for who, may := range map[auth.Principal]bool{
+		{Role: auth.Administrator}: true, {Role: auth.Manager, Tenant: "tea"}: true, {Role: auth.Farmer, Tenant: "tea"}: true,
+		{Role: auth.Bureau, Region: "450400"}: true, {Role: auth.Inspector, Region: "450400"}: true,
+		{Role: auth.Manager}: false, {Role: auth.Farmer}: false, {Role: auth.Bureau}: false, {Role: auth.Bureau, Region: "000000"}: false,
+		{Role: auth.Laboratory, Tenant: "lab"}: false, {Role: auth.Device, Tenant: "tea"}: false, {}: false, {Role: "invented", Tenant: "tea"}: false,
+	} {
+		if got := auth.Can(who, auth.Find, auth.Object{}); got != may {
+			t.Errorf("%+v finds: %v", who, got)
+		}
+	}
+}
+
 // TestCan goes through every role, action and relation to the object.
 func TestCan(t *testing.T) {
 	everything := []auth.Action{auth.Read, auth.Write, auth.Command, auth.Administer, auth.Inspect, auth.Report, "", "invent", auth.Override, auth.Recall, auth.CloseRecall}

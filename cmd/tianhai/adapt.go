@@ -74,6 +74,11 @@ func (r records) Batches(ctx context.Context, q api.BatchQuery) ([]trace.Batch, 
 	return r.Store.Batches(ctx, store.BatchFilter{Tenant: q.Tenant, Region: q.Region, Stock: q.Stock, After: store.Place(q.After), Limit: q.Limit})
 }
 
+// FindOperators returns operators by ID.
+func (r records) FindOperators(ctx context.Context, q api.OperatorQuery) ([]farm.Tenant, error) {
+	return r.FindTenants(ctx, store.TenantFilter(q))
+}
+
 // FindShipments returns a page of shipments, those that left last first.
 func (r records) FindShipments(ctx context.Context, q api.ShipmentQuery) ([]trace.Shipment, error) {
 	return r.Shipments(ctx, store.ShipmentFilter{Tenant: q.Tenant, Region: q.Region, After: store.Place(q.After), Limit: q.Limit})

@@ -134,8 +134,13 @@ func (s *Store) page(q *bun.SelectQuery, table, text, after string, limit int) *
 	if s.write.Dialect().Name() == dialect.PG {
 		name = "CAST(?0.name AS json)" // SQLite reads JSON from text as it is
 	}
-	like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text) + "%"
+	like := "%" + literal(text) + "%"
 	return q.Where("lower(?0.id || ' ' || coalesce("+name+" ->> 'zh', '') || ' ' || coalesce("+name+" ->> 'en', '')) LIKE lower(?1) ESCAPE '\\'", bun.Ident(table), like)
+}
+
+// literal returns a text that LIKE … ESCAPE '\' takes as it is.
+func literal(text string) string {
+	return strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text)
 }
 
 // lastInstalled asks since when the device in a column has been where it is.

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 
 	"tianhai/farm"
 )
@@ -43,6 +45,31 @@ func (s *Store) Tenants(ctx context.Context) ([]farm.Tenant, error) {
 	var rows []tenantRow
 	err := s.read.NewSelect().Model(&rows).Order("t.id").Scan(ctx)
 	return each(rows, func(r tenantRow) farm.Tenant { return r.Tenant }), fail("read tenants", err)
+}
+
+// A TenantFilter chooses tenants.
+type TenantFilter struct {
+	// Words stand in the name, at the beginning of the credit code, or are the ID. Of
+	// natural persons (trace.NaturalPerson) they are the whole name or the ID.
+	Words  string
+	Region string // GB/T 2260; with all divisions within it
+	Limit  int
+}
+
+// FindTenants returns the tenants that f chooses, by ID.
+func (s *Store) FindTenants(ctx context.Context, f TenantFilter) ([]farm.Tenant, error) {
+	var rows []tenantRow
+	name := "t.name"
+	if s.write.Dialect().Name() == dialect.PG {
+		name = "CAST(t.name AS json)" // SQLite reads JSON from text as it is
+	}
+	zh, en := "lower(coalesce("+name+" ->> 'zh', ''))", "lower(coalesce("+name+" ->> 'en', ''))"
+	person := fmt.Sprintf("(t.kind IN ('%s', '%s') OR t.kind = '' AND t.credit_code = '')", farm.Household, farm.VesselOwner)
+	q := s.read.NewSelect().Model(&rows).Order("t.id").Limit(int64(f.Limit)).
+		Where("t.id = ?0 OR "+zh+" = lower(?0) OR "+en+" = lower(?0) OR NOT "+person+" AND ("+zh+" LIKE lower(?1) ESCAPE '\\' OR "+en+" LIKE lower(?1) ESCAPE '\\' OR lower(t.credit_code) LIKE lower(?2) ESCAPE '\\')",
+			f.Words, "%"+literal(f.Words)+"%", literal(f.Words)+"%")
+	err := within(q, "", "", "t.region", f.Region).Scan(ctx)
+	return each(rows, func(r tenantRow) farm.Tenant { return r.Tenant }), fail("find tenants", err)
 }
 
 // CreateSite adds a site; farm.ErrConflict when its ID is taken and

@@ -107,6 +107,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"movements":          testMovements,
 		"voids of movements": testVoids,
 		"handover":           testHandover,
+		"directory":          testFindTenants,
 		"movement race":      testMovementRace,
 		"genealogies":        testGenealogies,
 		"movements stay":     testMovementsStay,

@@ -1,5 +1,5 @@
 // Batches that are made of batches, as the API has them, and the sums of a form.
-import type { Text } from './types'
+import type { Operator, Text } from './types'
 
 export interface Amount {
   quantity: number
@@ -73,6 +73,7 @@ export interface Movement {
 export interface Movements {
   movements: Movement[]
   goods: Goods[]
+  operators: Operator[] // who handed over, and to whom
 }
 
 export interface Product {

@@ -18,6 +18,16 @@ export interface Region {
   name: Text
 }
 
+/** What anybody may know of an operator. */
+export interface Operator {
+  id: string
+  kind?: 'enterprise' | 'cooperative' | 'household' | 'vessel'
+  name: Text
+  credit_code?: string
+  region: string
+  place: Text // the city
+}
+
 export interface Vocabulary {
   quantities: Quantity[]
   site_kinds: string[]
