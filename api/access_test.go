@@ -131,6 +131,15 @@ var access = map[string]struct {
 	"POST /recalls/:id/progress": {"/recalls/" + recallID + "/progress", `{"id":"01JZ00000000000000000000W1","batch":"` + batchID + `"}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},
 	"POST /recalls/:id/close":    {"/recalls/" + recallID + "/close", `{"id":"01JZ00000000000000000000W1","reason":"x"}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 403, "admin": 403}},
 
+	"GET /tenants/:id/rolls":  {"/tenants/oyster/rolls", "", answers{"nobody": 404, "bureau": 200}},
+	"POST /tenants/:id/rolls": {"/tenants/oyster/rolls", `{"id":"01JZ00000000000000000000R9","codes":10}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
+	"GET /rolls/:id":          {"/rolls/" + rollID, "", answers{"nobody": 404, "bureau": 200}},
+	"POST /rolls/:id/steps":   {"/rolls/" + rollID + "/steps", `{"id":"01JZ00000000000000000000T9","kind":"void","first":1,"last":2,"reason":"x"}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
+	"GET /rolls/:id/codes":    {"/rolls/" + rollID + "/codes", "", answers{"nobody": 404, "bureau": 403, "manager": 200}},
+	"GET /units/:id":          {"/units/" + unitCode, "", answers{"nobody": 404, "bureau": 200}},
+	"GET /batches/:id/units":  {"/batches/" + batchID + "/units", "", answers{"nobody": 404, "bureau": 200}},
+	"POST /batches/:id/units": {"/batches/" + batchID + "/units", `{"id":"01JZ00000000000000000000T9","first":"` + unitCode + `","last":"` + unitCode + `"}`, answers{"nobody": 404, "bureau": 403, "farmer": 201}},
+
 	"GET /tenants/:id/gtins":          {"/tenants/oyster/gtins", "", answers{"nobody": 404, "bureau": 200}},
 	"POST /tenants/:id/gtins":         {"/tenants/oyster/gtins", `{"gtin":"09506000134352","product":"oyster"}`, answers{"nobody": 404, "bureau": 403, "admin": 201}},
 	"GET /gtins/:id/links":            {"/gtins/09506000134352/links", "", answers{"nobody": 404, "bureau": 200}},
@@ -296,6 +305,10 @@ func TestNoOracle(t *testing.T) {
 		"GET /shipments/" + shipmentID:             "GET /shipments/01JZ0000000000000000000SH9",
 		"POST /shipments/" + shipmentID + "/close": "POST /shipments/01JZ0000000000000000000SH9/close",
 
+		"GET /rolls/" + rollID:                   "GET /rolls/01JZ0000000000000000000RZ9",
+		"GET /rolls/" + rollID + "/codes":        "GET /rolls/01JZ0000000000000000000RZ9/codes",
+		"POST /rolls/" + rollID + "/steps":       "POST /rolls/01JZ0000000000000000000RZ9/steps",
+		"GET /units/" + unitCode:                 "GET /units/0000000000000",
 		"GET /sites/raft-1":                      "GET /sites/raft-9",
 		"GET /sites/raft-1/series":               "GET /sites/raft-9/series",
 		"GET /sites/raft-1/operations":           "GET /sites/raft-9/operations",

@@ -258,6 +258,8 @@ type Config struct {
 	Operators  Operators
 	Directory  Directory
 	GTINs      GTINs
+	Units      Units
+	Rolls      Rolls
 	Inputs     Inputs
 	Stocks     Stocks
 	Overrides  Overrides

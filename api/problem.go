@@ -29,6 +29,7 @@ import (
 	"tianhai/trace/input"
 	"tianhai/trace/photo"
 	"tianhai/trace/recall"
+	"tianhai/trace/unit"
 )
 
 var (
@@ -91,6 +92,7 @@ func kinds() []kind {
 		{recall.ErrEmpty, http.StatusConflict, "recall_empty"},
 		{recall.ErrTooLarge, http.StatusConflict, "recall_too_large"},
 		{recall.ErrUnaccounted, http.StatusConflict, "recall_unaccounted"},
+		{unit.ErrFull, http.StatusConflict, "rolls_full"},
 		{ingest.ErrNoDelete, http.StatusConflict, "no_delete"},
 		{chain.ErrTooMany, http.StatusConflict, "genealogy_too_large"},
 		{trace.ErrNoEvidence, http.StatusServiceUnavailable, "no_evidence"},
@@ -102,7 +104,7 @@ func kinds() []kind {
 
 // problemCodes returns every code that a problem can have.
 func problemCodes() []string {
-	codes := []string{"invalid", "item_missing", "stock_short", "changed", "internal", "batch_short", "unbalanced", "depended_on", "batch_incomplete", "test_failed", "recalled", "recall_amount", "label_long", "label_character", "label_small"}
+	codes := []string{"invalid", "item_missing", "stock_short", "changed", "internal", "batch_short", "unbalanced", "depended_on", "batch_incomplete", "test_failed", "recalled", "recall_amount", "label_long", "label_character", "label_small", "unit_state"}
 	for _, k := range kinds() {
 		codes = append(codes, k.code)
 	}
@@ -131,8 +133,9 @@ type problem struct {
 	In       *chain.Amount  `json:"in,omitempty"` // of an unbalanced problem
 	Out      *chain.Amount  `json:"out,omitempty"`
 	// Movements and Codes are what hangs on a movement that is depended_on.
-	Movements []string `json:"movements,omitempty"`
-	Codes     []string `json:"codes,omitempty"`
+	Movements []string   `json:"movements,omitempty"`
+	Codes     []string   `json:"codes,omitempty"`
+	Span      *unit.Span `json:"span,omitempty"` // of a unit_state problem
 	// Missing is everything that must be recorded first, of batch_incomplete.
 	Missing []missing `json:"missing,omitempty"`
 	Request string    `json:"request,omitempty"` // where to look in the log
@@ -190,6 +193,9 @@ func newProblem(err error) problem {
 		return p
 	}
 	if p, ok := labelProblem(err); ok {
+		return p
+	}
+	if p, ok := unitProblem(err); ok {
 		return p
 	}
 	if keep, ok := errors.AsType[*ingest.RetentionError](err); ok {
@@ -292,7 +298,7 @@ func (s *server) lang(c *gin.Context) string {
 // words gives a problem its title.
 func (s *server) words(c *gin.Context, p problem) problem {
 	lang := s.lang(c)
-	p.Type, p.Title = "about:blank", s.Catalog.T(lang, "problem."+p.Code, slices.Concat(gateWords(p, lang), s.chainProblemWords(p, lang), []string{"recall", p.Recall, "text", p.Text, "character", p.Character})...)
+	p.Type, p.Title = "about:blank", s.Catalog.T(lang, "problem."+p.Code, slices.Concat(gateWords(p, lang), s.chainProblemWords(p, lang), s.unitProblemWords(p, lang), []string{"recall", p.Recall, "text", p.Text, "character", p.Character})...)
 	return p
 }
 

@@ -17,6 +17,7 @@ import (
 	"tianhai/trace/input"
 	"tianhai/trace/photo"
 	"tianhai/trace/resolver"
+	"tianhai/trace/unit"
 )
 
 // routes lists every route there is. What stands here is what /openapi.json and
@@ -48,6 +49,12 @@ func (s *server) routes() []route {
 		lists(s, "/gtins/:id/links", "Where a GTIN leads, the links added first first.", s.listLinks()),
 		takes[addLinkRequest, resolver.Link](post, "/gtins/:id/links", s.addLink, "Adds a link of a GTIN, under the client's ULID."),
 		takes[none, none](del, "/gtins/:id/links/:link", s.deleteLink, "Takes a link of a GTIN away.").guarding("/gtins/:id/links"),
+		lists(s, "/tenants/:id/rolls", "Rolls of unit codes, those issued last first.", s.listRolls()),
+		takes[issueRollRequest, unit.Roll](post, "/tenants/:id/rolls", s.issueRoll, "Issues codes of single packets by the roll, under the client's ULID; docs/labels.md."),
+		get[unit.Tally]("/rolls/:id", s.getRoll, "A roll: what has become of its codes, and the counts."),
+		takes[rollStepRequest, unit.Step](post, "/rolls/:id/steps", s.addRollStep, "Says what was done with codes of a roll, under the client's ULID."),
+		get[none]("/rolls/:id/codes", s.exportCodes, "Codes of a roll that were printed, for a print shop.").also("text/csv").asks("first", "number of the first").asks("last", "number of the last"),
+		get[unitView]("/units/:id", s.getUnit, "What a unit code stands for."),
 		lists(s, "/tenants/:id/lots", "Lots of inputs bought, and what is left of each.", s.listLots()),
 		takes[addLotRequest, input.Stock](post, "/tenants/:id/lots", s.addLot, "Adds a lot that was bought."),
 		takes[none, tableView](post, "/tenants/:id/lots/import", s.importLots, "Adds the lots of a file, all or none.").file(tableFiles()...).asks("dry_run", "true only checks"),
@@ -146,6 +153,8 @@ func (s *server) routes() []route {
 		get[none]("/batches/:id/genealogy.svg", s.drawGenealogy, "The same as a picture.").also("image/svg+xml").asks("direction", "up, down or both"),
 		get[digitalLinkView]("/batches/:id/digital-link", s.getDigitalLink, "The GS1 Digital Link of a batch whose operator holds a GTIN for its product."),
 		get[none]("/batches/:id/digital-link.svg", s.drawDigitalLink, "The same as a QR code to print.").also("image/svg+xml"),
+		lists(s, "/batches/:id/units", "Which unit codes were bound to a batch, and which of these were taken back.", s.listUnits()),
+		takes[bindUnitsRequest, unit.Step](post, "/batches/:id/units", s.bindUnits, "Binds the unit codes between two that were scanned, under the client's ULID."),
 		lists(s, "/batches/:id/reports", "Laboratory reports of a batch, oldest first.", s.listBatchReports()),
 		takes[addReportRequest, cert.Report](post, "/batches/:id/reports", s.addReport, "Adds a report, under the client's ULID."),
 		takes[none, fileView](post, reportFilesPath, s.addReportFile, "Keeps the file of a report.").file("application/pdf", "image/jpeg", "image/png", "image/webp"),

@@ -35,6 +35,7 @@ import (
 	"tianhai/trace/photo"
 	"tianhai/trace/recall"
 	"tianhai/trace/resolver"
+	"tianhai/trace/unit"
 )
 
 var noon = time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC)
@@ -88,7 +89,8 @@ type world struct {
 	shared   bool         // the tea farm has a part of what is recalled
 	spoke    recall.Actor // of the last progress
 
-	handsOver bool // the oyster farm sold to the tea farm
+	third     unit.State // of the third code of the oyster farm's roll
+	handsOver bool       // the oyster farm sold to the tea farm
 }
 
 const (
@@ -531,6 +533,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		Sessions: w, Door: w, Farms: w, Operators: w, Directory: w, GTINs: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Shipments: w, Shipper: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
 		Overrides: w,
 		Recalls:   recalls{w}, Recaller: recalls{w}, Hooks: recalls{w},
+		Units: roller{w}, Rolls: roller{w},
 		Stocks:      w,
 		Press:       pressOf(t),
 		Aliases:     w,

@@ -71,6 +71,7 @@ var composed = map[string]string{
 	"role.":                      "auth.Role",
 	"severity.":                  "alert.Severity",
 	"site_kind.":                 "farm.SiteKind",
+	"unit_code.state.":           "unit.State",
 	"unit.":                      "units of quantities sold and applied",
 	"web.audit.fault.":           "trace.Fault.Kind",
 	"web.command.":               "values of a command: on, off",

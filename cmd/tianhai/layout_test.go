@@ -44,7 +44,7 @@ var layout = map[string]string{
 	"trace/epcis":            "",
 	"trace/epcis/query":      "trace/epcis",
 	"trace/epcis/repository": "farm trace/epcis trace/epcis/query",
-	"api":                    "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/cert trace/chain trace/evidence trace/gate trace/input trace/photo trace/recall trace/label trace/label/press trace/resolver api/auth api/once api/table",
+	"api":                    "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/cert trace/chain trace/evidence trace/gate trace/input trace/photo trace/recall trace/label trace/label/press trace/resolver trace/unit api/auth api/once api/table",
 	"api/auth":               "farm",
 	"api/once":               "",
 	"api/epcishttp":          "farm api/auth trace/epcis trace/epcis/query trace/epcis/repository",

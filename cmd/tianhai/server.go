@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,10 +37,10 @@ import (
 	"tianhai/trace/epcis/repository"
 	"tianhai/trace/evidence"
 	"tianhai/trace/input"
-	"tianhai/trace/label"
 	"tianhai/trace/ledger"
 	"tianhai/trace/photo"
 	"tianhai/trace/recall"
+	"tianhai/trace/unit"
 )
 
 // shutdownLimit is how long a stop may take before the process ends itself with
@@ -77,6 +76,7 @@ type server struct {
 	photos     *photo.Shelf
 	papers     *photo.Shelf // of laboratories
 	tracer     *trace.Service
+	units      *unit.Service
 	late       *lateTeller
 	send       func(ctx context.Context, id string, message any) (retry bool, err error) // to the webhook; nil: there is none
 	certs      *trace.Certifier
@@ -303,7 +303,9 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 		Sensors: records{s.store}, Series: kept, Shipments: s.store,
 		Water: series{s.series}, Licences: s.store, Inputs: s.store, Bans: input.Banned(), OwnBans: s.store.OwnBans, Stock: s.store, Chain: s.store,
 		Overrides: s.store, Harvests: s.store, Late: s.late.Wake,
-		NewCode: func() (string, error) { return label.NewCode(rand.Reader) },
+	}
+	if err := s.openUnits(ctx); err != nil {
+		return err
 	}
 	s.events = repository.New(repository.Config{Shelf: s.store, Jobs: s.store, Logger: s.log})
 	s.certs = &trace.Certifier{Service: s.tracer, Book: s.store}
