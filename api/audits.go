@@ -12,13 +12,11 @@ import (
 	"tianhai/trace"
 )
 
-// shownAudits is how many are listed: about three years of nights.
-const shownAudits = 1000
-
 // Audits knows what the audits of the log found.
 type Audits interface {
-	// Audits returns the newest first, one that runs among them.
-	Audits(ctx context.Context, limit int) ([]trace.Audit, error)
+	// Audits returns those behind a place, whose ID is the number of the log, newest
+	// first, one that runs among them.
+	Audits(ctx context.Context, after Place, limit int) ([]trace.Audit, error)
 	// StartAudit has one begin now, unless one runs or is about to.
 	StartAudit()
 }
@@ -27,12 +25,12 @@ type Audits interface {
 // in the public log anyway.
 func (s *server) listAudits() listing[trace.Audit] {
 	return listing[trace.Audit]{
-		name: "audits", falling: true, key: func(a trace.Audit) string { return timeKey(a.Began, strconv.Itoa(a.Log)) },
-		read: func(c *gin.Context, _ page) ([]trace.Audit, error) {
-			if p := who(c); !auth.Can(p, auth.Read, auth.Object{Region: p.Region}) {
+		name: "audits", falling: true, pages: true, key: func(a trace.Audit) string { return timeKey(a.Began, strconv.Itoa(a.Log)) },
+		read: func(c *gin.Context, p page) ([]trace.Audit, error) {
+			if me := who(c); !auth.Can(me, auth.Read, auth.Object{Region: me.Region}) {
 				return nil, errForbidden
 			}
-			return s.Audits.Audits(c.Request.Context(), shownAudits)
+			return s.Audits.Audits(c.Request.Context(), timePlace(p.after), p.limit)
 		},
 	}
 }

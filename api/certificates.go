@@ -57,13 +57,13 @@ func (s *server) farmBatch(c *gin.Context, a auth.Action) (trace.Batch, error) {
 // listCertificates shows those of everything that the caller may read, newest first.
 func (s *server) listCertificates() listing[cert.Issued] {
 	return listing[cert.Issued]{
-		name: "certificates", key: certificateKey, falling: true,
-		read: func(c *gin.Context, _ page) ([]cert.Issued, error) {
+		name: "certificates", key: certificateKey, falling: true, pages: true,
+		read: func(c *gin.Context, p page) ([]cert.Issued, error) {
 			in, ok := scopeOf(who(c))
 			if !ok {
 				return nil, nil
 			}
-			return s.Statements.FindCertificates(c.Request.Context(), StatementQuery{Scope: in, Limit: maxStatements})
+			return s.Statements.FindCertificates(c.Request.Context(), StatementQuery{Scope: in, After: timePlace(p.after), Limit: p.limit})
 		},
 	}
 }
@@ -72,13 +72,13 @@ func (s *server) listCertificates() listing[cert.Issued] {
 // has not certified anew.
 func (s *server) listDue() listing[trace.Batch] {
 	return listing[trace.Batch]{
-		name: "batches", falling: true, key: func(b trace.Batch) string { return timeKey(b.Opened, b.ID) },
-		read: func(c *gin.Context, _ page) ([]trace.Batch, error) {
-			p := who(c)
-			if p.Tenant == "" || !auth.Can(p, auth.Write, auth.Object{Tenant: p.Tenant}) {
+		name: "batches", falling: true, pages: true, key: func(b trace.Batch) string { return timeKey(b.Opened, b.ID) },
+		read: func(c *gin.Context, p page) ([]trace.Batch, error) {
+			me := who(c)
+			if me.Tenant == "" || !auth.Can(me, auth.Write, auth.Object{Tenant: me.Tenant}) {
 				return nil, nil
 			}
-			return s.Statements.CertificatesDue(c.Request.Context(), p.Tenant)
+			return s.Statements.CertificatesDue(c.Request.Context(), StatementQuery{Scope: Scope{Tenant: me.Tenant}, After: timePlace(p.after), Limit: p.limit})
 		},
 	}
 }

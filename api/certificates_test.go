@@ -118,13 +118,14 @@ func (w office) AddSample(_ context.Context, s cert.Sample) error {
 	return nil
 }
 
-func (w office) Samples(_ context.Context, laboratory, batch string) ([]cert.Sample, error) {
+func (w office) Samples(_ context.Context, q api.SampleQuery) ([]cert.Sample, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(w.samples), func(s cert.Sample) bool {
-		return laboratory != "" && s.Laboratory != laboratory || batch != "" && s.Batch != batch
+		return q.Laboratory != "" && s.Laboratory != q.Laboratory || q.Batch != "" && s.Batch != q.Batch || q.Number != "" && s.Number != q.Number ||
+			!behind(q.After, s.Asked, s.ID)
 	}), nil
 }
 
@@ -150,7 +151,7 @@ func (w office) FindReports(_ context.Context, q api.StatementQuery) ([]cert.Tes
 	if err := w.enter(); err != nil || !w.within(q.Scope, "oyster", "450512") {
 		return nil, err
 	}
-	return w.dossier.Reports, nil
+	return slices.DeleteFunc(slices.Clone(w.dossier.Reports), func(t cert.Tested) bool { return !behind(q.After, t.Recorded, t.ID) }), nil
 }
 
 func (w office) FindCertificates(_ context.Context, q api.StatementQuery) ([]cert.Issued, error) {
@@ -158,12 +159,12 @@ func (w office) FindCertificates(_ context.Context, q api.StatementQuery) ([]cer
 	if err := w.enter(); err != nil || !w.within(q.Scope, "oyster", "450512") {
 		return nil, err
 	}
-	return w.dossier.Certificates, nil
+	return slices.DeleteFunc(slices.Clone(w.dossier.Certificates), func(i cert.Issued) bool { return !behind(q.After, i.Issued, i.ID) }), nil
 }
 
-func (w office) CertificatesDue(_ context.Context, tenant string) ([]trace.Batch, error) {
+func (w office) CertificatesDue(_ context.Context, q api.StatementQuery) ([]trace.Batch, error) {
 	defer w.mu.Unlock()
-	if err := w.enter(); err != nil || tenant != "oyster" {
+	if err := w.enter(); err != nil || q.Tenant != "oyster" {
 		return nil, err
 	}
 	return []trace.Batch{w.batches[batchID]}, nil

@@ -33,10 +33,12 @@ type Inputs interface {
 
 // Stocks keeps what was bought.
 type Stocks interface {
-	// Lots returns a tenant's and what is left of each, those bought last first.
-	Lots(ctx context.Context, tenant string) ([]input.Stock, error)
+	// Lots returns a tenant's behind a place and what is left of each, those bought last
+	// first.
+	Lots(ctx context.Context, tenant string, after Place, limit int) ([]input.Stock, error)
 	Lot(ctx context.Context, id string) (input.Stock, error) // farm.ErrNotFound
-	LotUses(ctx context.Context, lot string) ([]input.LotUse, error)
+	// LotUses returns what was taken from a lot behind a place, the last first.
+	LotUses(ctx context.Context, lot string, after Place, limit int) ([]input.LotUse, error)
 	// Buy stores lots, all or none; *input.FieldError, farm.ErrNotFound, farm.ErrConflict.
 	Buy(ctx context.Context, lots []input.Lot) error
 	// WriteOff takes an amount from a lot; *input.ShortError.
@@ -251,13 +253,13 @@ func (s *server) importLots(c *gin.Context) error {
 // listLots shows what was bought last first.
 func (s *server) listLots() listing[input.Stock] {
 	return listing[input.Stock]{
-		name: "lots", falling: true, key: func(l input.Stock) string { return timeKey(l.Recorded, l.ID) },
-		read: func(c *gin.Context, _ page) ([]input.Stock, error) {
+		name: "lots", falling: true, pages: true, key: func(l input.Stock) string { return timeKey(l.Recorded, l.ID) },
+		read: func(c *gin.Context, p page) ([]input.Stock, error) {
 			t, err := s.tenant(c, auth.Read)
 			if err != nil {
 				return nil, err
 			}
-			return s.Stocks.Lots(c.Request.Context(), t.ID)
+			return s.Stocks.Lots(c.Request.Context(), t.ID, timePlace(p.after), p.limit)
 		},
 	}
 }
@@ -320,13 +322,13 @@ func (s *server) lot(c *gin.Context, a auth.Action) (input.Stock, error) {
 // listLotUses shows what was taken from a lot, the last first.
 func (s *server) listLotUses() listing[input.LotUse] {
 	return listing[input.LotUse]{
-		name: "uses", falling: true, key: func(u input.LotUse) string { return timeKey(u.At, u.Operation+u.WriteOff) },
-		read: func(c *gin.Context, _ page) ([]input.LotUse, error) {
+		name: "uses", falling: true, pages: true, key: func(u input.LotUse) string { return timeKey(u.At, u.Operation+u.WriteOff) },
+		read: func(c *gin.Context, p page) ([]input.LotUse, error) {
 			l, err := s.lot(c, auth.Read)
 			if err != nil {
 				return nil, err
 			}
-			return s.Stocks.LotUses(c.Request.Context(), l.ID)
+			return s.Stocks.LotUses(c.Request.Context(), l.ID, timePlace(p.after), p.limit)
 		},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"tianhai/api"
 	"tianhai/farm"
 	"tianhai/trace/input"
 )
@@ -45,7 +46,7 @@ func (w *world) AddBan(_ context.Context, _ input.OwnBan) error {
 
 const lotID = "01JZ00000000000000000000N1"
 
-func (w *world) Lots(context.Context, string) ([]input.Stock, error) {
+func (w *world) Lots(context.Context, string, api.Place, int) ([]input.Stock, error) {
 	defer w.mu.Unlock()
 	return nil, w.enter()
 }
@@ -61,7 +62,7 @@ func (w *world) Lot(_ context.Context, id string) (input.Stock, error) {
 	return input.Stock{Lot: input.Lot{ID: lotID, Tenant: "oyster", Product: "drug-1", Quantity: 1, Unit: "L"}, Left: 0.5}, nil
 }
 
-func (w *world) LotUses(context.Context, string) ([]input.LotUse, error) {
+func (w *world) LotUses(context.Context, string, api.Place, int) ([]input.LotUse, error) {
 	defer w.mu.Unlock()
 	return []input.LotUse{{Operation: opID, Site: "raft-1", Kind: "medicate", At: noon, Quantity: 0.5}}, w.enter()
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 )
@@ -96,7 +97,7 @@ func (l listing[T]) pageOf(c *gin.Context) (page, error) {
 	if s := c.Query("after"); s != "" {
 		raw, err := base64.RawURLEncoding.DecodeString(s)
 		key, ok := strings.CutPrefix(string(raw), cursorVersion)
-		if err != nil || !ok || key == "" || strings.ContainsRune(key, 0) {
+		if err != nil || !ok || key == "" || strings.ContainsRune(key, 0) || !utf8.ValidString(key) {
 			return page{}, &invalidError{"after", "is not the next of a page before"}
 		}
 		p.after = key

@@ -19,19 +19,27 @@ import (
 // decided, and which uses of inputs came too late for the gates.
 type Overrides interface {
 	Override(ctx context.Context, id string) (trace.Override, error) // farm.ErrNotFound
-	// ListOverrides returns those in scope, those asked for last first.
-	ListOverrides(ctx context.Context, in Scope, open bool) ([]trace.Override, error)
+	// ListOverrides returns those asked for last first.
+	ListOverrides(ctx context.Context, q OverrideQuery) ([]trace.Override, error)
 	AskOverride(ctx context.Context, o trace.Override) (trace.Override, error)
 	DecideOverride(ctx context.Context, id string, d trace.Decision) (trace.Override, error)
-	// ListLateUses returns those in scope, those found last first.
-	ListLateUses(ctx context.Context, in Scope) ([]trace.FoundLate, error)
+	// ListLateUses returns those found last first; open does not narrow it.
+	ListLateUses(ctx context.Context, q OverrideQuery) ([]trace.FoundLate, error)
+}
+
+// An OverrideQuery asks for overrides, or late uses, behind a place.
+type OverrideQuery struct {
+	Scope
+	Open  bool // those that nobody has decided
+	After Place
+	Limit int
 }
 
 // listOverrides lists the caller's farm's, or those of the officer's region.
 func (s *server) listOverrides() listing[trace.Override] {
 	return listing[trace.Override]{
-		name: "overrides", falling: true, key: func(o trace.Override) string { return timeKey(o.Asked, o.ID) },
-		read: func(c *gin.Context, _ page) ([]trace.Override, error) {
+		name: "overrides", falling: true, pages: true, key: func(o trace.Override) string { return timeKey(o.Asked, o.ID) },
+		read: func(c *gin.Context, p page) ([]trace.Override, error) {
 			open := c.Query("state") == "open"
 			if state := c.Query("state"); state != "" && !open {
 				return nil, &invalidError{"state", "is not open"}
@@ -40,7 +48,7 @@ func (s *server) listOverrides() listing[trace.Override] {
 			if !ok {
 				return nil, nil
 			}
-			return s.Overrides.ListOverrides(c.Request.Context(), in, open)
+			return s.Overrides.ListOverrides(c.Request.Context(), OverrideQuery{Scope: in, Open: open, After: timePlace(p.after), Limit: p.limit})
 		},
 		sees: func(c *gin.Context, o *trace.Override) (bool, error) { return s.seesSite(c, o.Site) },
 	}
@@ -126,13 +134,13 @@ func (s *server) decideOverride(c *gin.Context) error {
 // listLateUses lists batches for whose harvest the record of an input came too late.
 func (s *server) listLateUses() listing[trace.FoundLate] {
 	return listing[trace.FoundLate]{
-		name: "late_uses", falling: true, key: func(l trace.FoundLate) string { return timeKey(l.Found, l.Operation+l.Batch) },
-		read: func(c *gin.Context, _ page) ([]trace.FoundLate, error) {
+		name: "late_uses", falling: true, pages: true, key: func(l trace.FoundLate) string { return timeKey(l.Found, l.Operation+l.Batch) },
+		read: func(c *gin.Context, p page) ([]trace.FoundLate, error) {
 			in, ok := scopeOf(who(c))
 			if !ok {
 				return nil, nil
 			}
-			return s.Overrides.ListLateUses(c.Request.Context(), in)
+			return s.Overrides.ListLateUses(c.Request.Context(), OverrideQuery{Scope: in, After: timePlace(p.after), Limit: p.limit})
 		},
 		sees: func(c *gin.Context, l *trace.FoundLate) (bool, error) { return s.seesSite(c, l.Site) },
 	}

@@ -33,13 +33,13 @@ func (w *world) Override(_ context.Context, id string) (trace.Override, error) {
 	return anOverride(), nil
 }
 
-func (w *world) ListOverrides(_ context.Context, in api.Scope, open bool) ([]trace.Override, error) {
+func (w *world) ListOverrides(_ context.Context, q api.OverrideQuery) ([]trace.Override, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return nil, err
 	}
 	o := anOverride()
-	if !w.within(in, o.Tenant, "450512") {
+	if !w.within(q.Scope, o.Tenant, "450512") {
 		return nil, nil
 	}
 	return []trace.Override{o}, nil
@@ -66,12 +66,12 @@ func (w *world) DecideOverride(_ context.Context, _ string, d trace.Decision) (t
 	return o, nil
 }
 
-func (w *world) ListLateUses(_ context.Context, in api.Scope) ([]trace.FoundLate, error) {
+func (w *world) ListLateUses(_ context.Context, q api.OverrideQuery) ([]trace.FoundLate, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return nil, err
 	}
-	if !w.within(in, "oyster", "450512") {
+	if !w.within(q.Scope, "oyster", "450512") {
 		return nil, nil
 	}
 	return []trace.FoundLate{{LateUse: trace.LateUse{Operation: opID, Batch: batchID, Tenant: "oyster", Site: "raft-1", Found: noon}, Lot: "lot-77"}}, nil

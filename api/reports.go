@@ -35,13 +35,11 @@ type ReportFiles interface {
 	Uploads(ctx context.Context, hash string) ([]photo.Upload, error)
 }
 
-// maxStatements is how many reports or certificates are listed: the newest.
-const maxStatements = 1000
-
 // A StatementQuery asks for reports or certificates, newest first.
 type StatementQuery struct {
 	Scope
 	Verdict cert.Verdict // of reports; empty: any
+	After   Place
 	Limit   int
 }
 
@@ -52,16 +50,24 @@ type Statements interface {
 	StatementBatch(ctx context.Context, id string) (string, error)
 	FindReports(ctx context.Context, q StatementQuery) ([]cert.Tested, error)
 	FindCertificates(ctx context.Context, q StatementQuery) ([]cert.Issued, error)
-	// CertificatesDue returns the batches of a tenant that may be certified anew.
-	CertificatesDue(ctx context.Context, tenant string) ([]trace.Batch, error)
+	// CertificatesDue returns the batches of the scope's tenant that may be certified
+	// anew, those opened last first.
+	CertificatesDue(ctx context.Context, q StatementQuery) ([]trace.Batch, error)
+}
+
+// A SampleQuery asks for samples, newest first; what is empty does not narrow it.
+type SampleQuery struct {
+	Laboratory string // tenant
+	Batch      string
+	Number     string
+	After      Place
+	Limit      int // 0: as many as a page has
 }
 
 // Samples knows which laboratory was asked to test what.
 type Samples interface {
 	AddSample(ctx context.Context, s cert.Sample) error
-	// Samples returns those of a laboratory, or of a batch, newest first; what is
-	// empty does not narrow it.
-	Samples(ctx context.Context, laboratory, batch string) ([]cert.Sample, error)
+	Samples(ctx context.Context, q SampleQuery) ([]cert.Sample, error)
 	// Laboratories returns the tenants that somebody here tests for.
 	Laboratories(ctx context.Context) ([]farm.Tenant, error)
 }
@@ -86,7 +92,7 @@ func (s *server) allowedBatch(c *gin.Context, id string, a auth.Action) (trace.B
 		return trace.Batch{}, err
 	}
 	if p.Role == auth.Laboratory {
-		asked, err := s.Samples.Samples(ctx, p.Tenant, b.ID)
+		asked, err := s.Samples.Samples(ctx, SampleQuery{Laboratory: p.Tenant, Batch: b.ID})
 		if err != nil {
 			return trace.Batch{}, err
 		}
@@ -137,8 +143,8 @@ func (s *server) listBatchReports() listing[cert.Tested] {
 // parameter verdict asks for those that passed or failed.
 func (s *server) listReports() listing[cert.Tested] {
 	return listing[cert.Tested]{
-		name: "reports", key: reportKey, falling: true,
-		read: func(c *gin.Context, _ page) ([]cert.Tested, error) {
+		name: "reports", key: reportKey, falling: true, pages: true,
+		read: func(c *gin.Context, p page) ([]cert.Tested, error) {
 			verdict := cert.Verdict(c.Query("verdict"))
 			if verdict != "" && verdict != cert.Pass && verdict != cert.Fail {
 				return nil, &invalidError{"verdict", "is neither pass nor fail"}
@@ -147,7 +153,7 @@ func (s *server) listReports() listing[cert.Tested] {
 			if !ok {
 				return nil, nil
 			}
-			return s.Statements.FindReports(c.Request.Context(), StatementQuery{Scope: in, Verdict: verdict, Limit: maxStatements})
+			return s.Statements.FindReports(c.Request.Context(), StatementQuery{Scope: in, Verdict: verdict, After: timePlace(p.after), Limit: p.limit})
 		},
 	}
 }
@@ -239,11 +245,11 @@ func (s *server) asLaboratory(c *gin.Context, r *cert.Report) error {
 	if err != nil {
 		return err
 	}
-	asked, err := s.Samples.Samples(ctx, p.Tenant, r.Batch)
+	asked, err := s.Samples.Samples(ctx, SampleQuery{Laboratory: p.Tenant, Batch: r.Batch, Number: r.Sample})
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(asked, func(s cert.Sample) bool { return s.Number == r.Sample }) {
+	if r.Sample == "" || len(asked) == 0 {
 		return &invalidError{"sample", "is no number of a sample of this batch that you were sent"}
 	}
 	r.Source, r.By, r.Lab = cert.Laboratory, lab.ID, lab.Name.Zh
@@ -403,17 +409,17 @@ func (s *server) addSample(c *gin.Context) error {
 
 func (s *server) listBatchSamples() listing[cert.Sample] {
 	return listing[cert.Sample]{
-		name: "samples", falling: true, key: func(v cert.Sample) string { return timeKey(v.Asked, v.ID) },
-		read: func(c *gin.Context, _ page) ([]cert.Sample, error) {
+		name: "samples", falling: true, pages: true, key: func(v cert.Sample) string { return timeKey(v.Asked, v.ID) },
+		read: func(c *gin.Context, p page) ([]cert.Sample, error) {
 			b, err := s.sampledBatch(c, auth.Read)
 			if err != nil {
 				return nil, err
 			}
 			lab := ""
-			if p := who(c); p.Role == auth.Laboratory {
-				lab = p.Tenant
+			if me := who(c); me.Role == auth.Laboratory {
+				lab = me.Tenant
 			}
-			return s.Samples.Samples(c.Request.Context(), lab, b.ID)
+			return s.Samples.Samples(c.Request.Context(), SampleQuery{Laboratory: lab, Batch: b.ID, After: timePlace(p.after), Limit: p.limit})
 		},
 	}
 }
@@ -432,21 +438,18 @@ type sentSample struct {
 // asks for those with one number.
 func (s *server) listSamples() listing[sentSample] {
 	return listing[sentSample]{
-		name: "samples", falling: true, key: func(v sentSample) string { return timeKey(v.Asked, v.ID) },
-		read: func(c *gin.Context, _ page) ([]sentSample, error) {
-			ctx, p := c.Request.Context(), who(c)
-			if p.Role != auth.Laboratory || p.Tenant == "" {
+		name: "samples", falling: true, pages: true, key: func(v sentSample) string { return timeKey(v.Asked, v.ID) },
+		read: func(c *gin.Context, p page) ([]sentSample, error) {
+			ctx, me := c.Request.Context(), who(c)
+			if me.Role != auth.Laboratory || me.Tenant == "" {
 				return nil, nil
 			}
-			samples, err := s.Samples.Samples(ctx, p.Tenant, "")
+			samples, err := s.Samples.Samples(ctx, SampleQuery{Laboratory: me.Tenant, Number: c.Query("number"), After: timePlace(p.after), Limit: p.limit})
 			if err != nil {
 				return nil, err
 			}
 			sent := []sentSample{}
 			for _, sample := range samples {
-				if number := c.Query("number"); number != "" && number != sample.Number {
-					continue
-				}
 				b, err := s.Records.Batch(ctx, sample.Batch)
 				if err != nil {
 					return nil, err

@@ -323,7 +323,7 @@ func (w *world) Series(_ context.Context, q api.SeriesQuery) (farm.Summary, erro
 	return w.summary, w.enter()
 }
 
-func (w *world) Audits(context.Context, int) ([]trace.Audit, error) {
+func (w *world) Audits(context.Context, api.Place, int) ([]trace.Audit, error) {
 	return []trace.Audit{{Log: 1, Began: noon, Leaves: 3, FaultCount: 1, Faults: []trace.Fault{{Kind: trace.FaultMissing, Leaf: 2, Code: "X", Detail: "gone"}}}}, nil
 }
 

@@ -178,6 +178,16 @@ type stocks struct {
 	trace *trace.Service
 }
 
+// Lots returns a tenant's, those bought last first.
+func (s stocks) Lots(ctx context.Context, tenant string, after api.Place, limit int) ([]input.Stock, error) {
+	return s.Store.Lots(ctx, tenant, store.Place(after), limit)
+}
+
+// LotUses returns what was taken from a lot, the last first.
+func (s stocks) LotUses(ctx context.Context, lot string, after api.Place, limit int) ([]input.LotUse, error) {
+	return s.Store.LotUses(ctx, lot, store.Place(after), limit)
+}
+
 // Buy stores lots and their records.
 func (s stocks) Buy(ctx context.Context, lots []input.Lot) error { return s.trace.Buy(ctx, lots) }
 
@@ -197,9 +207,9 @@ func (o overrides) Override(ctx context.Context, id string) (trace.Override, err
 	return o.store.Override(ctx, id)
 }
 
-// ListOverrides returns those in scope, those asked for last first.
-func (o overrides) ListOverrides(ctx context.Context, in api.Scope, open bool) ([]trace.Override, error) {
-	return o.store.Overrides(ctx, store.OverrideFilter{Tenant: in.Tenant, Region: in.Region, Open: open})
+// ListOverrides returns those asked for last first.
+func (o overrides) ListOverrides(ctx context.Context, q api.OverrideQuery) ([]trace.Override, error) {
+	return o.store.Overrides(ctx, store.OverrideFilter{Tenant: q.Tenant, Region: q.Region, Open: q.Open, After: store.Place(q.After), Limit: q.Limit})
 }
 
 // AskOverride stores what a farm asks for.
@@ -212,9 +222,9 @@ func (o overrides) DecideOverride(ctx context.Context, id string, d trace.Decisi
 	return o.trace.DecideOverride(ctx, id, d)
 }
 
-// ListLateUses returns those in scope, those found last first.
-func (o overrides) ListLateUses(ctx context.Context, in api.Scope) ([]trace.FoundLate, error) {
-	return o.store.LateUses(ctx, store.LateFilter{Tenant: in.Tenant, Region: in.Region})
+// ListLateUses returns those found last first.
+func (o overrides) ListLateUses(ctx context.Context, q api.OverrideQuery) ([]trace.FoundLate, error) {
+	return o.store.LateUses(ctx, store.LateFilter{Tenant: q.Tenant, Region: q.Region, After: store.Place(q.After), Limit: q.Limit})
 }
 
 // Jobs returns the jobs of a tenant, newest first; of all where it is empty.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tianhai/api"
 	"tianhai/cmd/internal/store"
 	"tianhai/trace"
 	"tianhai/trace/ledger"
@@ -76,9 +77,9 @@ type audits struct {
 func (s *server) loadAudits(ctx context.Context) error {
 	s.audits.asked = make(chan struct{}, 1)
 	s.audits.faults.Store(-1)
-	all, err := s.store.Audits(ctx, 10)
+	all, err := s.store.Audits(ctx, store.Place{}, 1)
 	if len(all) > 0 && !all[0].Ended.IsZero() {
-		s.audits.note(all[:1])
+		s.audits.note(all)
 	}
 	return err
 }
@@ -96,6 +97,11 @@ func (a *audits) note(last []trace.Audit) {
 type auditDesk struct {
 	*store.Store
 	asked chan<- struct{}
+}
+
+// Audits returns audits, newest first.
+func (d auditDesk) Audits(ctx context.Context, after api.Place, limit int) ([]trace.Audit, error) {
+	return d.Store.Audits(ctx, store.Place(after), limit)
 }
 
 // StartAudit has one begin now, unless one is about to.

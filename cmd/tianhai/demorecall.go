@@ -7,7 +7,6 @@ import (
 
 	"tianhai/cmd/internal/store"
 	"tianhai/farm"
-	"tianhai/trace"
 	"tianhai/trace/cert"
 	"tianhai/trace/recall"
 )
@@ -27,15 +26,8 @@ func (d *demo) takeBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, rec := range failed {
-		said, err := trace.ReadStatement(rec)
-		if err != nil {
-			return err
-		}
-		if said.Report == nil { // what takes one back
-			continue
-		}
-		batch, err := d.store.Batch(ctx, said.Report.Batch)
+	for _, report := range failed {
+		batch, err := d.store.Batch(ctx, report.Batch)
 		if err != nil {
 			return err
 		}
@@ -45,7 +37,7 @@ func (d *demo) takeBack(ctx context.Context) error {
 		}
 		told := d.story.Open[i].Recall
 		_, err = d.recalls.Open(ctx, recall.Actor{Account: "bureau", Office: recall.ByBureau}, demoID(batch.Lot, 99, batch.Harvest), recall.Opening{
-			Start: recall.Start{Kind: recall.FromTest, ID: said.Report.ID}, Reason: told.Reason, Hazard: told.Hazard, Advice: told.Advice, Contact: told.Contact,
+			Start: recall.Start{Kind: recall.FromTest, ID: report.ID}, Reason: told.Reason, Hazard: told.Hazard, Advice: told.Advice, Contact: told.Contact,
 		})
 		if err != nil {
 			return fmt.Errorf("recall of %s: %w", batch.Lot, err)

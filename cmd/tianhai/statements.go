@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 
 	"tianhai/api"
 	"tianhai/cmd/internal/store"
@@ -11,35 +10,25 @@ import (
 )
 
 // Samples returns the samples of a laboratory or of a batch.
-func (r records) Samples(ctx context.Context, laboratory, batch string) ([]cert.Sample, error) {
-	return r.Store.Samples(ctx, store.SampleFilter{Laboratory: laboratory, Batch: batch})
+func (r records) Samples(ctx context.Context, q api.SampleQuery) ([]cert.Sample, error) {
+	return r.Store.Samples(ctx, store.SampleFilter{Laboratory: q.Laboratory, Batch: q.Batch, Number: q.Number, After: store.Place(q.After), Limit: q.Limit})
 }
 
 // FindReports returns reports, newest first.
 func (r records) FindReports(ctx context.Context, q api.StatementQuery) ([]cert.Tested, error) {
-	d, err := dossierOf(r.Reports(ctx, statementFilter(q)))
-	return newestFirst(d.Reports), err
+	return r.Reports(ctx, statementFilter(q))
 }
 
 // FindCertificates returns certificates, newest first.
 func (r records) FindCertificates(ctx context.Context, q api.StatementQuery) ([]cert.Issued, error) {
-	d, err := dossierOf(r.Certificates(ctx, statementFilter(q)))
-	return newestFirst(d.Certificates), err
+	return r.Certificates(ctx, statementFilter(q))
+}
+
+// CertificatesDue returns batches that may be certified anew, newest first.
+func (r records) CertificatesDue(ctx context.Context, q api.StatementQuery) ([]trace.Batch, error) {
+	return r.Store.CertificatesDue(ctx, statementFilter(q))
 }
 
 func statementFilter(q api.StatementQuery) store.StatementFilter {
-	return store.StatementFilter{Tenant: q.Tenant, Region: q.Region, Verdict: q.Verdict, Limit: q.Limit}
-}
-
-func dossierOf(all []trace.Record, err error) (cert.Dossier, error) {
-	if err != nil {
-		return cert.Dossier{}, err
-	}
-	return trace.ReadDossier(all)
-}
-
-func newestFirst[T any](all []T) []T {
-	out := slices.Clone(all)
-	slices.Reverse(out)
-	return out
+	return store.StatementFilter{Tenant: q.Tenant, Region: q.Region, Verdict: q.Verdict, After: store.Place(q.After), Limit: q.Limit}
 }

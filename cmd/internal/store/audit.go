@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -57,10 +58,15 @@ func (s *Store) SaveAudit(ctx context.Context, a trace.Audit, state string) erro
 	return fail("save audit", err)
 }
 
-// Audits returns the newest audits first, at most limit.
-func (s *Store) Audits(ctx context.Context, limit int) ([]trace.Audit, error) {
+// Audits returns audits behind a place, whose ID is the number of the log, newest
+// first; at most limit.
+func (s *Store) Audits(ctx context.Context, after Place, limit int) ([]trace.Audit, error) {
 	var rows []auditRow
-	if err := s.read.NewSelect().Model(&rows).Order("a.began DESC", "a.log").Limit(int64(max(limit, 1))).Scan(ctx); err != nil {
+	q := s.read.NewSelect().Model(&rows).Order("a.began DESC", "a.log DESC").Limit(bounded(limit, 1, MaxPage))
+	if log, err := strconv.Atoi(after.ID); err == nil {
+		q = q.Where("(a.began < ? OR a.began = ? AND a.log < ?)", instant{after.At}, instant{after.At}, log)
+	}
+	if err := q.Scan(ctx); err != nil {
 		return nil, fail("read audits", err)
 	}
 	out := make([]trace.Audit, len(rows))

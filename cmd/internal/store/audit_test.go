@@ -43,6 +43,6 @@ func testAudits(t *testing.T, s *store.Store) {
 	equal(t, "ended goes on from", "")(state, nil)
 	b := trace.Audit{Log: 1, Began: noon.Add(time.Hour), Faults: []trace.Fault{}}
 	check(t, s.SaveAudit(ctx, b, ""))
-	equal(t, "newest first", []trace.Audit{b, a})(s.Audits(ctx, 10))
-	equal(t, "newest", []trace.Audit{b})(s.Audits(ctx, 1))
+	equal(t, "newest first", []trace.Audit{b, a})(s.Audits(ctx, store.Place{}, 10))
+	equal(t, "newest", []trace.Audit{b})(s.Audits(ctx, store.Place{}, 1))
 }

@@ -82,28 +82,29 @@ func (s *Store) AddSample(ctx context.Context, in cert.Sample) error {
 	return fail("add sample", err)
 }
 
-// DefaultSamples is how many samples are returned at most, unless a filter asks for
-// less.
-const DefaultSamples = 1000
-
 // A SampleFilter chooses samples; what is empty does not narrow it.
 type SampleFilter struct {
 	Laboratory string
 	Batch      string
-	Limit      int
+	Number     string
+	After      Place
+	Limit      int // 0: MaxPage, which is the most
 }
 
 // Samples returns those that f chooses, the newest first.
 func (s *Store) Samples(ctx context.Context, f SampleFilter) ([]cert.Sample, error) {
 	var rows []sampleRow
-	q := s.read.NewSelect().Model(&rows).Order("sa.asked DESC", "sa.id DESC").Limit(bounded(f.Limit, DefaultSamples, DefaultSamples))
+	q := s.read.NewSelect().Model(&rows).Order("sa.asked DESC", "sa.id DESC").Limit(bounded(f.Limit, MaxPage, MaxPage))
 	if f.Laboratory != "" {
 		q = q.Where("sa.laboratory = ?", f.Laboratory)
 	}
 	if f.Batch != "" {
 		q = q.Where("sa.batch = ?", f.Batch)
 	}
-	err := q.Scan(ctx)
+	if f.Number != "" {
+		q = q.Where("sa.number = ?", f.Number)
+	}
+	err := behind(q, "sa.asked", "sa.id", f.After).Scan(ctx)
 	return each(rows, sampleRow.sample), fail("read samples", err)
 }
 
@@ -221,15 +222,15 @@ func (s *Store) Statements(ctx context.Context, batch string) ([]trace.Record, e
 	return records, fail("read statements", err)
 }
 
-// statements returns the records about reports and certificates, whose IDs are
-// selected, and about their voids.
-func (s *Store) statements(ctx context.Context, selects ...*bun.SelectQuery) ([]trace.Record, error) {
+// statements returns the records about reports and certificates, whose IDs are listed
+// or selected, and about their voids.
+func (s *Store) statements(ctx context.Context, subjects ...any) ([]trace.Record, error) {
 	var all []trace.Record
 	var rows []recordRow
 	var open []openingRow
 	q := s.read.NewSelect().Model(&rows).Where("r.kind IN (?)", bun.List([]string{trace.ReportRecord, trace.CertificateRecord, trace.VoidRecord})).Order("r.at", "r.id")
 	q = q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-		for _, ids := range selects {
+		for _, ids := range subjects {
 			q = q.WhereOr("r.subject IN (?)", ids)
 		}
 		return q
@@ -264,35 +265,78 @@ type StatementFilter struct {
 	Tenant  string
 	Region  string       // GB/T 2260, of the batch's site
 	Verdict cert.Verdict // of reports
-	Before  time.Time    // only older ones
-	Limit   int          // 0: DefaultBatches; at most MaxBatches
+	After   Place
+	Limit   int // 0: DefaultBatches; at most MaxPage
 }
 
-// Reports returns the records of reports that f chooses, and of their voids, oldest
-// first; the newest, where there are more than asked for.
-func (s *Store) Reports(ctx context.Context, f StatementFilter) ([]trace.Record, error) {
+// Reports returns the reports that f chooses and what became of each, newest first.
+func (s *Store) Reports(ctx context.Context, f StatementFilter) ([]cert.Tested, error) {
 	q := s.read.NewSelect().Model((*reportRow)(nil)).Column("rp.id").Join("JOIN batches AS b ON b.id = rp.batch").Join("JOIN sites AS s ON s.id = b.site").
-		Order("rp.recorded DESC", "rp.id DESC").Limit(bounded(f.Limit, DefaultBatches, MaxBatches))
+		Order("rp.recorded DESC", "rp.id DESC").Limit(bounded(f.Limit, DefaultBatches, MaxPage))
 	if f.Verdict != "" {
 		q = q.Where("rp.verdict = ?", f.Verdict)
 	}
-	if !f.Before.IsZero() {
-		q = q.Where("rp.recorded < ?", instant{f.Before})
+	ids, err := idsOf(ctx, behind(within(q, "rp.tenant", f.Tenant, "s.region", f.Region), "rp.recorded", "rp.id", f.After))
+	if err != nil || len(ids) == 0 {
+		return []cert.Tested{}, fail("read reports", err)
 	}
-	records, err := s.statements(ctx, within(q, "rp.tenant", f.Tenant, "s.region", f.Region))
-	return records, fail("read reports", err)
+	// What corrects one of them may stand on another page, or have another verdict.
+	corrections := s.read.NewSelect().Model((*reportRow)(nil)).Column("rp.id").Where("rp.corrects IN (?)", bun.List(ids))
+	d, err := s.dossier(ctx, bun.List(ids), corrections)
+	if err != nil {
+		return nil, fail("read reports", err)
+	}
+	all, err := inOrder(ids, d.Reports, func(t cert.Tested) string { return t.ID })
+	return all, fail("read reports", err)
 }
 
-// Certificates returns the records of certificates that f chooses, and of their voids,
-// as Reports does.
-func (s *Store) Certificates(ctx context.Context, f StatementFilter) ([]trace.Record, error) {
+// Certificates returns the certificates that f chooses and what became of each, newest
+// first.
+func (s *Store) Certificates(ctx context.Context, f StatementFilter) ([]cert.Issued, error) {
 	q := s.read.NewSelect().Model((*certificateRow)(nil)).Column("ce.id").Join("JOIN batches AS b ON b.id = ce.batch").Join("JOIN sites AS s ON s.id = b.site").
-		Order("ce.issued DESC", "ce.id DESC").Limit(bounded(f.Limit, DefaultBatches, MaxBatches))
-	if !f.Before.IsZero() {
-		q = q.Where("ce.issued < ?", instant{f.Before})
+		Order("ce.issued DESC", "ce.id DESC").Limit(bounded(f.Limit, DefaultBatches, MaxPage))
+	ids, err := idsOf(ctx, behind(within(q, "ce.tenant", f.Tenant, "s.region", f.Region), "ce.issued", "ce.id", f.After))
+	if err != nil || len(ids) == 0 {
+		return []cert.Issued{}, fail("read certificates", err)
 	}
-	records, err := s.statements(ctx, within(q, "ce.tenant", f.Tenant, "s.region", f.Region))
-	return records, fail("read certificates", err)
+	d, err := s.dossier(ctx, bun.List(ids))
+	if err != nil {
+		return nil, fail("read certificates", err)
+	}
+	all, err := inOrder(ids, d.Certificates, func(i cert.Issued) string { return i.ID })
+	return all, fail("read certificates", err)
+}
+
+func idsOf(ctx context.Context, q *bun.SelectQuery) (ids []string, err error) {
+	err = q.Scan(ctx, &ids)
+	return ids, err
+}
+
+// dossier reads what the records say of reports and certificates, whose IDs are listed
+// or selected.
+func (s *Store) dossier(ctx context.Context, subjects ...any) (cert.Dossier, error) {
+	records, err := s.statements(ctx, subjects...)
+	if err != nil {
+		return cert.Dossier{}, err
+	}
+	return trace.ReadDossier(records)
+}
+
+// inOrder returns the one of all that has each ID.
+func inOrder[T any](ids []string, all []T, id func(T) string) ([]T, error) {
+	by := make(map[string]T, len(all))
+	for _, one := range all {
+		by[id(one)] = one
+	}
+	out := make([]T, len(ids))
+	for i, want := range ids {
+		one, ok := by[want]
+		if !ok {
+			return nil, fmt.Errorf("%s has no record", want)
+		}
+		out[i] = one
+	}
+	return out, nil
 }
 
 // StatementBatch returns the ID of the batch that a report or certificate is about;
@@ -314,21 +358,22 @@ func (s *Store) Parents(ctx context.Context, batch string) ([]string, error) {
 	return ids, fail("read parents of a batch", err)
 }
 
-// CertificatesDue returns the batches of a tenant that have no certificate in force
+// CertificatesDue returns the batches of f's tenant that have no certificate in force
 // though something they were made of directly has one, newest first: what was split,
-// merged or bought and may be certified anew.
-func (s *Store) CertificatesDue(ctx context.Context, tenant string) ([]trace.Batch, error) {
+// merged or bought and may be certified anew. Nothing else of f counts but the page.
+func (s *Store) CertificatesDue(ctx context.Context, f StatementFilter) ([]trace.Batch, error) {
 	const inForce = `EXISTS (SELECT 1 FROM certificates AS ce WHERE ce.batch = ? AND NOT EXISTS (SELECT 1 FROM voids AS v WHERE v.certificate = ce.id))`
 	var rows []batchRow
-	err := s.read.NewSelect().Model(&rows).
+	q := s.read.NewSelect().Model(&rows).
 		Join("JOIN stocks AS st ON st.batch = b.id AND NOT st.void AND st.remains > 0").
-		Where("b.tenant = ?", tenant).
+		Where("b.tenant = ?", f.Tenant).
 		Where("NOT "+inForce, bun.Ident("b.id")).
 		Where(`EXISTS (SELECT 1 FROM movement_batches AS made
 			JOIN movements AS m ON m.id = made.movement AND m.voided_by IS NULL
 			JOIN movement_batches AS took ON took.movement = made.movement AND NOT took.made
 			WHERE made.batch = b.id AND made.made AND `+inForce+`)`, bun.Ident("took.batch")).
-		Order("b.opened DESC", "b.id DESC").Limit(MaxBatches).Scan(ctx)
+		Order("b.opened DESC", "b.id DESC").Limit(bounded(f.Limit, DefaultBatches, MaxPage))
+	err := behind(q, "b.opened", "b.id", f.After).Scan(ctx)
 	return each(rows, batchRow.batch), fail("read certificates due", err)
 }
 

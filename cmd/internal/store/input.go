@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -14,9 +13,6 @@ import (
 	"tianhai/trace"
 	"tianhai/trace/input"
 )
-
-// MaxLots is how many lots are returned at most.
-const MaxLots = 2000
 
 type inputRow struct {
 	bun.BaseModel `bun:"table:input_products,alias:ip"`
@@ -186,10 +182,11 @@ func (s *Store) Lot(ctx context.Context, id string) (input.Stock, error) {
 	return row.stock(), fail("read lot", err)
 }
 
-// Lots returns a tenant's, those bought last first.
-func (s *Store) Lots(ctx context.Context, tenant string) ([]input.Stock, error) {
+// Lots returns a tenant's behind a place, those bought last first; at most limit.
+func (s *Store) Lots(ctx context.Context, tenant string, after Place, limit int) ([]input.Stock, error) {
 	var rows []lotRow
-	err := s.read.NewSelect().Model(&rows).Where("l.tenant = ?", tenant).Order("l.recorded DESC", "l.id DESC").Limit(MaxLots).Scan(ctx)
+	q := s.read.NewSelect().Model(&rows).Where("l.tenant = ?", tenant).Order("l.recorded DESC", "l.id DESC").Limit(bounded(limit, MaxPage, MaxPage))
+	err := behind(q, "l.recorded", "l.id", after).Scan(ctx)
 	return each(rows, lotRow.stock), fail("read lots", err)
 }
 
@@ -300,41 +297,40 @@ func (s *Store) WriteOff(ctx context.Context, w input.WriteOff, rec trace.Record
 	}))
 }
 
-// LotUses returns what was taken from a lot, the last first, at most MaxLots.
-func (s *Store) LotUses(ctx context.Context, lot string) ([]input.LotUse, error) {
+// LotUses returns what was taken from a lot behind a place, the last first; at most
+// limit.
+func (s *Store) LotUses(ctx context.Context, lot string, after Place, limit int) ([]input.LotUse, error) {
 	var l lotRow
 	if err := s.read.NewSelect().Model(&l).Where("l.id = ?", lot).Scan(ctx); err != nil {
 		return nil, fail("read uses of lot", err)
 	}
-	inUnit := func(n int64) float64 {
-		v, _ := input.Amount{N: n, Dim: l.Dim}.In(l.Unit)
-		return v
+	var rows []struct {
+		ID       string
+		Site     string // empty: written off
+		Kind     string
+		At       instant
+		N        int64
+		Returned bool
+		Reason   string
 	}
-	var draws []struct {
-		Operation string
-		Site      string
-		Kind      string
-		At        instant
-		N         int64
-		Returned  bool
-	}
-	err := s.read.NewSelect().TableExpr("draws AS d").Join("JOIN operations AS o ON o.id = d.operation").
-		ColumnExpr("d.operation, o.site, o.kind, o.at, d.n, d.returned_by IS NOT NULL AS returned").
-		Where("d.lot = ?", lot).Order("o.at DESC", "o.id DESC").Limit(MaxLots).Scan(ctx, &draws)
-	if err != nil {
+	drawn := s.read.NewSelect().TableExpr("draws AS d").Join("JOIN operations AS o ON o.id = d.operation").
+		ColumnExpr("o.id AS id, o.site AS site, o.kind AS kind, o.at AS at, d.n AS n, d.returned_by IS NOT NULL AS returned, '' AS reason").Where("d.lot = ?", lot)
+	gone := s.read.NewSelect().TableExpr("write_offs AS w").
+		ColumnExpr("w.id, '', '', w.recorded, w.n, FALSE, w.reason").Where("w.lot = ?", lot)
+	q := s.read.NewSelect().TableExpr("(?) AS u", drawn.UnionAll(gone)).Order("u.at DESC", "u.id DESC").Limit(bounded(limit, MaxPage, MaxPage))
+	if err := behind(q, "u.at", "u.id", after).Scan(ctx, &rows); err != nil {
 		return nil, fail("read uses of lot", err)
 	}
 	all := []input.LotUse{}
-	for _, d := range draws {
-		all = append(all, input.LotUse{Operation: d.Operation, Site: d.Site, Kind: d.Kind, At: d.At.Time, Quantity: inUnit(d.N), Returned: d.Returned})
+	for _, r := range rows {
+		use := input.LotUse{Site: r.Site, Kind: r.Kind, At: r.At.Time, Returned: r.Returned, Reason: r.Reason}
+		use.Quantity, _ = input.Amount{N: r.N, Dim: l.Dim}.In(l.Unit)
+		if r.Site == "" {
+			use.WriteOff = r.ID
+		} else {
+			use.Operation = r.ID
+		}
+		all = append(all, use)
 	}
-	var gone []writeOffRow
-	if err := s.read.NewSelect().Model(&gone).Where("w.lot = ?", lot).Order("w.recorded DESC", "w.id DESC").Limit(MaxLots).Scan(ctx); err != nil {
-		return nil, fail("read uses of lot", err)
-	}
-	for _, w := range gone {
-		all = append(all, input.LotUse{WriteOff: w.ID, At: w.Recorded.Time, Quantity: inUnit(w.N), Reason: w.Reason})
-	}
-	slices.SortStableFunc(all, func(a, b input.LotUse) int { return b.At.Compare(a.At) })
-	return all[:min(len(all), MaxLots)], nil
+	return all, nil
 }

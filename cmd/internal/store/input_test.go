@@ -206,7 +206,7 @@ func testStockBalance(t *testing.T, s *store.Store) {
 			open = append(open, op.ID)
 		}
 	}
-	stocks, err := s.Lots(ctx, "tea")
+	stocks, err := s.Lots(ctx, "tea", store.Place{}, 100)
 	check(t, err)
 	for _, st := range stocks {
 		if st.Left != float64(left[st.ID])/1000 || st.Left < 0 {

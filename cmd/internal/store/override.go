@@ -14,12 +14,6 @@ import (
 	"tianhai/trace/gate"
 )
 
-// How many overrides and late uses are returned at most.
-const (
-	MaxOverrides = 1000
-	MaxLateUses  = 1000
-)
-
 // Version returns how far the history of a site has grown; farm.ErrNotFound.
 func (s *Store) Version(ctx context.Context, site string) (v int64, err error) {
 	err = s.read.NewSelect().Model((*siteRow)(nil)).ColumnExpr("s.version").Where("s.id = ?", site).Scan(ctx, &v)
@@ -164,17 +158,18 @@ type OverrideFilter struct {
 	Tenant string
 	Region string // GB/T 2260, of the site; with all divisions within it
 	Open   bool   // those that nobody has decided yet
+	After  Place
+	Limit  int // 0: MaxPage, which is the most
 }
 
-// Overrides returns those that f chooses, those asked for last first, at most
-// MaxOverrides.
+// Overrides returns those that f chooses, those asked for last first.
 func (s *Store) Overrides(ctx context.Context, f OverrideFilter) ([]trace.Override, error) {
 	all, err := s.overrides(ctx, func(q *bun.SelectQuery) *bun.SelectQuery {
 		q = within(q.Join("JOIN sites AS s ON s.id = o.site"), "o.tenant", f.Tenant, "s.region", f.Region)
 		if f.Open {
 			q = q.Where("NOT EXISTS (SELECT 1 FROM override_decisions AS d WHERE d.override = o.id)")
 		}
-		return q.Limit(MaxOverrides)
+		return behind(q, "o.asked", "o.id", f.After).Limit(bounded(f.Limit, MaxPage, MaxPage))
 	})
 	return all, fail("read overrides", err)
 }
@@ -251,9 +246,11 @@ type LateFilter struct {
 	Tenant string
 	Region string // GB/T 2260, of the site; with all divisions within it
 	Untold bool   // those that nobody was told of yet
+	After  Place  // its ID that of the operation, then that of the batch
+	Limit  int    // 0: MaxPage, which is the most
 }
 
-// LateUses returns those that f chooses, those found last first, at most MaxLateUses.
+// LateUses returns those that f chooses, those found last first.
 func (s *Store) LateUses(ctx context.Context, f LateFilter) ([]trace.FoundLate, error) {
 	var rows []struct {
 		lateRow   `bun:",extend"`
@@ -266,7 +263,11 @@ func (s *Store) LateUses(ctx context.Context, f LateFilter) ([]trace.FoundLate, 
 		ColumnExpr("b.lot, coalesce(b.code, '') AS code, b.harvest").
 		ColumnExpr("EXISTS (SELECT 1 FROM operations AS o WHERE o.corrects = l.operation) AS withdrawn").
 		Join("JOIN batches AS b ON b.id = l.batch").Join("JOIN sites AS s ON s.id = l.site").
-		Order("l.found DESC", "l.operation DESC", "l.batch DESC").Limit(MaxLateUses)
+		OrderExpr("l.found DESC, l.operation || l.batch DESC").Limit(bounded(f.Limit, MaxPage, MaxPage))
+	if f.After != (Place{}) {
+		at := instant{f.After.At}
+		q = q.Where("(l.found < ? OR l.found = ? AND l.operation || l.batch < ?)", at, at, f.After.ID)
+	}
 	if f.Untold {
 		q = q.Where("l.told IS NULL")
 	}

@@ -281,7 +281,7 @@ func testWriteOffs(t *testing.T, s *store.Store) {
 	lots := []input.Lot{newLot("01JZ00000000000000000000M1", 1), newLot("01JZ00000000000000000000M2", 1)}
 	lots[1].Product = "other"
 	wantErr(t, "one lot of nothing", service.Buy(ctx, lots), farm.ErrNotFound)
-	if all, err := s.Lots(ctx, "tea"); err != nil || len(all) > 0 {
+	if all, err := s.Lots(ctx, "tea", store.Place{}, 100); err != nil || len(all) > 0 {
 		t.Errorf("half a purchase is there: %v, %v", all, err)
 	}
 	check(t, service.Buy(ctx, lots[:1]))
@@ -312,7 +312,7 @@ func testWriteOffs(t *testing.T, s *store.Store) {
 	equal(t, "uses", []input.LotUse{
 		{WriteOff: w.ID, At: noon.Truncate(time.Millisecond), Quantity: 0.3, Reason: "瓶破"},
 		{Operation: "o1", Site: "garden-1", Kind: "spray", At: op.At, Quantity: 0.6},
-	})(s.LotUses(ctx, lots[0].ID))
+	})(s.LotUses(ctx, lots[0].ID, store.Place{}, 100))
 	recs, err := s.RecordsOf(ctx, lots[0].ID)
 	if err != nil || len(recs) != 2 {
 		t.Errorf("%d records of the lot, %v; want its purchase and what was written off", len(recs), err)

@@ -90,6 +90,10 @@ func regionPrefix(code string) (string, bool) {
 	return code, true
 }
 
+// MaxPage is how many rows of a list are returned at most: a page, and the one that
+// shows that there are more.
+const MaxPage = 1001
+
 // A Place is where a row stands in a list that is newest first.
 type Place struct {
 	At time.Time
