@@ -16,6 +16,7 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/trace/epcis/repository"
+	"tianhai/trace/epcis/standing"
 )
 
 // Limits of a request.
@@ -54,22 +55,49 @@ type Jobs interface {
 	CaptureJobs(ctx context.Context, in repository.Scope, after string, limit int) ([]repository.Job, error)
 }
 
+// Queries keeps named queries. One that does not exist is farm.ErrNotFound.
+type Queries interface {
+	AddNamedQuery(ctx context.Context, q standing.Query) error // farm.ErrConflict, standing.ErrFull
+	NamedQuery(ctx context.Context, tenant, name string) (standing.Query, error)
+	NamedQueries(ctx context.Context, tenant, after string, limit int) ([]standing.Query, error)
+	DeleteNamedQuery(ctx context.Context, tenant, name string) error
+}
+
+// Subscriptions keeps who is told. One that does not exist is farm.ErrNotFound.
+type Subscriptions interface {
+	AddSubscription(ctx context.Context, sub standing.Subscription) error // standing.ErrFull
+	Subscription(ctx context.Context, tenant, query, id string) (standing.Subscription, error)
+	Subscriptions(ctx context.Context, tenant, query, after string, limit int) ([]standing.Subscription, error)
+	DeleteSubscription(ctx context.Context, tenant, query, id string) error
+}
+
+// Bell rings when events were captured; *standing.Service does.
+type Bell interface {
+	Listen() (bell <-chan struct{}, stop func())
+	Wake()
+}
+
 // A Config says what the handler works with.
 type Config struct {
 	Sessions  Sessions
 	Capture   Capture
 	Events    Events
 	Jobs      Jobs
+	Queries   Queries
+	Bell      Bell
 	Cookie    string           // of the session of our own pages
 	PublicURL string           // without a slash at the end
 	Now       func() time.Time // nil: time.Now
 	Logger    *slog.Logger     // nil: slog.DiscardHandler
+
+	Subscriptions Subscriptions
 }
 
 type server struct {
 	Config
 	routes  []route
 	origins *http.CrossOriginProtection
+	sockets chan struct{} // one token for each WebSocket
 }
 
 // Prefix is where the handler is to be mounted.
@@ -83,7 +111,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &server{Config: cfg, origins: http.NewCrossOriginProtection()}
+	s := &server{Config: cfg, origins: http.NewCrossOriginProtection(), sockets: make(chan struct{}, MaxSockets)}
 	s.routes = s.table()
 	return s
 }

@@ -16,6 +16,7 @@ import (
 	"tianhai/trace/epcis"
 	"tianhai/trace/epcis/query"
 	"tianhai/trace/epcis/repository"
+	"tianhai/trace/epcis/standing"
 )
 
 // An exception is one of the standard's errors, EPCIS 2.0 section 12.5, as an answer.
@@ -85,6 +86,9 @@ func exceptionOf(err error) *exception {
 	if bad, ok := errors.AsType[*query.Error](err); ok {
 		return as(map[query.Kind]string{query.Parameter: "QueryParameter", query.Definition: "QueryValidation", query.TooComplex: "QueryTooComplex"}[bad.Kind], bad.Error())
 	}
+	if bad, ok := errors.AsType[*standing.ControlError](err); ok {
+		return as("SubscriptionControls", bad.Error())
+	}
 	_, tooLong := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case errors.Is(err, errUnauthenticated):
@@ -136,7 +140,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := exceptionOf(err)
 	p := e.problem()
 	p.Instance = r.URL.EscapedPath()
-	if e.status >= http.StatusInternalServerError {
+	if e.status == http.StatusInternalServerError {
 		id := ulid.Make().String()
 		s.Logger.ErrorContext(r.Context(), "EPCIS request failed", slog.String("request", id), slog.String("method", r.Method), slog.Any("error", err))
 		p.Detail = strings.TrimSpace(p.Detail + " request " + id)

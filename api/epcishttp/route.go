@@ -33,6 +33,7 @@ type request struct {
 	who    auth.Principal
 	scope  repository.Scope
 	values map[string]string // of the path
+	base   context.Context   // without the limit of an answer, for what stays open
 	asks                     // what its headers ask for
 }
 
@@ -56,6 +57,11 @@ func (s *server) table() []route {
 		{path: "capture/{captureID}", methods: get(s.getJob), exists: s.jobExists},
 		{path: "events", methods: map[string]handler{http.MethodGet: s.listEvents, http.MethodPost: s.addEvent}, writable: true},
 		{path: "events/{eventID}", methods: get(s.getEvent), exists: s.eventExists},
+		{path: "queries", methods: map[string]handler{http.MethodGet: s.listQueries, http.MethodPost: s.addQuery}},
+		{path: "queries/{queryName}", methods: map[string]handler{http.MethodGet: s.getQuery, http.MethodDelete: s.deleteQuery}, exists: s.queryExists},
+		{path: "queries/{queryName}/events", methods: get(s.queryEvents), exists: s.queryExists},
+		{path: "queries/{queryName}/subscriptions", methods: map[string]handler{http.MethodGet: s.listSubscriptions, http.MethodPost: s.subscribe}, exists: s.queryExists},
+		{path: "queries/{queryName}/subscriptions/{subscriptionID}", methods: map[string]handler{http.MethodGet: s.getSubscription, http.MethodDelete: s.unsubscribe}, exists: s.subscriptionExists},
 		{path: "nextPageToken/{token}", methods: map[string]handler{http.MethodDelete: s.releaseToken}},
 	}
 	for tree, one := range trees() {
@@ -146,7 +152,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	one := &request{Request: r, who: who, scope: scope, values: values, asks: asked}
+	one := &request{Request: r, who: who, scope: scope, values: values, base: r.Context(), asks: asked}
 	if r.Method == http.MethodOptions {
 		return s.options(w, one, rt)
 	}

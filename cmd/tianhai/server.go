@@ -35,6 +35,7 @@ import (
 	"tianhai/trace"
 	"tianhai/trace/catalog"
 	"tianhai/trace/epcis/repository"
+	"tianhai/trace/epcis/standing"
 	"tianhai/trace/evidence"
 	"tianhai/trace/input"
 	"tianhai/trace/ledger"
@@ -84,6 +85,7 @@ type server struct {
 	recalls    *recall.Service
 	recallPost *recall.Post
 	events     *repository.Repository
+	standing   *standing.Service
 	audits     audits
 	logs       []trace.LogState // as the records know them
 	sources    *ingest.IntakeMetrics
@@ -307,7 +309,8 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	if err := s.openUnits(ctx); err != nil {
 		return err
 	}
-	s.events = repository.New(repository.Config{Shelf: s.store, Jobs: s.store, Logger: s.log})
+	s.standing = standing.New(standing.Config{Store: s.store, Events: s.store, Client: hookClient(s.cfg.Recalls.PrivateHooks), Logger: s.log})
+	s.events = repository.New(repository.Config{Shelf: s.store, Jobs: s.store, Captured: s.standing.Wake, Logger: s.log})
 	s.certs = &trace.Certifier{Service: s.tracer, Book: s.store}
 	s.openRecalls()
 	return nil
@@ -334,7 +337,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, unwell.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, s.recallPost.Run, s.events.Run, old.Run, s.mender.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, unwell.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, s.recallPost.Run, s.events.Run, s.standing.Run, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	works = append(works, s.edges.asker.Run, s.edges.roll.Run, s.edges.mended.Run)

@@ -87,7 +87,7 @@ func (s *server) handler() (http.Handler, error) {
 // partners serves EPCIS 2.0 to their programs.
 func (s *server) partners() http.Handler {
 	return epcishttp.New(epcishttp.Config{
-		Sessions: &auth.Sessions{Store: s.store}, Capture: s.events, Events: s.store, Jobs: s.store,
+		Sessions: &auth.Sessions{Store: s.store}, Capture: s.events, Events: s.store, Jobs: s.store, Queries: s.store, Subscriptions: s.store, Bell: s.standing,
 		Cookie: api.CookieName, PublicURL: s.publicURL(), Logger: s.log,
 	})
 }

@@ -41,6 +41,7 @@ import (
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 	"tianhai/trace/epcis/repository"
+	"tianhai/trace/epcis/standing"
 	"tianhai/trace/recall"
 )
 
@@ -63,6 +64,7 @@ var (
 	_ trace.AuditStore    = (*Store)(nil)
 	_ repository.Shelf    = (*Store)(nil)
 	_ repository.Jobs     = (*Store)(nil)
+	_ standing.Store      = (*Store)(nil)
 	_ recall.Book         = (*Store)(nil)
 	_ recall.Tray         = (*Store)(nil)
 	_ auth.Store          = (*Store)(nil)
