@@ -143,6 +143,10 @@ func TestDemo(t *testing.T) {
 	t.Run("live", func(t *testing.T) { checkLive(t, d) })
 	t.Run("aerator obeys and the alarm ends", func(t *testing.T) { checkPond(t, d, hook) })
 	t.Run("consumer page in a browser", func(t *testing.T) { checkConsumer(t, d) })
+	t.Run("consumer page in every language", func(t *testing.T) { checkLanguages(t, d) })
+	t.Run("consumer page without script", func(t *testing.T) { checkNoScript(t, d) })
+	t.Run("consumer page on slow 3G", func(t *testing.T) { checkBudget(t, d) })
+	t.Run("consumer page by lighthouse", func(t *testing.T) { checkLighthouse(t, d) })
 	t.Run("bureau page in a browser", func(t *testing.T) { checkBureau(t, d) })
 	t.Run("field page in a browser", func(t *testing.T) { checkField(t, d) })
 	t.Run("nothing is quarantined", func(t *testing.T) {

@@ -44,7 +44,7 @@ func TestBlend(t *testing.T) {
 	w := s.get(t, "/t/"+code+"?lang=zh-CN")
 	sound(t, w)
 	page := w.Body.String()
-	says(t, page, "由哪些批次制成", "拼配地", "杀青", "拼配合批", `href="/t/`+other+`"`, `data-sealed="kin.batches.3.place.town.zh"`, "&lt;狮寨镇&gt;", "茶青", `role="img"`, "<desc")
+	says(t, page, "由哪些批次制成", "拼配地", "杀青", "拼配合批", `href="/t/`+other+`"`, `data-sealed="kin.batches.3.place.town.zh"`, "&lt;狮寨镇&gt;", "茶青", `role="group"`, "<desc")
 	saysNot(t, page, "传感器没有", `href="/t/`+code+`"`, "chain.kind", "chain.says", "consumer.kin")
 	if n := strings.Count(page, `rx="8"`); n != 4 {
 		t.Errorf("%d boxes, want 4", n)

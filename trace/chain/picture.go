@@ -176,8 +176,12 @@ func (p *picture) middle(batch string) (x, y int, drawn bool) {
 func (p *picture) draw() []byte {
 	width := 2*margin + p.columns()*(boxWidth+gapX) - gapX
 	height := 2*margin + max(1, len(p.layers))*(boxHeight+gapY) - gapY
+	role := "img"
+	if p.words.Href != nil {
+		role = "group" // of an image, nobody could reach the links
+	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-labelledby="chain-title chain-desc" font-family="system-ui,sans-serif" font-size="13">`+"\n", width, height, width, height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="%s" aria-labelledby="chain-title chain-desc" font-family="system-ui,sans-serif" font-size="13">`+"\n", width, height, width, height, role)
 	fmt.Fprintf(&b, `<title id="chain-title">%s</title><desc id="chain-desc">%s</desc><rect width="100%%" height="100%%" fill="#fff"/>`+"\n", escape(p.words.Title), escape(p.says()))
 	for _, s := range p.Steps {
 		p.drawStep(&b, s)
