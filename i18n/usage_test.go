@@ -71,6 +71,7 @@ var composed = map[string]string{
 	"role.":                      "auth.Role",
 	"severity.":                  "alert.Severity",
 	"site_kind.":                 "farm.SiteKind",
+	"consumer.unit.":             "what is said of a packet, by unit.State and otherwise",
 	"unit_code.state.":           "unit.State",
 	"unit.":                      "units of quantities sold and applied",
 	"web.audit.fault.":           "trace.Fault.Kind",

@@ -50,7 +50,7 @@ var layout = map[string]string{
 	"api/once":               "",
 	"api/epcishttp":          "farm api/auth trace/epcis trace/epcis/query trace/epcis/repository trace/epcis/standing",
 	"api/table":              "",
-	"dashboards/consumer":    "farm i18n trace trace/catalog trace/cert trace/chain trace/gate trace/evidence trace/label trace/ledger trace/recall",
+	"dashboards/consumer":    "farm i18n trace trace/catalog trace/cert trace/chain trace/gate trace/evidence trace/label trace/ledger trace/recall trace/unit",
 	"dashboards/web":         "i18n",
 	"firmware-sim":           "firmware-sim/fleet",
 	"firmware-sim/fleet":     "",

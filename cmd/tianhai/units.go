@@ -6,6 +6,8 @@ import (
 	"iter"
 
 	"tianhai/cmd/internal/store"
+	"tianhai/farm"
+	"tianhai/trace"
 	"tianhai/trace/label"
 	"tianhai/trace/unit"
 )
@@ -40,4 +42,28 @@ type rolls struct {
 // Labels yields what is printed for the codes of a roll.
 func (r rolls) Labels(roll unit.Roll, first, last int) iter.Seq[unit.Label] {
 	return r.units.Labels(roll, first, last)
+}
+
+// packets shows codes of packets as the consumer page and the resolver ask for them.
+type packets struct {
+	*unit.Service
+	store *store.Store
+}
+
+// Batch returns the batch that a code is bound to.
+func (p packets) Batch(ctx context.Context, id string) (trace.Batch, error) {
+	return p.store.Batch(ctx, id)
+}
+
+// Packet returns the code that is a serial number of a GTIN; farm.ErrNotFound.
+func (p packets) Packet(ctx context.Context, gtin, serial string) (string, error) {
+	code, err := label.ParseCode(serial)
+	if err != nil {
+		return "", farm.ErrNotFound
+	}
+	u, err := p.Lookup(ctx, code)
+	if err == nil && u.Roll.GTIN != gtin {
+		err = farm.ErrNotFound
+	}
+	return code, err
 }

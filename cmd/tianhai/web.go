@@ -34,7 +34,7 @@ func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
 	mux.Handle("/api/", api)                                                                  // asks for a session itself
 	mux.Handle("/api/v1/ingest", &ingest.HTTP{Intake: s.intake, Door: s.door, Logger: s.log}) // asks for a device's secret
 	mux.Handle("/t/", consumer)
-	digital := resolver.New(resolver.Options{Registry: s.store, PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log})
+	digital := resolver.New(resolver.Options{Registry: s.store, Packets: packets{s.units, s.store}, PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log})
 	mux.Handle("/01/", digital)
 	mux.Handle("/.well-known/gs1resolver", digital)
 	mux.Handle("/epcis/", s.partners()) // asks for a session itself
@@ -58,6 +58,7 @@ func (s *server) handler() (http.Handler, error) {
 	}
 	scan, err := consumer.New(consumer.Options{
 		Records: s.store, Recalls: s.recalls, Key: s.logKey, Policy: s.ledger.Policy(), PublicURL: s.publicURL(), Catalog: s.texts, Photo: s.photos.Public, Statements: s.store, Notes: s.store, Shipments: s.store, ReportFile: s.papers.Get, Logger: s.log,
+		Units:        packets{s.units, s.store},
 		VerifyScript: func() string { path, _ := faces.Asset("verify/main.ts"); return path },
 	})
 	if err != nil {

@@ -31,6 +31,7 @@ import (
 	"tianhai/trace/catalog"
 	"tianhai/trace/label"
 	"tianhai/trace/ledger"
+	"tianhai/trace/unit"
 )
 
 //go:embed templates style.css
@@ -68,6 +69,7 @@ type Options struct {
 	Statements Statements // nil: there are none
 	Shipments  Shipments  // nil: there are none
 	Notes      Notes      // nil: only what the batch's own record says
+	Units      Units      // nil: there are only codes of batches
 	// ReportFile returns a laboratory report as it came, by its hash; farm.ErrNotFound.
 	// The page asks only for those that a sealed record names.
 	ReportFile func(hash string) (raw []byte, mediaType string, err error)
@@ -125,6 +127,9 @@ func New(opts Options) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /t/{$}", s.form)
 	mux.HandleFunc("GET /t/{code}", s.page)
+	mux.HandleFunc("POST /t/{code}/activate", s.reveal)
+	mux.HandleFunc("GET /t/{code}/activate", s.revealed)
+	mux.HandleFunc("GET /t/{code}/proof", s.proof)
 	mux.HandleFunc("GET /t/{code}/{part}", s.part)
 	mux.HandleFunc("GET /t/{code}/photo/{hash}", s.photo)
 	mux.HandleFunc("GET /t/{code}/report/{hash}", s.reportFile)
@@ -186,14 +191,21 @@ func (s *server) check(rec trace.Record) (key string, proof ledger.Proof, err er
 	return key, proof, nil
 }
 
-// find returns the record that the address asks for, and answers the request
-// itself where there is none or where the code is written in another way.
+// find is scan for what is the same for every packet of a batch.
 func (s *server) find(w http.ResponseWriter, r *http.Request) (trace.Record, bool) {
+	rec, _, ok := s.scan(w, r)
+	return rec, ok
+}
+
+// scan returns the record that the address asks for, and the packet where the code is
+// that of a single one. It answers the request itself where there is no record or
+// where the code is written in another way.
+func (s *server) scan(w http.ResponseWriter, r *http.Request) (trace.Record, *unit.Unit, bool) {
 	typed := r.PathValue("code")
 	code, err := label.ParseCode(typed)
 	if err != nil {
 		s.refuse(w, r, typed, err)
-		return trace.Record{}, false
+		return trace.Record{}, nil, false
 	}
 	if code != typed {
 		target := url.URL{Path: "/t/" + code, RawQuery: r.URL.RawQuery}
@@ -201,26 +213,31 @@ func (s *server) find(w http.ResponseWriter, r *http.Request) (trace.Record, boo
 			target.Path += "/" + part
 		}
 		http.Redirect(w, r, target.String(), http.StatusMovedPermanently)
-		return trace.Record{}, false
+		return trace.Record{}, nil, false
 	}
 	rec, err := s.Records.RecordByCode(r.Context(), code)
 	switch {
+	case errors.Is(err, farm.ErrNotFound) && s.Units != nil:
+		return s.scanUnit(w, r, code)
 	case errors.Is(err, farm.ErrNotFound):
 		s.refuse(w, r, code, nil)
-		return trace.Record{}, false
+		return trace.Record{}, nil, false
 	case err != nil:
 		s.Logger.ErrorContext(r.Context(), "cannot read the record of a code", "code", code, "error", err)
 		s.unavailable(w, r, code)
-		return trace.Record{}, false
+		return trace.Record{}, nil, false
 	}
-	return rec, true
+	return rec, nil, true
 }
 
 func (s *server) page(w http.ResponseWriter, r *http.Request) {
-	rec, ok := s.find(w, r)
-	if !ok {
-		return
+	if rec, u, ok := s.scan(w, r); ok {
+		s.show(w, r, rec, s.packet(r, u))
 	}
+}
+
+// show answers the page of a batch, or of one packet of it.
+func (s *server) show(w http.ResponseWriter, r *http.Request, rec trace.Record, scanned *packet) {
 	recalls, ok := s.recallsOf(w, r, rec)
 	if !ok {
 		return
@@ -232,10 +249,11 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	cache := "no-cache"
-	if v.state != sealed || len(recalls) > 0 {
+	if v.state != sealed || len(recalls) > 0 || scanned != nil {
 		cache = "no-store"
 	}
 	p := newPage(s, s.base(w, r, "consumer.title"), rec, v)
+	p.Packet = scanned.say(p.base)
 	if v.state != broken {
 		said, err := s.assurance(r.Context(), v.public.Batch)
 		if err != nil {

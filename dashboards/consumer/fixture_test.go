@@ -92,6 +92,7 @@ type shelf struct {
 	ways    []trace.Record   // of shipments
 	taken   [][]trace.Record // recalls of every batch
 	deaf    error            // what asking for recalls returns
+	bought  *bought          // the one packet with a code of its own
 	err     error
 }
 
@@ -159,7 +160,7 @@ func newShop(t testing.TB, script string) *shop {
 	}
 	s := &shop{shelf: &shelf{records: map[string]trace.Record{}}, log: log}
 	s.handler, err = consumer.New(consumer.Options{
-		Records: s.shelf, Recalls: s.shelf, Statements: s.shelf, Shipments: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
+		Units: units{s.shelf}, Records: s.shelf, Recalls: s.shelf, Statements: s.shelf, Shipments: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
 		Photo:        func(hash string) ([]byte, error) { return []byte("picture " + hash), nil },
 		ReportFile:   func(hash string) ([]byte, string, error) { return []byte("%PDF " + hash), "application/pdf", nil },
 		VerifyScript: func() string { return script }, Logger: slog.New(slog.DiscardHandler),

@@ -92,6 +92,7 @@ type page struct {
 	State         state
 	Recalls       []recallBanner // shown before everything else
 	Recalled      bool           // one of them is open
+	Packet        *shownPacket   // nil where the code is the batch's
 	Code, Grouped string
 	Kind          trace.ProductKind
 	Icon          string // of the species, where one is drawn, else of the kind

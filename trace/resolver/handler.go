@@ -23,9 +23,10 @@ const (
 	linksetType    = "application/linkset+json"
 )
 
-// Options are what New needs; all must be set.
+// Options are what New needs; all but Packets must be set.
 type Options struct {
 	Registry Registry
+	Packets  Packets // nil: there are only lots
 	// PublicURL is where people reach this server, such as "https://trace.example.cn";
 	// links that are resolved begin with it.
 	PublicURL string
@@ -109,6 +110,11 @@ func (s *server) resolve(w http.ResponseWriter, r *http.Request) {
 	}
 	key := keyOf(link)
 	item, err := s.Registry.Item(r.Context(), key.gtin, key.lot)
+	if err == nil && s.Packets != nil && key.serial != "" {
+		if item.packet, err = s.Packets.Packet(r.Context(), key.gtin, key.serial); errors.Is(err, farm.ErrNotFound) {
+			err = nil // of a serial number that is the holder's alone
+		}
+	}
 	switch {
 	case errors.Is(err, farm.ErrNotFound):
 		fail(w, problem{Status: http.StatusNotFound, Code: "not_held", Title: "no holder of this GTIN is registered here", AI: "01"})

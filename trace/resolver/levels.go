@@ -50,7 +50,12 @@ func keyOf(l label.Link) key {
 func (s *server) levels(k key, item Item, lang string) []level {
 	var out []level
 	if k.withSerial != "" {
-		out = append(out, level{k.withSerial, theirs(item.Links, func(l Link) bool { return l.Serial == k.serial && (l.Lot == "" || l.Lot == k.lot) })})
+		own := theirs(item.Links, func(l Link) bool { return l.Serial == k.serial && (l.Lot == "" || l.Lot == k.lot) })
+		var page []target
+		if item.packet != "" {
+			page = s.pages([]string{item.packet}, lang)
+		}
+		out = append(out, level{k.withSerial, slices.Concat(page, own)})
 	}
 	if k.withLot != "" {
 		own := theirs(item.Links, func(l Link) bool { return l.Serial == "" && l.Lot == k.lot })

@@ -117,6 +117,8 @@ type Item struct {
 	Name  farm.Text // of the product
 	Links []Link    // of its holder: for the GTIN, for any lot, for any serial number
 	Codes []string  // trace codes of the lot that was asked for, closed last first
+
+	packet string // code of the single packet that was asked for
 }
 
 // ErrFull reports that a GTIN has MaxLinks links.
@@ -128,6 +130,13 @@ type Registry interface {
 	// it is "". The lot may be the producer's number or the trace code itself.
 	// farm.ErrNotFound where nobody here holds the GTIN.
 	Item(ctx context.Context, gtin, lot string) (Item, error)
+}
+
+// Packets knows single packets.
+type Packets interface {
+	// Packet returns the trace code of the packet with a serial number of a GTIN;
+	// farm.ErrNotFound.
+	Packet(ctx context.Context, gtin, serial string) (string, error)
 }
 
 // typeOf returns the type that the value of ?linkType= names: "gs1:pip", "pip" or

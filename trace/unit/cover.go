@@ -165,7 +165,9 @@ func (s *Service) activate(ctx context.Context, u Unit, a Activation) (Activatio
 	return stands, Already, nil
 }
 
-// Activation returns a packet's first activation; farm.ErrNotFound.
-func (s *Service) Activation(ctx context.Context, u Unit) (Activation, error) {
-	return s.Covers.Activation(ctx, u.Roll.ID, u.Number)
+// Activation returns a packet's first activation, and whether it was by the phone that
+// asks, within SamePhone; farm.ErrNotFound.
+func (s *Service) Activation(ctx context.Context, u Unit, device string) (a Activation, mine bool, err error) {
+	a, err = s.Covers.Activation(ctx, u.Roll.ID, u.Number)
+	return a, err == nil && a.same(s.Key.device(device, u.Roll.ID, u.Number), s.now()), err
 }

@@ -310,6 +310,13 @@ func testActivation(t *testing.T, s *store.Store) {
 		}
 	}
 	outcome("first", show, unit.First, 0)
+	bought, err := w.Lookup(ctx, l.Code)
+	check(t, err)
+	for device, want := range map[string]bool{"phone": true, "another phone": false, "": false} {
+		if _, mine, err := w.Activation(ctx, bought, device); err != nil || mine != want {
+			t.Errorf("activated by %q: %v, %v", device, mine, err)
+		}
+	}
 	w.now = noon.Add(23 * time.Hour)
 	for range 2 * unit.TriesPerCode { // a page that is loaded again costs no try
 		outcome("the same phone", show, unit.Same, 0)
@@ -322,7 +329,7 @@ func testActivation(t *testing.T, s *store.Store) {
 
 	u, err := w.Lookup(ctx, l.Code)
 	check(t, err)
-	if a, err := w.Activation(ctx, u); err != nil || a.Again != 2 || strings.Contains(a.Device, "phone") {
+	if a, mine, err := w.Activation(ctx, u, "phone"); err != nil || mine || a.Again != 2 || strings.Contains(a.Device, "phone") {
 		t.Errorf("activation %+v, %v", a, err)
 	}
 	labels := w.labels(u.Roll)
