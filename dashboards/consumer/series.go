@@ -44,7 +44,7 @@ func (b base) series(e trace.Series, ev trace.PublicEvidence, index int) series 
 	if len(e.Devices) > 0 {
 		out.Devices = b.sensors(e)
 	}
-	out.Norms = b.norms(e, q.Symbol)
+	out.Norms = b.norms(e, ev.Version, q.Symbol)
 	out.Gaps = b.gaps(e.Gaps)
 	if e.N == 0 {
 		return out

@@ -160,9 +160,13 @@ func (b base) between(lo, hi *float64, unit string) string {
 }
 
 // norms says what the readings of a series come to when held against what is known of
-// the product.
-func (b base) norms(e trace.Series, unit string) []string {
+// the product, or that nothing was known of it: an empty place would look like a good
+// one. Records from before there were norms say neither.
+func (b base) norms(e trace.Series, version int, unit string) []string {
 	var out []string
+	if version == trace.EvidenceVersion && e.InRange == nil && e.Below == nil && e.DegreeDays == nil {
+		out = append(out, b.T("consumer.norm.none"))
+	}
 	if r := e.InRange; r != nil && r.Hours > 0 {
 		out = append(out, b.T("consumer.in_range", "range", b.between(r.Min, r.Max, unit), "percent", b.percent(r.Share), "source", r.Source))
 	}

@@ -98,6 +98,12 @@ func TestNorms(t *testing.T) {
 			t.Errorf("the page does not say %q", w)
 		}
 	}
+	for lang, none := range map[string]string{"zh-CN": "没有该产品这项指标的标准", "en": "No norm on file"} {
+		body := s.get(t, "/t/"+rec.Code+"?lang="+lang).Body.String()
+		if got, want := strings.Count(body, none), len(r.Evidence.Series)-2; got != want || want < 1 {
+			t.Errorf("in %s the page says %d times that no norm is on file, want %d", lang, got, want)
+		}
+	}
 	old := s.seal(t, record(t, oysters(newCode(t))))
 	if body := s.get(t, "/t/"+old.Code).Body.String(); strings.Contains(body, "evidence verify") || strings.Contains(body, `class="norms"`) {
 		t.Error("a record from before says what it cannot know")
