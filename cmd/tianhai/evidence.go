@@ -55,12 +55,12 @@ func (c *evidenceExportCommand) Run(ctx context.Context) error {
 		}
 	}
 	for _, way := range ways {
-		sh, err := trace.ReadShipment(way)
+		sh, err := trace.ReadShipment(way.Record)
 		if err != nil {
 			return err
 		}
 		name := rec.Code + "-shipment-" + sh.ID
-		if err := files.record(name, way); err != nil {
+		if err := files.record(name, way.Record); err != nil {
 			return err
 		}
 		for _, trip := range sh.Trips {
@@ -135,8 +135,9 @@ func writeFile(name string, write func(io.Writer) error) error {
 	return nil
 }
 
-// sealedRecords returns the record behind a code, and those of the batch's shipments.
-func sealedRecords(ctx context.Context, cfg config, typed string) (rec trace.Record, ways []trace.Record, err error) {
+// sealedRecords returns the record behind a code, and those of the shipments with which
+// the batch went, or that of which it was made.
+func sealedRecords(ctx context.Context, cfg config, typed string) (rec trace.Record, ways []trace.Carriage, err error) {
 	code, err := label.ParseCode(typed)
 	if err != nil {
 		return rec, nil, err
@@ -146,7 +147,7 @@ func sealedRecords(ctx context.Context, cfg config, typed string) (rec trace.Rec
 		return rec, nil, err
 	}
 	if rec, err = db.RecordByCode(ctx, code); err == nil {
-		ways, err = db.ShipmentRecords(ctx, rec.Subject)
+		ways, err = db.Carriages(ctx, rec.Subject)
 	}
 	if err := errors.Join(err, db.Close()); err != nil {
 		return rec, nil, fmt.Errorf("code %s: %w", code, err)

@@ -69,11 +69,13 @@ func (s *server) statements(ctx context.Context, batch string) ([]byte, error) {
 		}
 	}
 	if s.Shipments != nil {
-		ways, err := s.Shipments.ShipmentRecords(ctx, batch)
+		ways, err := s.Shipments.Carriages(ctx, batch)
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, ways...)
+		for _, way := range ways {
+			records = append(records, way.Record)
+		}
 	}
 	for _, rec := range records {
 		opening, err := rec.Opening()

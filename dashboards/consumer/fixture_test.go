@@ -90,6 +90,7 @@ type shelf struct {
 	records map[string]trace.Record
 	said    []trace.Record   // of tests and certificates, of every batch
 	ways    []trace.Record   // of shipments
+	carried []trace.Carried  // by all of them; nil: the batch that is asked for
 	taken   [][]trace.Record // recalls of every batch
 	deaf    error            // what asking for recalls returns
 	bought  *bought          // the one packet with a code of its own

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,30 +14,32 @@ import (
 
 // Shipments finds with which shipments a batch went.
 type Shipments interface {
-	// ShipmentRecords returns of each its arrival, or its departure while it is on its
-	// way, oldest first.
-	ShipmentRecords(ctx context.Context, batch string) ([]trace.Record, error)
+	// Carriages returns the records of shipments with which the batch went, or that of
+	// which it was made, oldest first.
+	Carriages(ctx context.Context, batch string) ([]trace.Carriage, error)
 }
 
 // transport is what the sealed records say of a batch's way.
 type transport struct {
 	shipments []trace.Shipment
-	pending   map[string]bool // IDs of what waits for its receipt
-	broken    int             // records that do not match their receipts; they are not shown
+	earlier   map[string][]trace.Carried // by ID, of those that the batch itself was not on
+	pending   map[string]bool            // IDs of what waits for its receipt
+	broken    int                        // records that do not match their receipts; they are not shown
 }
 
 // transport reads the records of a batch's shipments, each against its receipt. One
 // that does not match says nothing, and is counted.
 func (s *server) transport(ctx context.Context, batch string) (transport, error) {
-	t := transport{pending: map[string]bool{}}
+	t := transport{pending: map[string]bool{}, earlier: map[string][]trace.Carried{}}
 	if s.Shipments == nil {
 		return t, nil
 	}
-	records, err := s.Shipments.ShipmentRecords(ctx, batch)
+	carriages, err := s.Shipments.Carriages(ctx, batch)
 	if err != nil {
 		return t, err
 	}
-	for _, rec := range records {
+	for _, c := range carriages {
+		rec := c.Record
 		sh, err := trace.ReadShipment(rec)
 		if err == nil && rec.Receipt != "" {
 			_, _, err = s.check(rec)
@@ -48,6 +51,9 @@ func (s *server) transport(ctx context.Context, batch string) (transport, error)
 		}
 		t.shipments = append(t.shipments, sh)
 		t.pending[sh.ID] = rec.Receipt == ""
+		if !slices.ContainsFunc(c.Of, func(of trace.Carried) bool { return of.Batch == batch }) {
+			t.earlier[sh.ID] = c.Of
+		}
 	}
 	return t, nil
 }
@@ -61,9 +67,13 @@ type shownTransport struct {
 
 type shownShipment struct {
 	Route, Way, Limits string
+	Of                 []shownCarried // where not the batch itself went with it
 	Arrived, Pending   bool
 	Loggers            []shownLogger
 }
+
+// shownCarried is what a batch was made of, and its own page.
+type shownCarried struct{ Product, Code string }
 
 type shownLogger struct {
 	Values   []valueText
@@ -89,6 +99,9 @@ func (p *page) carry(t transport) {
 		}
 		if shown.Arrived {
 			shown.Way = p.T("consumer.period", "from", at(sh.Departed).Unbroken(), "to", at(sh.Arrived).Unbroken()) + p.T("consumer.comma") + p.span(sh.Arrived.Sub(sh.Departed))
+		}
+		for _, of := range t.earlier[sh.ID] {
+			shown.Of = append(shown.Of, shownCarried{of.Product.In(p.Lang), of.Code})
 		}
 		for _, trip := range sh.Trips {
 			shown.Loggers = append(shown.Loggers, p.logger(trip))

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"tianhai/farm"
 	"tianhai/trace"
 	"tianhai/trace/evidence"
 )
@@ -28,13 +29,21 @@ func lorry() trace.Shipment {
 	}
 }
 
-func (s *shelf) ShipmentRecords(_ context.Context, batch string) ([]trace.Record, error) {
+func (s *shelf) Carriages(_ context.Context, batch string) ([]trace.Carriage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var all []trace.Carriage
+	for _, rec := range s.ways {
+		of := s.carried
+		if of == nil {
+			of = []trace.Carried{{Batch: batch}}
+		}
+		all = append(all, trace.Carriage{Record: rec, Of: of})
+	}
 	if batch != "01JD8Z0000000000000000000B" {
 		return nil, s.err
 	}
-	return s.ways, s.err
+	return all, s.err
 }
 
 // TestTransport shows what loggers said as it was sealed, and nothing that is not
@@ -59,6 +68,22 @@ func TestTransport(t *testing.T) {
 	}
 	if raw := s.get(t, "/t/"+rec.Code+"/statements").Body.Bytes(); !bytes.Contains(raw, []byte(`"t":"arrival"`)) {
 		t.Errorf("nobody can check it: %s", raw)
+	}
+
+	// A batch that was split off behind the truck shows its parent's way, and whose it was.
+	if body := s.get(t, "/t/"+rec.Code+"?lang=en").Body.String(); strings.Contains(body, "Before this batch") {
+		t.Error("its own way is told as another's")
+	}
+	s.mu.Lock()
+	s.carried = []trace.Carried{{Batch: "parent", Code: "4Q7XH2M9KTB3D", Product: farm.Text{Zh: "大蚝", En: "Big <oysters>"}}, {Batch: "other", Product: farm.Text{Zh: "蛤", En: "Clams"}}}
+	s.mu.Unlock()
+	for lang, words := range map[string]string{
+		"zh-CN": `制成本批次之前，随此次运输的是： <a href="/t/4Q7XH2M9KTB3D">大蚝 4Q7XH2M9KTB3D</a>，蛤</p>`,
+		"en":    `on this way was: <a href="/t/4Q7XH2M9KTB3D">Big &lt;oysters&gt; 4Q7XH2M9KTB3D</a>, Clams</p>`,
+	} {
+		if body := s.get(t, "/t/"+rec.Code+"?lang="+lang).Body.String(); !strings.Contains(body, words) || !strings.Contains(body, "lorry-7") {
+			t.Errorf("in %s the page does not say %q", lang, words)
+		}
 	}
 
 	s.mu.Lock()

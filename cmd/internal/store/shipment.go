@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -184,13 +186,68 @@ func (s *Store) shipmentRecords(ctx context.Context, ids []string) (map[string]t
 	return records, nil
 }
 
-// ShipmentRecords returns the sealed records of the shipments that a batch went with,
-// oldest first: of each its arrival, or its departure while it is on its way.
-func (s *Store) ShipmentRecords(ctx context.Context, batch string) ([]trace.Record, error) {
-	var rows []recordRow
-	err := s.read.NewSelect().Model(&rows).
-		Join("JOIN shipments AS h ON r.id = COALESCE(h.arrival, h.record)").
-		Join("JOIN shipment_batches AS b ON b.shipment = h.id").
-		Where("b.batch = ?", batch).Order("h.departed", "h.id").Limit(MaxShipments).Scan(ctx)
-	return each(rows, recordRow.record), fail("read shipments of a batch", err)
+// carriedRow is a batch on a shipment.
+type carriedRow struct {
+	Record  string
+	Batch   string
+	Code    *string
+	Product farm.Text
+}
+
+// carried begins with a batch and goes on with everything that it was made of, each
+// until it was taken for that: a truck that left later with what remained carried
+// nothing of it. What others made is told of where it has a page of its own; of what
+// has none it is for them to tell.
+const carried = `WITH RECURSIVE line (batch, until) AS (
+	SELECT b.id, CAST(NULL AS BIGINT) FROM batches AS b WHERE b.id = ?0
+	UNION
+	SELECT i.batch, m.at FROM line
+		JOIN movement_batches AS o ON o.batch = line.batch AND o.made
+		JOIN movements AS m ON m.id = o.movement AND m.voided_by IS NULL
+		JOIN movement_batches AS i ON i.movement = m.id AND NOT i.made
+)
+SELECT DISTINCT COALESCE(h.arrival, h.record) AS record, line.batch, ab.code, p.name AS product, h.departed, h.id
+FROM line
+JOIN shipment_batches AS b ON b.batch = line.batch
+JOIN shipments AS h ON h.id = b.shipment AND (line.until IS NULL OR h.departed < line.until)
+JOIN batches AS ab ON ab.id = line.batch
+JOIN batches AS own ON own.id = ?0 AND (own.tenant = ab.tenant OR ab.code IS NOT NULL)
+JOIN products AS p ON p.id = ab.product
+ORDER BY h.departed, h.id, line.batch LIMIT ?1`
+
+// Carriages returns the sealed records of the shipments with which a batch went, and
+// with which that went of which it was made, oldest first: of each its arrival, or its
+// departure while it is on its way. Personal data are not among them.
+func (s *Store) Carriages(ctx context.Context, batch string) ([]trace.Carriage, error) {
+	var rows []struct {
+		carriedRow
+		Departed int64
+		ID       string
+	}
+	if err := s.read.NewRaw(carried, batch, MaxShipments).Scan(ctx, &rows); err != nil || len(rows) == 0 {
+		return nil, fail("read shipments of a batch", err)
+	}
+	var all []trace.Carriage
+	at := map[string]int{}
+	for _, r := range rows {
+		i, known := at[r.Record]
+		if !known {
+			i = len(all)
+			at[r.Record] = i
+			all = append(all, trace.Carriage{})
+		}
+		of := trace.Carried{Batch: r.Batch, Product: r.Product}
+		if r.Code != nil {
+			of.Code = *r.Code
+		}
+		all[i].Of = append(all[i].Of, of)
+	}
+	var records []recordRow
+	if err := s.read.NewSelect().Model(&records).Where("r.id IN (?)", bun.List(slices.Collect(maps.Keys(at)))).Scan(ctx); err != nil {
+		return nil, fail("read shipments of a batch", err)
+	}
+	for _, r := range records {
+		all[at[r.ID]].Record = r.record()
+	}
+	return all, nil
 }

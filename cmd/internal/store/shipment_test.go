@@ -17,6 +17,7 @@ import (
 	"tianhai/farm"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/chain"
 	"tianhai/trace/evidence"
 )
 
@@ -96,9 +97,9 @@ func testShipments(t *testing.T, s *store.Store) {
 		t.Errorf("nobody knows how cold tea should be, and yet: %v", err)
 	}
 
-	records, err := s.ShipmentRecords(ctx, "b2")
+	records, err := s.Carriages(ctx, "b2")
 	check(t, err)
-	if len(records) != 1 || records[0].Kind != trace.ShipmentRecord || strings.Contains(string(records[0].Body), "桂D") || strings.Contains(string(records[0].Body), "老黄") {
+	if len(records) != 1 || len(records[0].Of) != 1 || records[0].Of[0].Batch != "b2" || records[0].Personal != nil || records[0].Kind != trace.ShipmentRecord || strings.Contains(string(records[0].Body), "桂D") || strings.Contains(string(records[0].Body), "老黄") {
 		t.Errorf("on its way: %d records, %s", len(records), records[0].Body)
 	}
 
@@ -154,7 +155,7 @@ func testShipments(t *testing.T, s *store.Store) {
 	}
 	equal(t, "the same arrival again", got)(service.Arrive(ctx, "tea", sh.ID, got.Arrived))
 
-	records, err = s.ShipmentRecords(ctx, "b1")
+	records, err = s.Carriages(ctx, "b1")
 	check(t, err)
 	if len(records) != 1 || records[0].Kind != trace.ArrivalRecord {
 		t.Errorf("after arrival: %+v", records)
@@ -170,6 +171,74 @@ func testShipments(t *testing.T, s *store.Store) {
 	check(t, err)
 	if got, err = s.Shipment(ctx, sh.ID); err != nil || got.Carrier != "" || got.Vehicle != "" || len(got.Trips) != 1 {
 		t.Errorf("after erasure: %+v, %v", got, err)
+	}
+}
+
+// A batch shows the ways of what it was made of, as far as they were its own: not those
+// of what remained behind, and not a neighbour's who keeps them to himself.
+func testCarriages(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	truck := func(id, tenant, logger string, departed time.Time, batches ...string) {
+		t.Helper()
+		sh := trace.Shipment{ID: id, Tenant: tenant, Batches: batches, Loggers: []string{logger}, Departed: departed, Account: tenant}
+		rec := trace.Record{ID: "r-" + id, Tenant: tenant, Kind: trace.ShipmentRecord, Subject: id, Body: []byte(`{}`), Salt: []byte("0123456789abcdef"), At: noon, Index: -1, Log: 1}
+		check(t, s.AddShipment(ctx, sh, rec))
+	}
+	ways := func(batch string) string {
+		t.Helper()
+		all, err := s.Carriages(ctx, batch)
+		check(t, err)
+		said := []string{}
+		for _, c := range all {
+			said = append(said, c.Subject)
+			for _, of := range c.Of {
+				said = append(said, of.Batch)
+			}
+		}
+		return strings.Join(said, " ")
+	}
+	move(t, s, "m1", chain.Harvest, nil, out("a", kg(100)), out("z", kg(50)))
+	truck("early", "tea", "leaf-1", noon.Add(-2*time.Hour), "a", "z")
+	move(t, s, "m2", chain.Split, []chain.Input{in("a", kg(60))}, out("b", kg(60)))
+	truck("late", "tea", "leaf-1", noon.Add(2*time.Hour), "a")
+	truck("own", "tea", "leaf-1", noon.Add(time.Hour), "b")
+	move(t, s, "m3", chain.Merge, []chain.Input{in("b", kg(60)), in("z", kg(50))}, out("c", kg(110)))
+	for batch, want := range map[string]string{"a": "early a late a", "b": "early a own b", "z": "early z", "c": "early a z", "none": ""} {
+		if got := ways(batch); got != want {
+			t.Errorf("ways of %s: %q, want %q", batch, got, want)
+		}
+	}
+	void, _, rec := moved("m4", chain.Void, nil)
+	void.Corrects, void.Reason = "m3", "x"
+	check(t, s.Move(ctx, void, nil, rec))
+	if got := ways("c"); got != "" {
+		t.Errorf("of a merge that was taken back: %q", got)
+	}
+
+	// The oyster farm takes over what the tea farm has shipped, without a code and with one.
+	give := func(id, batch string) {
+		t.Helper()
+		m, _, rec := moved(id, chain.Sell, []chain.Input{in(batch, kg(1))})
+		m.To = "oysters"
+		check(t, s.Move(ctx, m, nil, rec))
+		r := chain.Movement{
+			ID: id + "r", Tenant: "oysters", Kind: chain.Receive, At: m.At.Add(time.Hour), Recorded: m.At, Person: "chen", Handover: id,
+			Inputs: []chain.Input{in(batch, kg(1))}, Outputs: []chain.Output{out("got-"+batch, kg(1))},
+		}
+		check(t, s.Move(ctx, r, madeOf(r, "raft-1"), recordOf(r)))
+	}
+	give("s1", "b")
+	give("s2", "z")
+	if got := ways("got-b"); got != "" {
+		t.Errorf("a stranger reads of %q", got)
+	}
+	b, err := s.Batch(ctx, "z")
+	check(t, err)
+	done, doneRec := closed(b, "CODEZ")
+	check(t, s.CloseBatch(ctx, done, doneRec))
+	if got := ways("got-z"); got != "early z" {
+		t.Errorf("of what has a page of its own: %q", got)
 	}
 }
 

@@ -121,6 +121,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"movement race":      testMovementRace,
 		"genealogies":        testGenealogies,
 		"movements stay":     testMovementsStay,
+		"carriages":          testCarriages,
 		"shipments":          testShipments,
 		"shipments stay":     testShipmentsStay,
 		"chain histories":    testChainHistories,
