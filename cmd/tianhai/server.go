@@ -258,7 +258,7 @@ func (s *server) openMonitor(ctx context.Context) error {
 	}
 	s.notices = alert.NewNotices(alert.NoticesConfig{Store: s.store, Notifiers: notifiers, Logger: s.log})
 	s.engine = alert.New(alert.Config{
-		Rules: rules, Store: s.store, Fleet: records{s.store}, Channels: slices.Collect(maps.Keys(notifiers)),
+		Rules: rules, Store: s.store, Charge: charge{s.store, s.texts}, Fleet: records{s.store}, Channels: slices.Collect(maps.Keys(notifiers)),
 		Listener: s.hub, Wake: s.notices.Wake, Logger: s.log,
 	})
 	return nil

@@ -39,6 +39,7 @@ const (
 	RuleRemoved   = "rule_removed"   // the rule is no longer in force, or now watches something else
 	DeviceRemoved = "device_removed" // the device is no longer watched
 	DeviceMoved   = "device_moved"   // the device now stands on another site
+	LimitsEnded   = "limits_ended"   // limits of its own, such as a shipment's, hold no longer
 )
 
 // A Rule is one condition under which somebody must be told. Exactly one of
@@ -48,6 +49,7 @@ type Rule struct {
 	Title     farm.Text       `json:"title" yaml:"title"`
 	Severity  Severity        `json:"severity" yaml:"severity"`
 	SiteKinds []farm.SiteKind `json:"site_kinds,omitempty" yaml:"site_kinds"` // empty: all
+	Devices   []string        `json:"devices,omitempty" yaml:"-"`             // of a Charge: its only ones; empty: all
 	Quantity  string          `json:"quantity,omitempty" yaml:"quantity"`     // farm.Quantity.ID; with NoDataFor, empty means any
 	Above     *float64        `json:"above,omitempty" yaml:"above"`           // fires when value > Above
 	Below     *float64        `json:"below,omitempty" yaml:"below"`           // fires when value < Below

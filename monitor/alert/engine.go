@@ -41,10 +41,19 @@ type Listener interface {
 	AlertChanged(a Alert)
 }
 
+// A Charge knows limits that hold for single devices and for a time, such as those of
+// a shipment for its loggers.
+type Charge interface {
+	// OwnRules returns the threshold rules in force, each with its Devices. Their IDs hold
+	// a slash, as those of a rule file cannot.
+	OwnRules(ctx context.Context) ([]Rule, error)
+}
+
 // A Config says what an Engine works with. Only Store is needed.
 type Config struct {
 	Rules    []Rule // as ParseRules returns them
 	Store    Store
+	Charge   Charge   // nil: no device has limits of its own
 	Fleet    Fleet    // nil: no-data rules are not watched
 	Channels []string // that every notice goes to
 	Listener Listener
@@ -59,15 +68,14 @@ type Config struct {
 // Nothing changes in memory before it is stored, and what is stored is named
 // after what led to it, so that a batch may be handed in any number of times.
 type Engine struct {
-	cfg   Config
-	rules []Rule
-	// thresholds and silences are indexes into rules: the former by quantity,
-	// the latter those with NoDataFor.
-	thresholds map[string][]int
-	silences   []int
-	heeded     map[string]bool // quantities that some rule watches
+	cfg        Config
+	thresholds map[string][]*Rule // by quantity
+	silences   []*Rule            // those with NoDataFor
+	heeded     map[string]bool    // quantities that some rule watches
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex         // guards what follows
+	rules    map[string]*Rule   // every one, by ID
+	own      map[string][]*Rule // by device, those that are only its own
 	restored bool
 	started  time.Time // when the engine began to listen
 	devices  map[string]*watch
@@ -77,7 +85,7 @@ type Engine struct {
 
 // A watch is what the engine knows of one device.
 type watch struct {
-	alerts  []*Alert // by rule; nil while inactive
+	alerts  map[string]*Alert // open ones, by rule
 	known   time.Time
 	heard   time.Time         // receipt of the last usable reading
 	streams map[string]*heard // by quantity, of heeded ones
@@ -101,17 +109,17 @@ func New(cfg Config) *Engine {
 	}
 	e := &Engine{
 		cfg:        cfg,
-		rules:      slices.Clone(cfg.Rules),
-		thresholds: map[string][]int{},
+		thresholds: map[string][]*Rule{},
 		heeded:     map[string]bool{},
+		rules:      map[string]*Rule{},
 		devices:    map[string]*watch{},
 	}
-	for i, r := range e.rules {
-		e.heeded[r.Quantity] = true
+	for _, r := range cfg.Rules {
+		e.rules[r.ID], e.heeded[r.Quantity] = &r, true
 		if r.NoDataFor > 0 {
-			e.silences = append(e.silences, i)
+			e.silences = append(e.silences, &r)
 		} else {
-			e.thresholds[r.Quantity] = append(e.thresholds[r.Quantity], i)
+			e.thresholds[r.Quantity] = append(e.thresholds[r.Quantity], &r)
 		}
 	}
 	return e
@@ -156,9 +164,14 @@ func (e *Engine) observe(ctx context.Context, o *ingest.Observation) error {
 			continue
 		}
 		s := sample{value: r.Value, time: at, received: o.Received}
-		for _, i := range e.thresholds[r.Quantity.ID] {
-			if err := e.weigh(ctx, o, w, i, s); err != nil {
-				return err
+		for _, rules := range [][]*Rule{e.thresholds[r.Quantity.ID], e.own[o.Device]} {
+			for _, rule := range rules {
+				if rule.Quantity != r.Quantity.ID {
+					continue
+				}
+				if err := e.weigh(ctx, o, w, rule, s); err != nil {
+					return err
+				}
 			}
 		}
 		h.live = at
@@ -167,17 +180,17 @@ func (e *Engine) observe(ctx context.Context, o *ingest.Observation) error {
 }
 
 // weigh lets one threshold rule judge one sample.
-func (e *Engine) weigh(ctx context.Context, o *ingest.Observation, w *watch, i int, s sample) error {
-	r, a := &e.rules[i], Alert{}
+func (e *Engine) weigh(ctx context.Context, o *ingest.Observation, w *watch, r *Rule, s sample) error {
+	a := Alert{}
 	applies := r.appliesTo(o.Place.Kind)
-	if open := w.alert(i); open != nil {
+	if open := w.alerts[r.ID]; open != nil {
 		switch {
 		case open.Site != o.Place.Site:
-			if err := e.end(ctx, w, i, DeviceMoved, o.Received); err != nil {
+			if err := e.end(ctx, w, open, DeviceMoved, o.Received); err != nil {
 				return err
 			}
 		case !applies:
-			return e.end(ctx, w, i, RuleRemoved, o.Received)
+			return e.end(ctx, w, open, RuleRemoved, o.Received)
 		case !s.time.After(open.Began):
 			// After a restart the journal may begin before the alert did.
 			return nil
@@ -195,23 +208,23 @@ func (e *Engine) weigh(ctx context.Context, o *ingest.Observation, w *watch, i i
 	if was == "" {
 		a = r.begin(a, o.Device, o.Place)
 	}
-	return e.set(ctx, w, i, a)
+	return e.set(ctx, w, a)
 }
 
 // sound notes that a device gave a usable reading, and ends the alerts of its
 // silence, unless the receipt lies too far back to be the end of it.
 func (e *Engine) sound(ctx context.Context, o *ingest.Observation, w *watch, quantity string) error {
-	for _, i := range e.silences {
-		r, a := &e.rules[i], w.alert(i)
+	for _, r := range e.silences {
+		a := w.alerts[r.ID]
 		if a == nil || r.Quantity != "" && r.Quantity != quantity || e.cfg.Now().Sub(o.Received) >= r.NoDataFor {
 			continue
 		}
-		if err := e.end(ctx, w, i, "", o.Received); err != nil {
+		if err := e.end(ctx, w, a, "", o.Received); err != nil {
 			return err
 		}
 	}
 	w.heard = later(w.heard, o.Received)
-	if !e.heeded[quantity] {
+	if !e.heeded[quantity] && !slices.ContainsFunc(e.own[o.Device], func(r *Rule) bool { return r.Quantity == quantity }) {
 		return nil
 	}
 	h := w.streams[quantity]
@@ -224,8 +237,8 @@ func (e *Engine) sound(ctx context.Context, o *ingest.Observation, w *watch, qua
 }
 
 // end closes an open alert; without a reason, its condition has passed.
-func (e *Engine) end(ctx context.Context, w *watch, i int, reason string, at time.Time) error {
-	return e.set(ctx, w, i, ended(*w.alert(i), reason, at))
+func (e *Engine) end(ctx context.Context, w *watch, a *Alert, reason string, at time.Time) error {
+	return e.set(ctx, w, ended(*a, reason, at))
 }
 
 func ended(a Alert, reason string, at time.Time) Alert {
@@ -239,16 +252,14 @@ func ended(a Alert, reason string, at time.Time) Alert {
 }
 
 // set stores a changed alert with its notices, then remembers it and says so.
-func (e *Engine) set(ctx context.Context, w *watch, i int, a Alert) error {
+func (e *Engine) set(ctx context.Context, w *watch, a Alert) error {
 	if err := e.save(ctx, a); err != nil {
 		return err
 	}
-	if w.alerts == nil {
-		w.alerts = make([]*Alert, len(e.rules))
-	}
-	w.alerts[i] = &a
 	if a.State == Resolved || a.State == Inactive {
-		w.alerts[i] = nil
+		delete(w.alerts, a.Rule)
+	} else {
+		w.alerts[a.Rule] = &a
 	}
 	return nil
 }
@@ -274,25 +285,26 @@ func (e *Engine) restore(ctx context.Context) error {
 		return nil
 	}
 	now := e.cfg.Now()
+	own, err := e.ownRules(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.take(ctx, own, now); err != nil {
+		return err
+	}
 	open, err := e.cfg.Store.OpenAlerts(ctx)
 	if err != nil {
 		return fmt.Errorf("read open alerts: %w", err)
 	}
 	for _, a := range open {
-		i := slices.IndexFunc(e.rules, func(r Rule) bool {
-			return r.ID == a.Rule && r.Quantity == a.Quantity && r.NoDataFor > 0 == (a.Value == nil)
-		})
-		if i < 0 {
-			if err := e.save(ctx, ended(a, RuleRemoved, now)); err != nil {
+		r := e.rules[a.Rule]
+		if r == nil || r.Quantity != a.Quantity || r.NoDataFor > 0 != (a.Value == nil) || !r.watches(a.Device) {
+			if err := e.save(ctx, ended(a, whyGone(a.Rule), now)); err != nil {
 				return err
 			}
 			continue
 		}
-		w := e.device(a.Device)
-		if w.alerts == nil {
-			w.alerts = make([]*Alert, len(e.rules))
-		}
-		w.alerts[i] = &a
+		e.device(a.Device).alerts[a.Rule] = &a
 	}
 	e.restored, e.started = true, now
 	return nil
@@ -302,17 +314,10 @@ func (e *Engine) restore(ctx context.Context) error {
 func (e *Engine) device(id string) *watch {
 	w := e.devices[id]
 	if w == nil {
-		w = &watch{known: e.cfg.Now(), streams: map[string]*heard{}}
+		w = &watch{known: e.cfg.Now(), alerts: map[string]*Alert{}, streams: map[string]*heard{}}
 		e.devices[id] = w
 	}
 	return w
-}
-
-func (w *watch) alert(i int) *Alert {
-	if w.alerts == nil {
-		return nil
-	}
-	return w.alerts[i]
 }
 
 // since returns when a rule last heard of the device; for a device that has not

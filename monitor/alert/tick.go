@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -35,12 +36,18 @@ func (e *Engine) Run(ctx context.Context) error {
 
 func (e *Engine) tick(ctx context.Context) error {
 	unlisted := e.look(ctx)
+	own, unread := e.ownRules(ctx)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.restore(ctx); err != nil {
 		return err
 	}
 	now := e.cfg.Now()
+	if unread == nil {
+		if err := e.take(ctx, own, now); err != nil {
+			return err
+		}
+	}
 	for _, w := range e.devices {
 		if err := e.ripen(ctx, w, now); err != nil {
 			return err
@@ -51,7 +58,7 @@ func (e *Engine) tick(ctx context.Context) error {
 			return err
 		}
 	}
-	return unlisted
+	return errors.Join(unlisted, unread)
 }
 
 // look lists the fleet every fleetEvery, without the lock, since Observe must
@@ -88,11 +95,8 @@ func (e *Engine) forget(ctx context.Context, asked time.Time) error {
 		if listed[id] || !w.heard.Before(asked) {
 			continue
 		}
-		for i, a := range w.alerts {
-			if a == nil {
-				continue
-			}
-			if err := e.end(ctx, w, i, DeviceRemoved, asked); err != nil {
+		for _, a := range w.alerts {
+			if err := e.end(ctx, w, a, DeviceRemoved, asked); err != nil {
 				return err
 			}
 		}
@@ -103,13 +107,13 @@ func (e *Engine) forget(ctx context.Context, asked time.Time) error {
 
 // ripen fires a device's pending alerts whose time has come.
 func (e *Engine) ripen(ctx context.Context, w *watch, now time.Time) error {
-	for i, a := range w.alerts {
-		if a == nil || a.State != Pending || now.Sub(later(a.Began, e.started)) < e.rules[i].For {
+	for _, a := range w.alerts {
+		if a.State != Pending || now.Sub(later(a.Began, e.started)) < e.rules[a.Rule].For {
 			continue
 		}
 		fired := *a
 		fired.State, fired.Fired = Firing, now
-		if err := e.set(ctx, w, i, fired); err != nil {
+		if err := e.set(ctx, w, fired); err != nil {
 			return err
 		}
 	}
@@ -119,20 +123,19 @@ func (e *Engine) ripen(ctx context.Context, w *watch, now time.Time) error {
 // listen fires the no-data rules of a device that has been silent for too long.
 func (e *Engine) listen(ctx context.Context, f Watched, now time.Time) error {
 	w := e.device(f.Device)
-	for _, i := range e.silences {
-		r := &e.rules[i]
+	for _, r := range e.silences {
 		applies := r.appliesTo(f.Place.Kind) && (r.Quantity == "" || slices.Contains(f.Quantities, r.Quantity))
-		if a := w.alert(i); a != nil && (!applies || a.Site != f.Place.Site) {
-			if err := e.end(ctx, w, i, DeviceMoved, now); err != nil {
+		if a := w.alerts[r.ID]; a != nil && (!applies || a.Site != f.Place.Site) {
+			if err := e.end(ctx, w, a, DeviceMoved, now); err != nil {
 				return err
 			}
 		}
 		since := w.since(r)
-		if !applies || w.alert(i) != nil || now.Sub(since) < r.NoDataFor {
+		if !applies || w.alerts[r.ID] != nil || now.Sub(since) < r.NoDataFor {
 			continue
 		}
 		a := r.begin(Alert{State: Firing, Began: since, Fired: now}, f.Device, f.Place)
-		if err := e.set(ctx, w, i, a); err != nil {
+		if err := e.set(ctx, w, a); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -130,6 +131,14 @@ func (s *Store) Shipments(ctx context.Context, f ShipmentFilter) ([]trace.Shipme
 	}
 	all, err := s.told(ctx, rows)
 	return all, fail("read shipments", err)
+}
+
+// OnTheWay returns the shipments that left after a time and have not arrived, in no
+// order, as their departure was sealed: without what is personal.
+func (s *Store) OnTheWay(ctx context.Context, since time.Time) ([]trace.Shipment, error) {
+	var rows []shipmentRow
+	err := s.read.NewSelect().Model(&rows).Column("doc").Where("h.arrived IS NULL AND h.departed >= ?", instant{since}).Scan(ctx)
+	return each(rows, func(r shipmentRow) trace.Shipment { return r.Doc }), fail("read shipments on their way", err)
 }
 
 // told reads what stands in records: who carries it, and what came of it.

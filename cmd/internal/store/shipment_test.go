@@ -103,6 +103,13 @@ func testShipments(t *testing.T, s *store.Store) {
 		t.Errorf("on its way: %d records, %s", len(records), records[0].Body)
 	}
 
+	way, err := s.OnTheWay(ctx, left)
+	check(t, err)
+	if len(way) != 1 || way[0].ID != sh.ID || *way[0].Limits.Max != 4 || way[0].Loggers[0] != "leaf-1" || way[0].Vehicle != "" {
+		t.Errorf("on their way: %+v", way)
+	}
+	equal(t, "that left since", []trace.Shipment{})(s.OnTheWay(ctx, left.Add(time.Second)))
+
 	// The database is away: nothing is said, and the shipment goes on.
 	road.err = errors.New("connection refused")
 	_, err = service.Arrive(ctx, "tea", sh.ID, left.Add(5*time.Hour))
@@ -155,6 +162,7 @@ func testShipments(t *testing.T, s *store.Store) {
 	}
 	equal(t, "the same arrival again", got)(service.Arrive(ctx, "tea", sh.ID, got.Arrived))
 
+	equal(t, "on their way after arrival", []trace.Shipment{})(s.OnTheWay(ctx, left))
 	records, err = s.Carriages(ctx, "b1")
 	check(t, err)
 	if len(records) != 1 || records[0].Kind != trace.ArrivalRecord {

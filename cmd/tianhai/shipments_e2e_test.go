@@ -1,0 +1,117 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"tianhai/trace"
+)
+
+const coldFarm = `
+tenants: [{id: fish, name: {zh: 渔场}, region: "450602"}, {id: tea, name: {zh: 茶场}, region: "450400"}]
+sites:
+  - {id: cage-1, tenant: fish, region: "450602", kind: cage, name: {zh: 一号网箱, en: Cage 1}, town: {zh: 光坡镇, en: Guangpo}, latitude: 21.6, longitude: 108.4}
+  - {id: truck-1, tenant: fish, region: "450602", kind: vessel, name: {zh: 冷藏车, en: Cold truck}, latitude: 21.6, longitude: 108.4}
+  - {id: garden-1, tenant: tea, region: "450421", kind: garden, name: {zh: 一号茶园}, latitude: 23.7, longitude: 111.1}
+models: [{id: logger, name: {zh: 温度记录仪, en: Logger}, format: json, interval: 1m, channels: [{key: t, quantity: air.temperature}]}]
+devices:
+  - {id: cold-1, tenant: fish, model: logger, name: {zh: 一号记录仪, en: Logger 1}, site: truck-1}
+  - {id: cold-2, tenant: fish, model: logger, name: {zh: 二号记录仪, en: Logger 2}, site: truck-1}
+products: [{id: pompano, kind: aquatic, species: fish, name: {zh: 金鲳鱼, en: Pompano}}]
+accounts:
+  - {login: admin, name: 管理员, role: administrator}
+  - {login: yu, name: 渔场长, role: manager, tenant: fish}
+  - {login: cha, name: 茶场长, role: manager, tenant: tea}
+  - {login: ju, name: 王科长, role: bureau, region: "450600"}
+`
+
+// caught opens a batch of fish that was caught yesterday.
+func (b *browser) caught(lot string) (id string) {
+	b.t.Helper()
+	now := time.Now().UTC()
+	id = ulid.Make().String()
+	status, raw := b.send("POST", "/api/v1/batches", fmt.Appendf(nil, `{"id":%q,"site":"cage-1","product":"pompano","lot":%q,"quantity":500,"unit":"kg","began":%q,"harvest":%q}`,
+		id, lot, now.AddDate(0, 0, -20).Format(time.RFC3339), now.AddDate(0, 0, -1).Format(time.RFC3339)))
+	if status != http.StatusCreated {
+		b.t.Fatalf("open the batch: %d %s", status, raw)
+	}
+	return id
+}
+
+// says has a logger report temperatures that it took so many minutes ago, by MQTT.
+func (s *server) says(device, secret string, readings ...[2]float64) {
+	s.t.Helper()
+	c, err := dialRaw(s.MQTT, device, secret)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer c.conn.Close()
+	for i, r := range readings {
+		at := time.Now().Add(-time.Duration(r[0] * float64(time.Minute)))
+		if _, err := c.conn.Write(publishPacket("th/"+device+"/up", uint16(i+1), fmt.Appendf(nil, `{"ts":%d,"t":%v}`, at.UnixMilli(), r[1]))); err != nil {
+			s.t.Fatal(err)
+		}
+		if _, err := c.readAck(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// TestShipmentAlarm has a truck's own limits wake somebody: its logger was too warm for
+// five minutes, the one beside it has no limits, and with the arrival the alarm ends.
+func TestShipmentAlarm(t *testing.T) {
+	hook := newWebhook(t)
+	t.Setenv("TIANHAI_ALERTS_WEBHOOK_URL", hook.URL)
+	data := t.TempDir()
+	secrets, printed := importAccounts(t, data, coldFarm)
+	s := startServer(t, "serve", data)
+	b := newBrowser(t, s.HTTP)
+	b.login("yu", passwordOf(t, printed, "yu"))
+	id, now := ulid.Make().String(), time.Now().UTC()
+	status, raw := b.send("POST", "/api/v1/shipments", fmt.Appendf(nil, `{"id":%q,"batches":[%q],"origin":"450602","destination":"450100","loggers":["cold-1"],"departed":%q}`,
+		id, b.caught("JC-1"), now.Add(-30*time.Minute).Format(time.RFC3339)))
+	if status != http.StatusCreated {
+		t.Fatalf("depart: %d %s", status, raw)
+	}
+	type alarm struct {
+		Rule, Device, State, Reason string
+		Limit, Value                float64
+		Title                       struct{ Zh, En string }
+	}
+	alarms := func() (all []alarm) {
+		var got struct{ Alerts []alarm }
+		b.getJSON("/api/v1/alerts", &got)
+		for _, a := range got.Alerts {
+			if strings.HasPrefix(a.Rule, "shipment/") {
+				all = append(all, a)
+			}
+		}
+		return all
+	}
+	minute := 9.0
+	waitFor(t, "the alarm", time.Minute, func() bool { // limits are seen within ten seconds
+		s.says("cold-2", secrets["cold-2"], [2]float64{minute, 9}, [2]float64{minute - 7, 9.5})
+		s.says("cold-1", secrets["cold-1"], [2]float64{minute, 9}, [2]float64{minute - 7, 9.5})
+		minute -= 0.02 // a reading that is not newer than the last moves nothing
+		return hook.heard("shipment/"+id+"/above", "firing", "cold-1")
+	})
+	got := alarms()
+	if len(got) != 1 || got[0].Device != "cold-1" || got[0].Limit != 4 || got[0].State != "firing" || got[0].Title.Zh != "运输超温（过热）：防城港市 → 南宁市" || got[0].Title.En != "Shipment too warm: Fangchenggang → Nanning" {
+		t.Fatalf("alarms: %+v", got)
+	}
+	waitFor(t, "the readings stored", 30*time.Second, func() bool {
+		status, raw := b.send("POST", "/api/v1/shipments/"+id+"/close", []byte("{}"))
+		var sh trace.Shipment
+		return status == http.StatusOK && json.Unmarshal(raw, &sh) == nil && sh.Trips[0].Count == 1
+	})
+	waitFor(t, "the end of the alarm", time.Minute, func() bool { return hook.heard("shipment/"+id+"/above", "resolved", "limits_ended") })
+	if got := alarms(); len(got) != 1 || got[0].State != "resolved" || got[0].Reason != "limits_ended" {
+		t.Errorf("after arrival: %+v", got)
+	}
+}
