@@ -42,6 +42,9 @@ type Device struct {
 	// Haste is how much faster than in nature the oxygen moves in that night, so
 	// that a demonstration need not wait an hour for the aerator; 1 when 0.
 	Haste float64
+	// DoorOpen, for a logger, is when the door of its box is opened and stands so for
+	// fifty minutes. Zero means never.
+	DoorOpen time.Time
 }
 
 // String returns the ID, so that no log shows the secret.
@@ -65,6 +68,9 @@ func (d Device) check() (Kind, error) {
 	}
 	if !d.LowOxygen.IsZero() && d.Kind != "pond" {
 		return Kind{}, fmt.Errorf("device %s: a %s has no night of low oxygen", d.ID, d.Kind)
+	}
+	if !d.DoorOpen.IsZero() && d.Kind != "logger" {
+		return Kind{}, fmt.Errorf("device %s: a %s has no door", d.ID, d.Kind)
 	}
 	if d.Haste < 0 || d.Haste > 60 {
 		return Kind{}, fmt.Errorf("device %s: haste %v is not between 0 and 60", d.ID, d.Haste)

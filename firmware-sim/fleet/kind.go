@@ -29,6 +29,7 @@ type site struct {
 	begin float64    // when the model starts to settle
 	low   [2]float64 // the night of low oxygen, from and until
 	haste float64    // of the oxygen in that night
+	door  [2]float64 // when it stands open, from and until
 }
 
 // A model is the physics of one place. It moves in steps of fixed length on a
@@ -49,6 +50,7 @@ type model interface {
 //	garden   tea garden, weather and soil station
 //	orchard  citrus orchard, weather and soil station
 //	barn     pig barn, climate and water meter
+//	logger   cold box of a truck, temperature logger
 func Kinds() []Kind {
 	battery := Channel{"battery", "device.battery", "V", 2, false, 0.01, 0, 15}
 	temperature := Channel{"temperature", "water.temperature", "Cel", 2, false, 0.03, -2, 45}
@@ -90,6 +92,10 @@ func Kinds() []Kind {
 			{"water_intake", "animal.water_intake", "L", 1, true, 0, 0, 10000},
 			battery,
 		}, nil, newBarn, 2 * day},
+		{"logger", []Channel{
+			{"temperature", "air.temperature", "Cel", 1, false, 0.05, -40, 60},
+			battery,
+		}, nil, newBox, day},
 	}
 }
 

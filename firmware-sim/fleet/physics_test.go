@@ -76,7 +76,8 @@ func TestWithinLimits(t *testing.T) {
 		"garden/air_temperature": {-2, 38}, "orchard/air_temperature": {0, 40}, "garden/illuminance": {0, 130000},
 		"garden/rain": {0, 40}, "garden/wind_speed": {0, 25}, "garden/humidity": {20, 100},
 		"barn/temperature": {5, 42}, "barn/humidity": {20, 100}, "barn/ammonia": {0, 40}, "barn/water_intake": {0, 200},
-		"battery": {11, 14.5},
+		"logger/temperature": {0.5, 4},
+		"battery":            {11, 14.5},
 	}
 	for _, kind := range fleet.Kinds() {
 		for seed := range uint64(3) {
@@ -389,6 +390,26 @@ func TestFeedingCostsOxygen(t *testing.T) {
 	}
 }
 
+// TestDoorOpen warms the box while its door stands open, and the machine pulls it down
+// again: one excursion above 4 °C, between half an hour and two.
+func TestDoorOpen(t *testing.T) {
+	door := summer.Add(3 * time.Hour)
+	warm, last := 0, 0.0
+	for i, s := range history(t, 3, fleet.Device{ID: "b", Kind: "logger", DoorOpen: door}, summer, 8*time.Hour, time.Minute) {
+		v := s.values["temperature"]
+		if at := summer.Add(time.Duration(i) * time.Minute); v > 4 && (at.Before(door) || at.After(door.Add(2*time.Hour))) {
+			t.Fatalf("%g °C at %s, the door is open from %s", v, at, door)
+		}
+		if v > 4 {
+			warm++
+		}
+		last = max(last, v)
+	}
+	if warm < 30 || warm > 120 || last < 6 || last > 15 {
+		t.Errorf("above 4 °C for %d minutes, at most %g °C", warm, last)
+	}
+}
+
 func TestHistoryRefuses(t *testing.T) {
 	for name, dev := range map[string]fleet.Device{
 		"no id":              {Kind: "raft"},
@@ -396,6 +417,7 @@ func TestHistoryRefuses(t *testing.T) {
 		"unknown kind":       {ID: "a", Kind: "submarine"},
 		"unknown fault":      {ID: "a", Kind: "raft", Faults: []fleet.Fault{{Kind: "rust"}}},
 		"channel of another": {ID: "a", Kind: "raft", Faults: []fleet.Fault{{Kind: fleet.Drift, Channel: "rain"}}},
+		"raft without door":  {ID: "a", Kind: "raft", DoorOpen: summer},
 		"raft without night": {ID: "a", Kind: "raft", LowOxygen: summer},
 	} {
 		if _, err := fleet.History(1, dev, summer, summer.Add(time.Hour), time.Minute); err == nil {

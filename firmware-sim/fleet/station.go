@@ -52,6 +52,10 @@ func newStation(seed uint64, dev Device, start time.Time) (*station, error) {
 		from := seconds(dev.LowOxygen)
 		place.low = [2]float64{from, from + 12*hour}
 	}
+	if !dev.DoorOpen.IsZero() {
+		from := seconds(dev.DoorOpen)
+		place.door = [2]float64{from, from + 50*60}
+	}
 	s.model = kind.model(place)
 	s.seek(seconds(start))
 	s.count(s.truth(seconds(start)), func(string, float64) {})
