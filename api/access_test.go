@@ -184,11 +184,12 @@ var access = map[string]struct {
 	"GET /alerts": {"/alerts", "", answers{"nobody": 200}},
 	"GET /live":   {"/live?site=raft-1&device=do-1", "", answers{"nobody": 404, "bureau": 200}},
 
-	"GET /products":             {"/products", "", answers{"nobody": 200}},
-	"GET /shipments":            {"/shipments", "", answers{"nobody": 200}},
-	"POST /shipments":           {"/shipments", `{"tenant":"oyster","id":"01JZ0000000000000000000SH2"}`, answers{"nobody": 404, "bureau": 403, "farmer": 201}},
-	"GET /shipments/:id":        {"/shipments/" + shipmentID, "", answers{"nobody": 404, "bureau": 200}},
-	"POST /shipments/:id/close": {"/shipments/" + shipmentID + "/close", `{}`, answers{"nobody": 404, "bureau": 403, "farmer": 200}},
+	"GET /products":              {"/products", "", answers{"nobody": 200}},
+	"GET /shipments":             {"/shipments", "", answers{"nobody": 200}},
+	"POST /shipments":            {"/shipments", `{"tenant":"oyster","id":"01JZ0000000000000000000SH2"}`, answers{"nobody": 404, "bureau": 403, "farmer": 201}},
+	"GET /shipments/:id":         {"/shipments/" + shipmentID, "", answers{"nobody": 404, "bureau": 200}},
+	"GET /shipments/:id/courses": {"/shipments/" + shipmentID + "/courses", "", answers{"nobody": 404, "bureau": 200}},
+	"POST /shipments/:id/close":  {"/shipments/" + shipmentID + "/close", `{}`, answers{"nobody": 404, "bureau": 403, "farmer": 200}},
 
 	"GET /batches":            {"/batches", "", answers{"nobody": 200}},
 	"POST /batches":           {"/batches", `{"site":"raft-1","product":"oysters","lot":"l","quantity":1,"unit":"kg","began":"2026-06-01T00:00:00Z","harvest":"2026-06-30T00:00:00Z"}`, answers{"nobody": 404, "bureau": 403, "farmer": 201}},
@@ -302,8 +303,9 @@ func TestNoOracle(t *testing.T) {
 		"POST /sites/raft-1/overrides":                "POST /sites/raft-9/overrides",
 		"POST /overrides/" + overrideID + "/decision": "POST /overrides/01JZ00000000000000000000V9/decision",
 
-		"GET /shipments/" + shipmentID:             "GET /shipments/01JZ0000000000000000000SH9",
-		"POST /shipments/" + shipmentID + "/close": "POST /shipments/01JZ0000000000000000000SH9/close",
+		"GET /shipments/" + shipmentID:              "GET /shipments/01JZ0000000000000000000SH9",
+		"GET /shipments/" + shipmentID + "/courses": "GET /shipments/01JZ0000000000000000000SH9/courses",
+		"POST /shipments/" + shipmentID + "/close":  "POST /shipments/01JZ0000000000000000000SH9/close",
 
 		"GET /rolls/" + rollID:                   "GET /rolls/01JZ0000000000000000000RZ9",
 		"GET /rolls/" + rollID + "/codes":        "GET /rolls/01JZ0000000000000000000RZ9/codes",

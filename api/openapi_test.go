@@ -230,6 +230,7 @@ var wholes = map[string]string{
 
 	"/photos/{id}/facts":      "one a tenant",
 	"/batches/{id}/genealogy": "one picture",
+	"/shipments/{id}/courses": "at most one a logger, of which a shipment has 20",
 }
 
 // A route that answers with a list is a listing: it has pages, files and all else.

@@ -178,6 +178,7 @@ func (s *server) routes() []route {
 		lists(s, "/shipments", "Batches on their way, those that left last first.", s.listShipments()),
 		takes[openShipmentRequest, trace.Shipment](post, "/shipments", s.openShipment, "Says that batches leave with loggers, under the client's ULID."),
 		get[trace.Shipment]("/shipments/:id", s.getShipment, "A shipment, and what its loggers said once it has arrived."),
+		get[coursesView]("/shipments/:id/courses", s.getCourses, "What its loggers have said, until now where it is on its way, with a curve of each."),
 		takes[closeShipmentRequest, trace.Shipment](post, "/shipments/:id/close", s.closeShipment, "Says that it has arrived, and seals what its loggers said."),
 		lists(s, "/movements", "Movements of batches, newest first.", s.listMovements()).asks("batch", "that went in or came out").asks("pending", "true: that wait for an answer"),
 		takes[chain.Movement, chain.Movement](post, "/movements", s.addMovement, "Appends a movement, under the client's ULID."),

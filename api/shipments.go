@@ -32,6 +32,7 @@ type Shipments interface {
 type Shipper interface {
 	Depart(ctx context.Context, s trace.Shipment) (stored trace.Shipment, added bool, err error)
 	Arrive(ctx context.Context, tenant, id string, arrived time.Time) (trace.Shipment, error)
+	Courses(ctx context.Context, s trace.Shipment) ([]trace.Course, error)
 }
 
 func (s *server) listShipments() listing[trace.Shipment] {
@@ -75,6 +76,24 @@ func (s *server) getShipment(c *gin.Context) error {
 		return err
 	}
 	c.JSON(http.StatusOK, sh)
+	return nil
+}
+
+// coursesView is what the loggers of a shipment have said.
+type coursesView struct {
+	Courses []trace.Course `json:"courses"`
+}
+
+func (s *server) getCourses(c *gin.Context) error {
+	sh, err := s.shipment(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	all, err := s.Shipper.Courses(c.Request.Context(), sh)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, coursesView{all})
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"tianhai/api"
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/evidence"
 )
 
 const shipmentID = "01JZ0000000000000000000SH1"
@@ -50,6 +51,14 @@ func (w *world) Arrive(_ context.Context, _, _ string, arrived time.Time) (trace
 	return s, w.enter()
 }
 
+func (w *world) Courses(_ context.Context, s trace.Shipment) ([]trace.Course, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	return []trace.Course{{Trip: trace.Trip{Sensor: trace.Sensor{Device: s.Loggers[0]}, Gaps: []farm.Gap{}, Excursions: []evidence.Excursion{}}, Interval: 60, Points: []farm.Point{}}}, nil
+}
+
 func TestShipments(t *testing.T) {
 	base, _ := serve(t, newWorld())
 	c := client{t, base, "farmer"}
@@ -61,6 +70,9 @@ func TestShipments(t *testing.T) {
 	}
 	if a := c.do("POST", "/shipments", `{"tenant":"tea","id":"`+shipmentID+`"}`); a.status != 404 {
 		t.Errorf("for a stranger: %d, want 404", a.status)
+	}
+	if a := c.do("GET", "/shipments/"+shipmentID+"/courses", ""); a.status != 200 || !strings.Contains(a.body, `"device":"do-1"`) {
+		t.Errorf("its courses: %d %s", a.status, a.body)
 	}
 	for _, path := range []string{"/shipments/nothing", "/shipments/01JZ0000000000000000000SH9", "/shipments/%2e%2e"} {
 		if a := c.do("GET", path, ""); a.status != 404 {
