@@ -21,6 +21,7 @@ export const pages: Page[] = [
   { path: 'import', title: 'manage.import', group: 'devices', administrator: false, list: lazy(() => import('./ImportPage.vue')) },
   { path: 'models', title: 'manage.models', group: 'devices', administrator: true, list: lazy(() => import('./ModelList.vue')), one: lazy(() => import('./ModelPage.vue')) },
   { path: 'batches', title: 'manage.batches', group: 'farm', administrator: false, list: lazy(() => import('./BatchList.vue')), one: lazy(() => import('./BatchPage.vue')) },
+  { path: 'shipments', title: 'manage.shipments', group: 'farm', administrator: false, list: lazy(() => import('./ShipmentList.vue')), one: lazy(() => import('./ShipmentPage.vue')) },
   { path: 'certificates', title: 'manage.certificates', group: 'farm', administrator: false, list: lazy(() => import('./CertificateList.vue')), one: lazy(() => import('./CertificatePage.vue')) },
   { path: 'stock', title: 'manage.inputs.stock', group: 'farm', administrator: false, list: lazy(() => import('./StockPage.vue')), one: lazy(() => import('./LotPage.vue')) },
   { path: 'inputs', title: 'manage.inputs', group: 'farm', administrator: false, list: lazy(() => import('./InputsPage.vue')) },
