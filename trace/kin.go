@@ -94,6 +94,15 @@ func (s *Service) grown(ctx context.Context, b Batch) (g growth, err error) {
 	if err != nil || len(origins) == 1 && origins[0].ID == b.ID {
 		return g, err
 	}
+	g.settle(origins)
+	if g.kin, err = s.kin(ctx, b, origins); err != nil {
+		return g, fmt.Errorf("kin of %s: %w", b.ID, err)
+	}
+	return g, nil
+}
+
+// settle says of what a batch was made, and where it grew where that is one site.
+func (g *growth) settle(origins []Batch) {
 	g.origins = origins
 	for _, o := range origins {
 		g.blend = g.blend || o.Site != origins[0].Site
@@ -101,10 +110,18 @@ func (s *Service) grown(ctx context.Context, b Batch) (g growth, err error) {
 	if !g.blend {
 		g.Site, g.Tenant = origins[0].Site, origins[0].Tenant
 	}
-	if g.kin, err = s.kin(ctx, b, origins); err != nil {
-		return g, fmt.Errorf("kin of %s: %w", b.ID, err)
+}
+
+// GrewAt returns whose site it was whose sensors speak of a batch in its record: where
+// everything that it was made of grew, or for a blend its own.
+func (s *Service) GrewAt(ctx context.Context, b Batch) (tenant, site string, err error) {
+	origins, err := s.origins(ctx, b)
+	if err != nil {
+		return "", "", err
 	}
-	return g, nil
+	g := growth{Batch: b}
+	g.settle(origins)
+	return g.Tenant, g.Site, nil
 }
 
 // completeOrigins holds the operations of every harvest that a batch was made of

@@ -6,153 +6,18 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"tianhai/farm"
 	"tianhai/trace"
 	"tianhai/trace/evidence"
-	"tianhai/trace/label"
 	"tianhai/trace/ledger"
 )
 
 type evidenceCommand struct {
 	Export evidenceExportCommand `cmd:"" help:"Write the readings behind a sealed record, in canonical form, as files that anyone can keep."`
 	Verify evidenceVerifyCommand `cmd:"" help:"Make every number of a sealed record again from the readings; exit 0 if all hold."`
-}
-
-type evidenceExportCommand struct {
-	configFlags
-	Code string `arg:"" help:"Trace code."`
-	Out  string `required:"" help:"Directory for the files; made where it is missing." placeholder:"DIR"`
-}
-
-// Run writes what was kept when the record was sealed, not what is stored by now.
-func (c *evidenceExportCommand) Run(ctx context.Context) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	rec, ways, err := sealedRecords(ctx, cfg, c.Code)
-	if err != nil {
-		return err
-	}
-	public, err := trace.ParsePublicRecord(rec.Body)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(c.Out, 0o755); err != nil {
-		return err
-	}
-	files := exported{shelf: &evidence.Shelf{Dir: cfg.path("evidence")}, write: map[string]func(io.Writer) error{}}
-	if err := files.record(rec.Code, rec); err != nil {
-		return err
-	}
-	if public.Evidence.Version == trace.EvidenceVersion {
-		for _, s := range public.Evidence.Series {
-			files.series(rec.Code+"-"+s.Quantity, s.SHA256)
-		}
-	}
-	for _, way := range ways {
-		sh, err := trace.ReadShipment(way.Record)
-		if err != nil {
-			return err
-		}
-		name := rec.Code + "-shipment-" + sh.ID
-		if err := files.record(name, way.Record); err != nil {
-			return err
-		}
-		for _, trip := range sh.Trips {
-			files.series(name+"-"+trip.Device, trip.SHA256)
-		}
-	}
-	for name, write := range files.write {
-		if err := writeFile(filepath.Join(c.Out, name), write); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	fmt.Printf("wrote %d files to %s\n", len(files.write), c.Out)
-	return nil
-}
-
-// exported are the files to be written, by name.
-type exported struct {
-	shelf *evidence.Shelf
-	write map[string]func(io.Writer) error
-}
-
-func (e exported) record(name string, rec trace.Record) error {
-	opening, err := rec.Opening()
-	if err != nil {
-		return err
-	}
-	e.write[name+".json"] = put(opening)
-	if rec.Receipt != "" {
-		e.write[name+".tlog-proof"] = put([]byte(rec.Receipt))
-	}
-	return nil
-}
-
-func (e exported) series(name, sum string) {
-	e.write[name+".csv"] = func(w io.Writer) error { return copySeries(w, e.shelf, sum) }
-}
-
-func put(raw []byte) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := w.Write(raw)
-		return err
-	}
-}
-
-// copySeries writes the text of a series and fails where it has another hash.
-func copySeries(w io.Writer, shelf *evidence.Shelf, sum string) error {
-	text, err := shelf.Open(sum)
-	if err != nil {
-		return err
-	}
-	defer text.Close()
-	r, err := evidence.NewReader(io.TeeReader(text, w))
-	if err != nil {
-		return err
-	}
-	found, err := r.Each(func(farm.Sample) error { return nil })
-	if err == nil && found != sum {
-		err = fmt.Errorf("the file on the shelf holds another text, of hash %s", found)
-	}
-	return err
-}
-
-// writeFile leaves no half of a file behind.
-func writeFile(name string, write func(io.Writer) error) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(write(file), file.Close()); err != nil {
-		return errors.Join(err, os.Remove(name))
-	}
-	return nil
-}
-
-// sealedRecords returns the record behind a code, and those of the shipments with which
-// the batch went, or that of which it was made.
-func sealedRecords(ctx context.Context, cfg config, typed string) (rec trace.Record, ways []trace.Carriage, err error) {
-	code, err := label.ParseCode(typed)
-	if err != nil {
-		return rec, nil, err
-	}
-	db, err := openStore(ctx, cfg)
-	if err != nil {
-		return rec, nil, err
-	}
-	if rec, err = db.RecordByCode(ctx, code); err == nil {
-		ways, err = db.Carriages(ctx, rec.Subject)
-	}
-	if err := errors.Join(err, db.Close()); err != nil {
-		return rec, nil, fmt.Errorf("code %s: %w", code, err)
-	}
-	return rec, ways, nil
 }
 
 type evidenceVerifyCommand struct {
@@ -354,9 +219,9 @@ func (c *evidenceVerifyCommand) stored(ctx context.Context, rec trace.Record, v 
 	if err == nil && !slices.Equal(own.Body, rec.Body) {
 		err = errors.New("this server has another record under this code")
 	}
-	var b trace.Batch
+	var tenant, site string
 	if err == nil {
-		b, err = db.Batch(ctx, own.Subject)
+		tenant, site, err = grewAt(ctx, db, own.Subject)
 	}
 	if err := errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("code %s: %w", rec.Code, err)
@@ -370,12 +235,12 @@ func (c *evidenceVerifyCommand) stored(ctx context.Context, rec trace.Record, v 
 	if err := v.kept(shelf); err != nil {
 		return err
 	}
-	now, err := newStoredNow(v, b.Site, shelf)
+	now, err := newStoredNow(v, site, shelf)
 	if err != nil {
 		return err
 	}
 	defer now.close()
-	q := trace.ReadingsQuery{Tenant: b.Tenant, Site: b.Site, From: v.evidence.From, To: v.evidence.To}
+	q := trace.ReadingsQuery{Tenant: tenant, Site: site, From: v.evidence.From, To: v.evidence.To}
 	if err := (series{client}).Readings(ctx, q, now.add); err != nil {
 		return err
 	}

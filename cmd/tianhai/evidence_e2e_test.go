@@ -157,11 +157,61 @@ func TestEvidenceOfTheProgram(t *testing.T) {
 		t.Errorf("with a forged file: %v\n%s", err, said)
 	}
 
+	// The folder is gone: InfluxDB still has what was sealed, byte for byte.
+	kept, aside := filepath.Join(data, "evidence"), filepath.Join(t.TempDir(), "evidence")
+	if err := os.Rename(kept, aside); err != nil {
+		t.Fatal(err)
+	}
+	export := func() (dir, said string, err error) {
+		dir = t.TempDir()
+		said, err = runTianhai(t, "evidence", "export", code, "--data", data, "--out", dir)
+		return dir, said, err
+	}
+	names := []string{"-water.temperature", "-water.dissolved_oxygen", "-shipment-" + shipped + "-sonde"}
+	dir, said, err := export()
+	if err != nil || strings.Count(said, "with the hash that was sealed") != 3 || strings.Count(said, "what was kept when it was sealed is not there any more") != 3 {
+		t.Errorf("without the folder: %v\n%s", err, said)
+	}
+	for _, name := range names {
+		want, _ := os.ReadFile(file(name + ".csv"))
+		if got, err := os.ReadFile(filepath.Join(dir, code+name+".csv")); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, want the %d that were sealed: %v", name, len(got), len(want), err)
+		}
+	}
+
 	// A logger hands in what it could not send: the record speaks of what was there.
 	measured(t, s, true)
+	dir, said, err = export()
+	if err == nil || strings.Count(said, "with the hash that was sealed") != 2 || !strings.Contains(said, "NOT what was sealed: its hash is ") || !strings.Contains(said, "of 1 series what was sealed could not be written") {
+		t.Errorf("without the folder and with a late reading: %v\n%s", err, said)
+	}
+	_, errSealed := os.Stat(filepath.Join(dir, code+names[1]+".csv"))
+	if _, err := os.Stat(filepath.Join(dir, code+names[1]+".recomputed.csv")); err != nil || !os.IsNotExist(errSealed) {
+		t.Errorf("what is not what was sealed does not bear another name: %v, %v", err, errSealed)
+	}
+	if err := os.Rename(aside, kept); err != nil {
+		t.Fatal(err)
+	}
 	said, err = verify("--data", data)
 	if err != nil || !strings.Contains(said, "since sealing: water.dissolved_oxygen: 1 rows came") || !strings.Contains(said, ",4.44,1") {
 		t.Errorf("with a late reading: %v\n%s", err, said)
+	}
+
+	// A damaged file, and a server that does not run.
+	s.kill()
+	if err := os.Remove(filepath.Join(data, "run.json")); err != nil {
+		t.Fatal(err)
+	}
+	sum := oxygen.SHA256
+	if err := os.WriteFile(filepath.Join(kept, sum+".csv.gz"), []byte("torn"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir, said, err = export()
+	if err == nil || !strings.Contains(said, names[1]+": NOT written: the kept readings are gone, and InfluxDB is out of reach: no server runs") {
+		t.Errorf("damaged, and no server: %v\n%s", err, said)
+	}
+	if _, err := os.Stat(filepath.Join(dir, code+names[0]+".csv")); err != nil {
+		t.Errorf("what was kept is not written: %v", err)
 	}
 }
 
