@@ -47,6 +47,8 @@ type demoStory struct {
 	Batches []demoBatch `yaml:"batches"`
 	Open    []demoBatch `yaml:"open"`   // that have no code, such as one whose test failed
 	Chains  []demoChain `yaml:"chains"` // made of the batches before, or of others
+
+	Shipments []demoShipment `yaml:"shipments"` // of the batches
 }
 
 type demoBatch struct {
@@ -220,6 +222,10 @@ func (d *demo) devices(state demoState) ([]fleet.Device, error) {
 			dev.LowOxygen, dev.Haste = d.now.Add(-demoNight), demoHaste
 		case "raft": // its sensors were out for cleaning: real records have gaps, and pages must show them
 			dev.Faults = []fleet.Fault{{Kind: fleet.Missing, From: state.Seeded.Add(-demoGapAgo), For: demoGap}}
+		case "logger":
+			if dev.ID == "cold-1" {
+				dev.DoorOpen = state.Seeded.Add(-demoDoorAgo)
+			}
 		}
 		devices = append(devices, dev)
 	}
@@ -261,6 +267,9 @@ func (d *demo) grow(ctx context.Context, devices []fleet.Device, state demoState
 		if closed[b.Lot], err = d.closeBatch(ctx, b, state.Seeded); err != nil {
 			return nil, fmt.Errorf("batch %s: %w", b.Lot, err)
 		}
+	}
+	if err := d.ship(ctx, state.Seeded); err != nil {
+		return nil, err
 	}
 	for _, c := range d.story.Chains {
 		if closed[c.Lot] != "" {
