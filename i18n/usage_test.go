@@ -22,6 +22,10 @@ import (
 var composed = map[string]string{
 	"alert_reason.":              "alert.Alert.Reason",
 	"alert_state.":               "alert.State",
+	"alert.shipment.":            "which limit of a shipment: above, below",
+	"manage.shipment.alarm.":     "alert.State, of those that were told",
+	"manage.shipment.end.":       "the ends of a shipment's way: origin, destination",
+	"manage.shipment.state.":     "how a shipment stands, Verdict among it",
 	"certificate.basis.":         "cert.Basis, without which the word stands before them",
 	"certificate.promise.":       "cert.Style, the same",
 	"chain.kind.":                "chain.Kind",
