@@ -65,13 +65,13 @@ func (s *server) printJob(c *gin.Context, otherwise string) (press.Format, press
 	}
 	job.DPI, err = queryInt(c, "dpi", 0, 600)
 	lang := s.lang(c)
-	job.Readme, job.Title = s.readme(), s.Catalog.T(lang, "label.title")
+	job.Readme, job.Title = s.Labels.Readme(), s.Catalog.T(lang, "label.title")
 	return format, job, err
 }
 
-// readme is for the print shop, which may not read the language of who asked.
-func (s *server) readme() string {
-	return s.Catalog.T("zh-CN", "label.readme") + "\r\n\r\n" + s.Catalog.T("en", "label.readme") + "\r\n"
+// Readme is for the print shop, which may not read the language of who asked.
+func (l Labels) Readme() string {
+	return l.Catalog.T("zh-CN", "label.readme") + "\r\n\r\n" + l.Catalog.T("en", "label.readme") + "\r\n"
 }
 
 // sendLabels answers with a file of labels. What is wrong with the first of them
@@ -228,7 +228,7 @@ func labelProblem(err error) (problem, bool) {
 	if !ok {
 		return problem{}, false
 	}
-	p := problem{Status: http.StatusBadRequest, Code: "label_long", Text: fit.Text, Detail: fit.Error()}
+	p := problem{Status: http.StatusBadRequest, Code: "label_long", Text: fit.Text}
 	switch {
 	case fit.Missing != 0:
 		p.Code, p.Character = "label_character", string(fit.Missing)

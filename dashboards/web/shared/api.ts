@@ -41,6 +41,7 @@ export const api = {
   put: <T>(path: string, body: unknown) => request<T>('PUT', path, body),
   upload,
   uploadTold,
+  file,
   delete: (path: string) => request<void>('DELETE', path),
 }
 
@@ -95,6 +96,27 @@ async function uploadTold<T>(path: string, file: Blob, told: (text: string) => v
   } catch (e) {
     if (e instanceof ApiError) throw e
     throw new ApiError('network')
+  }
+}
+
+/** Fetches a file, and hears how much of it has come. A long one is not cut off. */
+async function file(path: string, signal?: AbortSignal, come: (bytes: number) => void = () => {}): Promise<Blob> {
+  try {
+    const answer = await fetch('/api/v1' + path, { headers: { 'Accept-Language': language.value }, credentials: 'same-origin', cache: 'no-store', signal })
+    if (!answer.ok) throw await problem(answer)
+    const reader = answer.body!.getReader()
+    const parts: BlobPart[] = []
+    let bytes = 0
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      parts.push(value)
+      come((bytes += value.length))
+    }
+    return new Blob(parts, { type: answer.headers.get('Content-Type') ?? '' })
+  } catch (e) {
+    if (e instanceof ApiError) throw e
+    throw new ApiError(signal?.aborted ? 'aborted' : 'network')
   }
 }
 
