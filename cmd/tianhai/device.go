@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"slices"
@@ -90,7 +91,7 @@ type deviceIssueCommand struct {
 	Model string `required:"" help:"Of the devices."`
 	Count int    `required:"" help:"How many, at most 1000."`
 	Out   string `required:"" help:"New CSV file (id,model,secret,claim_code), readable by you alone. Secrets and codes cannot be shown again." placeholder:"FILE"`
-	Sheet string `help:"New HTML file of labels, to be printed from a browser. It holds the claim codes and no secrets." placeholder:"FILE"`
+	Sheet string `help:"New file of labels: .html to be printed from a browser, or .pdf, .zpl or .zip. It holds the claim codes and no secrets." placeholder:"FILE"`
 	sheetFlags
 }
 
@@ -111,6 +112,13 @@ func (c *deviceIssueCommand) Run(ctx context.Context) error {
 		m, err := findModel(ctx, db, c.Model)
 		if err != nil {
 			return err
+		}
+		if c.Sheet != "" {
+			// What would not fit is found before there are devices.
+			sheet.Tags, _ = labels.Issued(c.Lang, m, []device.Label{{ID: m.ID + "-00000000", Code: "0000000000000"}})
+			if err := printTags(ctx, io.Discard, c.Sheet, labels, sheet); err != nil {
+				return err
+			}
 		}
 		out, err := newFile(c.Out)
 		if err != nil {
@@ -133,7 +141,7 @@ func (c *deviceIssueCommand) Run(ctx context.Context) error {
 			return nil
 		}
 		sheet.Tags = tags
-		return fillSheet(page, sheet)
+		return fillTags(ctx, page, labels, sheet)
 	})
 }
 

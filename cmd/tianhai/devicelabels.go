@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,11 +17,12 @@ import (
 	"tianhai/i18n"
 	"tianhai/ingest/device"
 	"tianhai/trace/label"
+	"tianhai/trace/label/press"
 )
 
 // sheetFlags say how labels are printed.
 type sheetFlags struct {
-	Stock string `default:"plain" help:"What is printed on: plain paper with marks for cutting, or A4 sheets of labels by their size: 63.5x38.1 (Avery L7160), 63.5x33.9 (L7159), 70x37 (3474), 99.1x38.1 (L7163), 99.1x57 (L7173)."`
+	Stock string `default:"plain" help:"What is printed on: plain paper with marks for cutting (plain, plain-80x60); A4 sheets of labels by their size: 63.5x38.1 (Avery L7160), 63.5x33.9 (L7159), 70x37 (3474), 99.1x38.1 (L7163), 99.1x57 (L7173), 99.1x67.7 (L7165); rolls: roll-40x30, -50x30, -60x40, -70x50, -80x60, -100x60, -100x80; or your own, such as columns=4,rows=10,width=48.5,height=25.4 or roll,width=60,height=40."`
 	Skip  int    `help:"Labels of the first sheet that are used already."`
 	Lang  string `default:"zh-CN" help:"Language of the labels: zh-CN or en."`
 	URL   string `help:"Address that the codes point at, where http.public_url does not say." placeholder:"URL"`
@@ -44,9 +47,8 @@ func (f *sheetFlags) prepare(cfg config) (label.Sheet, api.Labels, error) {
 	}
 	labels := api.Labels{Catalog: texts, PublicURL: public}
 	sheet := labels.Sheet(f.Lang)
-	var known bool
-	if sheet.Stock, known = label.LookupStock(f.Stock); !known {
-		return sheet, labels, fmt.Errorf("--stock: %q is not known", f.Stock)
+	if sheet.Stock, err = label.ParseStock(f.Stock); err != nil {
+		return sheet, labels, fmt.Errorf("--stock: %w", err)
 	}
 	if sheet.Skip = f.Skip; f.Skip < 0 || f.Skip >= sheet.Stock.PerSheet() {
 		return sheet, labels, fmt.Errorf("--skip: %d is not within 0 and %d", f.Skip, sheet.Stock.PerSheet()-1)
@@ -65,7 +67,7 @@ type deviceLabelsCommand struct {
 	Device []string `help:"Names of devices."`
 	Site   string   `help:"All that stand at this site."`
 	Tenant string   `help:"All of this tenant's."`
-	Out    string   `required:"" help:"New HTML file, to be printed from a browser." placeholder:"FILE"`
+	Out    string   `required:"" help:"New file: .html to be printed from a browser, or .pdf, .zpl (thermal printers) or .zip (print shops)." placeholder:"FILE"`
 }
 
 // Run draws labels without claim codes.
@@ -90,23 +92,52 @@ func (c *deviceLabelsCommand) Run(ctx context.Context) error {
 			return fmt.Errorf("devices: %w", farm.ErrNotFound)
 		}
 		sheet.Tags = labels.Known(c.Lang, devices)
-		return writeSheet(c.Out, sheet)
+		return writeTags(ctx, c.Out, labels, sheet)
 	})
 }
 
-func writeSheet(name string, sheet label.Sheet) error {
+// writeTags makes a new file of labels. What cannot be printed leaves none.
+func writeTags(ctx context.Context, name string, labels api.Labels, sheet label.Sheet) error {
 	out, err := newFile(name)
 	if err != nil {
 		return err
 	}
-	return fillSheet(out, sheet)
+	if err := fillTags(ctx, out, labels, sheet); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
 }
 
-// fillSheet writes and closes.
-func fillSheet(out *os.File, sheet label.Sheet) error {
-	if err := errors.Join(sheet.Write(out), out.Sync(), out.Close()); err != nil {
+// fillTags writes labels as what the file's name says, and closes it.
+func fillTags(ctx context.Context, out *os.File, labels api.Labels, sheet label.Sheet) error {
+	if err := errors.Join(printTags(ctx, out, out.Name(), labels, sheet), out.Sync(), out.Close()); err != nil {
 		return err
 	}
 	fmt.Printf("%d labels, see %s\n", len(sheet.Tags), out.Name())
 	return nil
+}
+
+func printTags(ctx context.Context, w io.Writer, name string, labels api.Labels, sheet label.Sheet) error {
+	format, ok := formatByName(name)
+	if !ok {
+		return sheet.Write(w)
+	}
+	designs := make([]press.Design, len(sheet.Tags))
+	for i, tag := range sheet.Tags {
+		designs[i] = labels.Device(sheet.Lang, tag)
+	}
+	p, err := press.New()
+	if err != nil {
+		return err
+	}
+	job := press.Job{Stock: sheet.Stock, Skip: sheet.Skip, Readme: labels.Readme()}
+	job.Count, job.Labels = press.Of(designs...)
+	return p.Write(ctx, w, format, job)
+}
+
+// formatByName returns the format that a file's name ends in, unless that is a page
+// for a browser.
+func formatByName(name string) (press.Format, bool) {
+	f := press.Format(strings.ToLower(strings.TrimPrefix(filepath.Ext(name), ".")))
+	return f, slices.Contains(press.Formats(), f)
 }
