@@ -71,6 +71,15 @@ var access = map[string]struct {
 	"GET /session":    {"/session", "", answers{"nobody": 200}},
 	"DELETE /session": {"/session", "", answers{"nobody": 204, "device-tea": 401}},
 
+	"POST /session/invitation": {"/session/invitation", `{"login":"farmer","code":"code-farmer","password":"a good one"}`, answers{"": 200, "nobody": 200}},
+
+	"GET /accounts":                 {"/accounts", "", answers{"nobody": 403, "manager-tea": 200, "bureau-tea": 200, "inspector-tea": 403, "inspector": 403, "farmer": 403, "manager": 200}},
+	"POST /accounts":                {"/accounts", `{"login":"new","name":"新","role":"farmer","tenant":"oyster"}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
+	"GET /accounts/:id":             {"/accounts/farmer", "", answers{"nobody": 404, "bureau": 403, "farmer": 200}},
+	"PUT /accounts/:id":             {"/accounts/farmer", `{"name":"蚝农"}`, answers{"nobody": 404, "bureau": 403, "manager": 200}},
+	"POST /accounts/:id/invitation": {"/accounts/farmer/invitation", "", answers{"nobody": 404, "bureau": 403, "manager": 201}},
+	"DELETE /accounts/:id/sessions": {"/accounts/farmer/sessions", "", answers{"nobody": 404, "bureau": 403, "farmer": 204}},
+
 	"GET /vocabulary": {"/vocabulary", "", answers{"nobody": 200}},
 
 	"GET /operators": {"/operators?q=oyster", "", answers{"nobody": 403, "stranger": 200, "laboratory": 403, "device-tea": 403}},

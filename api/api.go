@@ -52,6 +52,10 @@ type Sessions interface {
 	Login(ctx context.Context, login, password, remote string) (token string, p auth.Principal, err error)
 	Principal(ctx context.Context, token string) (auth.Principal, error)
 	Logout(ctx context.Context, token string) error
+	// Accept sets the password of who was invited and opens a session; auth.ErrInvitation.
+	Accept(ctx context.Context, login, code, password, remote string) (token string, p auth.Principal, err error)
+	// End ends every session of an account.
+	End(ctx context.Context, login string) error
 }
 
 // A Door lets devices in by their secrets; *ingest.Door does. A wrong one is
@@ -253,6 +257,7 @@ type Mappings interface {
 // A Config says what the API works with. Everything without another word is needed.
 type Config struct {
 	Sessions   Sessions
+	Accounts   Accounts
 	Door       Door
 	Farms      Farms
 	Operators  Operators

@@ -349,6 +349,7 @@ func parseMoment(text string) (time.Time, error) {
 // importers are the lists that many are added to at once; devices have their own.
 func (s *server) importers() map[string]importer {
 	return map[string]importer{
+		"accounts":   s.importAccounts(),
 		"sites":      s.importSites(),
 		"licences":   s.importLicences(),
 		"batches":    s.importBatches(),

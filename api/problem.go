@@ -86,6 +86,8 @@ func kinds() []kind {
 		{once.ErrOther, http.StatusUnprocessableEntity, "idempotency_mismatch"},
 		{once.ErrBusy, http.StatusConflict, "in_progress"},
 		{device.ErrClaim, http.StatusForbidden, "claim_refused"},
+		{auth.ErrInvitation, http.StatusForbidden, "invitation_refused"},
+		{auth.ErrLastAdministrator, http.StatusConflict, "last_administrator"},
 		{farm.ErrNotFound, http.StatusNotFound, "not_found"},
 		{farm.ErrConflict, http.StatusConflict, "conflict"},
 		{recall.ErrClosed, http.StatusConflict, "recall_closed"},

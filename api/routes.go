@@ -37,6 +37,15 @@ func (s *server) routes() []route {
 		get[auth.Principal]("/session", s.whoami, "Who is asking."),
 		takes[none, none](del, "/session", s.logout, "Signs out.").guarding(alone),
 
+		takes[acceptRequest, auth.Principal](post, "/session/invitation", s.accept, "Sets the password of who was invited, and signs in.").openly(),
+
+		lists(s, "/accounts", "Accounts that the caller manages, by login.", s.listAccounts()),
+		takes[addAccountRequest, invitedView](post, "/accounts", s.addAccount, "Adds an account, with a code to be handed to its person."),
+		get[accountView]("/accounts/:id", s.getAccount, "An account; everybody reads the own one."),
+		takes[editAccountRequest, accountView](put, "/accounts/:id", s.editAccount, "Changes name, role or place, or disables and enables."),
+		takes[none, invitationView](post, "/accounts/:id/invitation", s.inviteAccount, "Makes another code; the password counts no more."),
+		takes[none, none](del, "/accounts/:id/sessions", s.endSessions, "Signs a person out everywhere.").guarding(alone),
+
 		get[vocabularyView]("/vocabulary", s.vocabulary, "Quantities, kinds of site and regions, with their names."),
 
 		get[operatorList]("/operators", s.findOperators, "Operators by name, credit code or ID, to hand goods over to: at most 20, 30 times a minute, and of each what is public.").
@@ -136,7 +145,7 @@ func (s *server) routes() []route {
 		takes[sendCommandRequest, device.CommandRecord](post, "/devices/:id/commands", s.sendCommand, "Sends a command, as soon as the device listens."),
 		takes[none, none](del, "/devices/:id/commands/:command", s.cancelCommand, "Takes back a command that was not sent.").guarding(alone),
 
-		takes[none, importedFile](post, importsPath, s.importList, "Adds what a file lists: sites, licences, batches or operations.").file("text/csv", table.XLSXType, "multipart/form-data").
+		takes[none, importedFile](post, importsPath, s.importList, "Adds what a file lists: accounts, sites, licences, batches or operations.").file("text/csv", table.XLSXType, "multipart/form-data").
 			also("application/x-ndjson").asks("dry_run", "true only checks"),
 
 		lists(s, "/alerts", "Alerts, newest first.", s.listAlerts()).asks("state", "pending, firing or resolved; firing where nothing is said"),

@@ -86,8 +86,10 @@ type world struct {
 	leaky    bool // lists hold everything, whatever is asked for
 	hangs    bool // asking for products takes for ever
 	wrote    int
-	shared   bool         // the tea farm has a part of what is recalled
-	spoke    recall.Actor // of the last progress
+	ended    []string       // whose sessions
+	people   []auth.Account // that were added
+	shared   bool           // the tea farm has a part of what is recalled
+	spoke    recall.Actor   // of the last progress
 
 	third     unit.State // of the third code of the oyster farm's roll
 	handsOver bool       // the oyster farm sold to the tea farm
@@ -193,6 +195,27 @@ func (w *world) Logout(_ context.Context, token string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.tokens, token)
+	return nil
+}
+
+func (w *world) Accept(_ context.Context, login, code, password, _ string) (string, auth.Principal, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case len(password) < auth.MinPassword:
+		return "", auth.Principal{}, auth.ErrPassword
+	case code != "code-"+login:
+		return "", auth.Principal{}, auth.ErrInvitation
+	}
+	w.wrote++
+	return "token-" + login, accounts[login], nil
+}
+
+func (w *world) End(_ context.Context, login string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wrote++
+	w.ended = append(w.ended, login)
 	return nil
 }
 
@@ -530,7 +553,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Door: w, Farms: w, Operators: w, Directory: w, GTINs: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Shipments: w, Shipper: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
+		Sessions: w, Accounts: w, Door: w, Farms: w, Operators: w, Directory: w, GTINs: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Mover: w, Shipments: w, Shipper: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
 		Overrides: w,
 		Recalls:   recalls{w}, Recaller: recalls{w}, Hooks: recalls{w},
 		Units: roller{w}, Rolls: roller{w},
@@ -564,8 +587,15 @@ type client struct {
 
 func serve(t testing.TB, w *world) (base string, hub *api.Hub) {
 	t.Helper()
+	return serveWith(t, w, func(*api.Config) {})
+}
+
+func serveWith(t testing.TB, w *world, change func(*api.Config)) (base string, hub *api.Hub) {
+	t.Helper()
 	hub = &api.Hub{}
-	srv := httptest.NewServer(handler(t, w, hub))
+	cfg := config(t, w, hub)
+	change(&cfg)
+	srv := httptest.NewServer(api.New(cfg))
 	t.Cleanup(func() { hub.Close(); srv.Close() })
 	w.mu.Lock()
 	for login, p := range accounts {

@@ -36,8 +36,9 @@ type Account struct {
 	Role     Role
 	Tenant   string // of a manager or farmer; of a laboratory, the one that it works for
 	Region   string // of a bureau officer or inspector, GB/T 2260
-	Password string // argon2id in PHC string format
+	Password string // argon2id in PHC string format; empty until an invitation is accepted
 	Created  time.Time
+	Disabled time.Time // zero: it is not
 }
 
 // Check reports what keeps a from being an account: an unusable login, an
@@ -64,6 +65,9 @@ func (a Account) Check() error {
 	}
 	return nil
 }
+
+// Object returns what is managed with the account.
+func (a Account) Object() Object { return Object{Tenant: a.Tenant, Region: a.Region, Role: a.Role} }
 
 // Principal returns whom the account makes of a person who logged in.
 func (a Account) Principal() Principal {
@@ -94,6 +98,8 @@ const (
 	Recall     Action = "recall"   // open a recall and follow it up
 	// CloseRecall says that a recall is over.
 	CloseRecall Action = "close_recall"
+	// Manage invites people, changes their roles and disables their accounts.
+	Manage Action = "manage"
 	// Find looks operators up by name, and sees what anybody may know of one.
 	Find Action = "find"
 )
@@ -105,6 +111,8 @@ type Object struct {
 	// Laboratory is the tenant that was asked to test this very thing. It is set on
 	// samples and reports, and never on the farm or batch that they are of.
 	Laboratory string
+	// Role is that of the account that is managed; empty of everything else.
+	Role Role
 }
 
 // Can reports whether p may do a to o. A bureau officer reads everything in the
@@ -116,10 +124,16 @@ type Object struct {
 // whoever keeps a server is no authority; everyone else, nothing: a device speaks
 // through its own topics and its own door, which know it by its secret, and asks for
 // nothing here. Whoever works at a farm or watches over farms may look operators up.
+// An administrator manages every account, a manager those of the farm's managers and
+// farmers, and an officer the inspectors of the region and the officers of divisions
+// within it: who tests or watches over a farm is not appointed by it.
 func Can(p Principal, a Action, o Object) bool {
 	if a == Find {
 		return p.Role == Administrator || (p.Role == Manager || p.Role == Farmer) && p.Tenant != "" ||
 			(p.Role == Bureau || p.Role == Inspector) && farm.RegionContains(p.Region, p.Region)
+	}
+	if a == Manage {
+		return mayManage(p, o)
 	}
 	switch p.Role {
 	case Administrator:
@@ -134,6 +148,19 @@ func Can(p Principal, a Action, o Object) bool {
 		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command || a == Administer || a == Recall)
 	case Farmer:
 		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command)
+	}
+	return false
+}
+
+func mayManage(p Principal, o Object) bool {
+	switch p.Role {
+	case Administrator:
+		return true
+	case Manager:
+		return p.Tenant != "" && p.Tenant == o.Tenant && (o.Role == Manager || o.Role == Farmer)
+	case Bureau:
+		below := o.Role == Bureau && o.Region != p.Region
+		return o.Tenant == "" && (o.Role == Inspector || below) && farm.RegionContains(p.Region, o.Region)
 	}
 	return false
 }

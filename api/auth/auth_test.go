@@ -22,6 +22,34 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestManage: nobody makes himself more than he is, nor those who watch over him.
+func TestManage(t *testing.T) {
+	farmer, manager, lab := auth.Object{Tenant: "tea", Role: auth.Farmer}, auth.Object{Tenant: "tea", Role: auth.Manager}, auth.Object{Tenant: "tea", Role: auth.Laboratory}
+	inspector, officer, county := auth.Object{Region: "450400", Role: auth.Inspector}, auth.Object{Region: "450400", Role: auth.Bureau}, auth.Object{Region: "450481", Role: auth.Bureau}
+	other, admin := auth.Object{Tenant: "oysters", Role: auth.Farmer}, auth.Object{Role: auth.Administrator}
+	all := []auth.Object{farmer, manager, lab, inspector, officer, county, other, admin}
+	for who, may := range map[auth.Principal][]auth.Object{
+		{Role: auth.Administrator}:               all,
+		{Role: auth.Manager, Tenant: "tea"}:      {farmer, manager},
+		{Role: auth.Bureau, Region: "450400"}:    {inspector, county},
+		{Role: auth.Bureau, Region: "450000"}:    {inspector, officer, county},
+		{Role: auth.Bureau, Region: "450481"}:    {},
+		{Role: auth.Inspector, Region: "450400"}: {},
+		{Role: auth.Farmer, Tenant: "tea"}:       {},
+		{Role: auth.Laboratory, Tenant: "tea"}:   {},
+		{Role: auth.Device, Tenant: "tea"}:       {},
+		{Role: auth.Manager}:                     {},
+		{Role: auth.Bureau}:                      {},
+		{}:                                       {},
+	} {
+		for _, o := range all {
+			if got := auth.Can(who, auth.Manage, o); got != slices.Contains(may, o) {
+				t.Errorf("%+v manages %+v: %v", who, o, got)
+			}
+		}
+	}
+}
+
 // TestCan goes through every role, action and relation to the object.
 func TestCan(t *testing.T) {
 	everything := []auth.Action{auth.Read, auth.Write, auth.Command, auth.Administer, auth.Inspect, auth.Report, "", "invent", auth.Override, auth.Recall, auth.CloseRecall}

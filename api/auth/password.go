@@ -47,12 +47,19 @@ type phc struct {
 	salt, key    []byte
 }
 
+func checkPassword(password string) error {
+	if utf8.RuneCountInString(password) < MinPassword || len(password) > MaxPassword {
+		return ErrPassword
+	}
+	return nil
+}
+
 // HashPassword returns the argon2id hash of a password as a PHC string with a
 // new random salt. It returns ErrPassword for one that cannot be taken. It takes
 // 19 MiB of memory while it works.
 func HashPassword(password string) (string, error) {
-	if utf8.RuneCountInString(password) < MinPassword || len(password) > MaxPassword {
-		return "", ErrPassword
+	if err := checkPassword(password); err != nil {
+		return "", err
 	}
 	p := phc{memory: argonMemory, time: argonTime, threads: argonThreads, salt: make([]byte, saltLength)}
 	rand.Read(p.salt) //nolint:errcheck // it never fails

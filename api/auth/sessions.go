@@ -64,6 +64,7 @@ type Sessions struct {
 	Store    Store
 	Now      func() time.Time // nil means time.Now
 	Lifetime time.Duration    // of a session; 0 means DefaultLifetime
+	Invited  Invitations      // needed by Accept and End alone
 
 	once      sync.Once
 	logins    *guesses
@@ -120,7 +121,7 @@ func (s *Sessions) authenticate(ctx context.Context, login, password string) (Ac
 		account, err = s.Store.Account(ctx, login)
 	}
 	hash := account.Password
-	if errors.Is(err, farm.ErrNotFound) {
+	if errors.Is(err, farm.ErrNotFound) || err == nil && (hash == "" || !account.Disabled.IsZero()) {
 		hash = nobody()
 	} else if err != nil {
 		return Account{}, fmt.Errorf("read account: %w", err)
@@ -137,19 +138,28 @@ func (s *Sessions) authenticate(ctx context.Context, login, password string) (Ac
 
 // verify is VerifyPassword, a few at a time.
 func (s *Sessions) verify(ctx context.Context, hash, password string) (bool, error) {
+	done, err := s.turn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	return VerifyPassword(hash, password), nil
+}
+
+// turn waits until a password may be hashed; done ends it.
+func (s *Sessions) turn(ctx context.Context) (done func(), err error) {
 	select {
 	case s.waiting <- struct{}{}:
-		defer func() { <-s.waiting }()
 	default:
-		return false, &TooManyError{queueRetry}
+		return nil, &TooManyError{queueRetry}
 	}
 	select {
 	case s.hashing <- struct{}{}:
-		defer func() { <-s.hashing }()
+		return func() { <-s.hashing; <-s.waiting }, nil
 	case <-ctx.Done():
-		return false, ctx.Err()
+		<-s.waiting
+		return nil, ctx.Err()
 	}
-	return VerifyPassword(hash, password), nil
 }
 
 func (s *Sessions) open(ctx context.Context, login string, now time.Time) (string, error) {
@@ -182,7 +192,7 @@ func (s *Sessions) Principal(ctx context.Context, token string) (Principal, erro
 		account, err = s.Store.Account(ctx, session.Login)
 	}
 	switch {
-	case errors.Is(err, farm.ErrNotFound):
+	case errors.Is(err, farm.ErrNotFound), err == nil && !account.Disabled.IsZero():
 		return Principal{}, ErrDenied
 	case err != nil:
 		return Principal{}, fmt.Errorf("read session: %w", err)

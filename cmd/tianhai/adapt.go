@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tianhai/api"
+	"tianhai/api/auth"
 	"tianhai/cmd/internal/store"
 	"tianhai/farm"
 	"tianhai/ingest"
@@ -170,6 +171,11 @@ func (r records) Watched(ctx context.Context) ([]alert.Watched, error) {
 		}
 	}
 	return all, nil
+}
+
+// FindAccounts returns accounts by login.
+func (r records) FindAccounts(ctx context.Context, q api.AccountQuery) ([]auth.Account, error) {
+	return r.Accounts(ctx, store.AccountFilter{Tenant: q.Tenant, Region: q.Region, After: q.After, Limit: q.Limit})
 }
 
 // stocks shows what was bought as the API asks for it.

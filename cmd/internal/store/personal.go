@@ -124,12 +124,15 @@ func (s *Store) EraseAccount(ctx context.Context, login, phc string, rec trace.R
 		return fmt.Errorf("erase account: record %s does not say so", rec.ID)
 	}
 	return fail("erase account", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		res, err := tx.NewUpdate().Model((*accountRow)(nil)).Set("name = ?, password = ?", erased.Zh, phc).
+		res, err := tx.NewUpdate().Model((*accountRow)(nil)).Set("name = ?, password = ?, disabled = ?", erased.Zh, phc, instant{s.now()}).
 			Where("a.login = ? AND a.tenant = ?", login, rec.Tenant).Exec(ctx)
 		if err := changed(res, err, farm.ErrNotFound); err != nil {
 			return err
 		}
-		if _, err := tx.NewDelete().Model((*sessionRow)(nil)).Where("s.login = ?", login).Exec(ctx); err != nil {
+		if err := endSessions(ctx, tx, login); err != nil {
+			return err
+		}
+		if _, err := tx.NewDelete().Model((*invitationRow)(nil)).Where("i.login = ?", login).Exec(ctx); err != nil {
 			return err
 		}
 		return addRecord(ctx, tx, rec)

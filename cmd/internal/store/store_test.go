@@ -77,6 +77,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"retention":          testRetention,
 		"tenants apart":      testTenantsApart,
 		"accounts":           testAccounts,
+		"managed accounts":   testManagedAccounts,
+		"invitations":        testInvitations,
 		"sessions":           testSessions,
 		"answers":            testOnce,
 		"answer race":        testOnceRace,
