@@ -108,10 +108,11 @@ func namespaces(contexts ...any) map[string]string {
 	return known
 }
 
+// pointerEscapes are those of RFC 6901.
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 // pointerTo returns the JSON pointer of a member.
-func pointerTo(at, name string) string {
-	return at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
-}
+func pointerTo(at, name string) string { return at + "/" + pointerEscapes.Replace(name) }
 
 // sortFaults puts faults into the order of their places, as a list of events
 // is read.

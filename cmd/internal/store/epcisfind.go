@@ -164,12 +164,9 @@ func (f *finder) events(c query.Condition) *bun.SelectQuery {
 	return f.terms(q.Where("t.tenant IN (?)", bun.List(f.tenants)), c)
 }
 
-// meeting narrows events by a condition that leaves many. One that names its terms is
-// looked up event by event; of others, all events are gathered.
+// meeting narrows events by a condition that leaves many: it is looked up event by
+// event.
 func (f *finder) meeting(q *bun.SelectQuery, c query.Condition) *bun.SelectQuery {
-	if len(c.Patterns) > 0 || c.Op != query.Any && c.Op != query.Numbers {
-		return q.Where("e.seq IN (?)", f.events(c))
-	}
 	one := f.s.read.NewSelect().TableExpr("? AS t", bun.Ident(tableOf(c))).ColumnExpr("1").Where("t.tenant = e.tenant AND t.event = e.seq")
 	return q.Where("EXISTS (?)", f.terms(one, c))
 }
