@@ -120,3 +120,68 @@ func TestShipmentAlarm(t *testing.T) {
 		t.Errorf("after arrival: %+v", got)
 	}
 }
+
+// TestShipmentScreen sends fish on its way from a phone, looks at how cold it is and
+// confirms that it has arrived; a stranger finds nothing of it.
+func TestShipmentScreen(t *testing.T) {
+	data := t.TempDir()
+	secrets, printed := importAccounts(t, data, coldFarm)
+	s := startServer(t, "serve", data)
+	c := newChrome(t, 390, 844)
+	c.open(s.HTTP + "/manage/?lang=zh-CN#/shipments")
+	c.login("yu", passwordOf(t, printed, "yu"))
+	c.says("还没有运输记录")
+	c.axe("no shipment")
+	b := newBrowser(t, s.HTTP)
+	b.login("yu", passwordOf(t, printed, "yu"))
+	batch := b.caught("JC-7")
+	c.open(s.HTTP + "/manage/?again#/shipments")
+	c.waitJS("the batch", fmt.Sprintf(`(e => { e?.click(); return e })(document.querySelector('input[name=batch][value=%q]'))`, batch))
+	c.waitJS("the logger", `(e => { e?.click(); return e })(document.querySelector('input[name=logger][value="cold-1"]'))`)
+	c.choose("select[name=origin]", "450600")
+	c.choose("select[name=destination]", "elsewhere")
+	c.retype("input[name=to]", "440100")
+	c.retype("input[name=carrier]", "鲜达物流")
+	c.retype("input[name=vehicle]", "桂P12345")
+	c.waitJS("when it left", fmt.Sprintf(`(e => { e.value = %q; e.dispatchEvent(new Event('input', {bubbles: true})); return true })(document.querySelector('input[name=departed]'))`,
+		beijing(time.Now().Add(-20*time.Minute)).Format("2006-01-02T15:04")))
+	c.axe("the form")
+	c.shoot("shipment-form")
+	c.click(".shipment-form button[type=submit]")
+	c.says("还没有可用的读数")
+	for _, words := range []string{"防城港市 → 440100", "在途", "0–4 °C", "GB/T 31080", "鲜达物流", "桂P12345", "JC-7"} {
+		c.says(words)
+	}
+	s.says("cold-1", secrets["cold-1"], [2]float64{15, 2}, [2]float64{9, 3}, [2]float64{4, 9}, [2]float64{1, 3})
+	waitFor(t, "the readings stored", 30*time.Second, func() bool {
+		var list struct{ Shipments []trace.Shipment }
+		b.getJSON("/api/v1/shipments", &list)
+		var got struct{ Courses []trace.Course }
+		b.getJSON("/api/v1/shipments/"+list.Shipments[0].ID+"/courses", &got)
+		return got.Courses[0].N == 4
+	})
+	here := c.eval("location.hash")
+	c.open(s.HTTP + "/manage/?cold" + here)
+	c.waitJS("the curve", `document.querySelector('.trip-curve path.mean') && document.querySelector('.trip-curve rect.stray')`)
+	c.says("超出要求 1 次")
+	c.axe("on its way")
+	c.click(".head button.primary")
+	c.click("dialog button.primary")
+	c.says("有超温")
+	c.says("9.0 °C")
+	c.axe("arrived")
+	c.shoot("shipment")
+	c.open(s.HTTP + "/manage/?list#/shipments")
+	c.says("有超温")
+	c.axe("the list")
+
+	stranger := newChrome(t, 1280, 900)
+	stranger.open(s.HTTP + "/manage/?lang=zh-CN" + here)
+	stranger.login("cha", passwordOf(t, printed, "cha"))
+	stranger.waitJS("a refusal", `document.querySelector('.note.bad')`)
+	if strings.Contains(stranger.text(), "鲜达") {
+		t.Error("a stranger reads who carries it")
+	}
+	stranger.open(s.HTTP + "/manage/?list#/shipments")
+	stranger.says("还没有运输记录")
+}
