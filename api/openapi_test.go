@@ -230,6 +230,8 @@ var wholes = map[string]string{
 
 	"/photos/{id}/facts":      "one a tenant",
 	"/batches/{id}/genealogy": "one picture",
+	"/operators":              "what matches, a few at most; who searches goes on by typing",
+	"/labels/stocks":          "what is known of paper, and it is short",
 	"/shipments/{id}/courses": "at most one a logger, of which a shipment has 20",
 }
 

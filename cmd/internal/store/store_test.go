@@ -15,6 +15,7 @@ import (
 	"tianhai/farm"
 	"tianhai/ingest/device"
 	"tianhai/trace"
+	"tianhai/trace/resolver"
 )
 
 // noon is the time at which the tests happen.
@@ -242,7 +243,7 @@ func equal[T any](t *testing.T, doing string, want T) func(got T, err error) {
 		t.Helper()
 		if err != nil {
 			t.Errorf("%s: %v", doing, err)
-		} else if diff := cmp.Diff(want, got); diff != "" {
+		} else if diff := cmp.Diff(want, got, cmp.AllowUnexported(resolver.Item{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", doing, diff)
 		}
 	}
