@@ -14,6 +14,7 @@ type labelCommand struct {
 	Parse labelParseCommand `cmd:"" help:"Read a GS1 Digital Link and print its AIs, or say what is wrong with it."`
 	Make  labelMakeCommand  `cmd:"" help:"Make the GS1 Digital Link of a GTIN that you hold, or of another GS1 key."`
 	Print labelPrintCommand `cmd:"" help:"Make labels to print: of a batch, of devices, or of what a list says."`
+	Prove labelProveCommand `cmd:"" help:"Check the proof that the code of a packet was issued, as downloaded from its page."`
 }
 
 type labelParseCommand struct {

@@ -32,9 +32,10 @@ type Store interface {
 	AddRollStep(ctx context.Context, st Step, rec trace.Record) error
 }
 
-// Trees keeps the kept roots of trees.
+// Trees keeps what a proof is made of; farm.ErrNotFound.
 type Trees interface {
-	RollTree(ctx context.Context, roll string) ([]byte, error)
+	RollTree(ctx context.Context, roll string) ([]byte, error) // as AddRoll was given it
+	RollRecord(ctx context.Context, roll string) (trace.Record, error)
 }
 
 // Batches knows batches.
@@ -133,21 +134,24 @@ func (s *Service) add(ctx context.Context, r *Roll) error {
 		return err
 	}
 	r.Root, r.Issued = hex.EncodeToString(root[:]), s.now()
-	rec, err := s.seal(RollRecord, r.Tenant, r.ID, r.Issued, struct {
-		Version int       `json:"v"`
-		Roll    string    `json:"roll"`
-		Tenant  string    `json:"tenant"`
-		Product string    `json:"product,omitempty"`
-		GTIN    string    `json:"gtin,omitempty"`
-		Codes   int       `json:"codes"`
-		Covered bool      `json:"covered"`
-		Root    string    `json:"root"`
-		Issued  time.Time `json:"issued"`
-	}{1, r.ID, r.Tenant, r.Product, r.GTIN, r.Codes, r.Covered, r.Root, r.Issued})
+	rec, err := s.seal(RollRecord, r.Tenant, r.ID, r.Issued, rollBody{1, r.ID, r.Tenant, r.Product, r.GTIN, r.Codes, r.Covered, r.Root, r.Issued})
 	if err != nil {
 		return err
 	}
 	return s.Store.AddRoll(ctx, *r, kept, rec)
+}
+
+// rollBody is what is sealed of a roll.
+type rollBody struct {
+	Version int       `json:"v"`
+	Roll    string    `json:"roll"`
+	Tenant  string    `json:"tenant"`
+	Product string    `json:"product,omitempty"`
+	GTIN    string    `json:"gtin,omitempty"`
+	Codes   int       `json:"codes"`
+	Covered bool      `json:"covered"`
+	Root    string    `json:"root"`
+	Issued  time.Time `json:"issued"`
 }
 
 func (s *Service) seal(kind, tenant, subject string, at time.Time, body any) (trace.Record, error) {
@@ -374,7 +378,8 @@ func (s *Service) URL(r Roll, code string) string {
 	return s.PublicURL + "/t/" + code
 }
 
-// Prove shows that a code is one of its roll; farm.ErrNotFound.
+// Prove shows that a code is one of its roll, and that the roll is sealed once Receipt
+// is there; farm.ErrNotFound.
 func (s *Service) Prove(ctx context.Context, code string) (Proof, error) {
 	u, err := s.Lookup(ctx, code)
 	if err != nil {
@@ -384,7 +389,19 @@ func (s *Service) Prove(ctx context.Context, code string) (Proof, error) {
 	if err != nil {
 		return Proof{}, fmt.Errorf("prove unit code: %w", err)
 	}
-	return prove(s.Key, u.Roll, kept, u.Number)
+	p, err := prove(s.Key, u.Roll, kept, u.Number)
+	if err != nil {
+		return Proof{}, err
+	}
+	rec, err := s.Trees.RollRecord(ctx, u.Roll.ID)
+	if err != nil {
+		return Proof{}, fmt.Errorf("prove unit code: %w", err)
+	}
+	p.Receipt = rec.Receipt
+	if p.Record, err = rec.Opening(); err != nil {
+		return Proof{}, fmt.Errorf("prove unit code: %w", err)
+	}
+	return p, nil
 }
 
 // Between returns the roll and the numbers of two codes as they were scanned.

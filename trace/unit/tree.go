@@ -3,10 +3,13 @@ package unit
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"tianhai/trace"
 	"tianhai/trace/label"
 )
 
@@ -87,11 +90,33 @@ type Proof struct {
 	Salt    string   `json:"salt"`  // hex
 	Path    []string `json:"path"`  // hex, from the leaf up: RFC 6962 §2.1.1
 	Root    string   `json:"root"`  // hex
+
+	Record  json.RawMessage `json:"record"`  // opening of the roll's record, as trace.Record.Opening writes it
+	Receipt string          `json:"receipt"` // of that record; "" until it is sealed
 }
 
-// Check reports why the proof is none. The caller compares Root, Codes and Roll with
-// the roll's record.
-func (p Proof) Check() error {
+// Check reports why the proof is none. It returns the leaf that Receipt must be for,
+// which the caller checks with the key of the log.
+func (p Proof) Check() (leaf []byte, err error) {
+	if err := p.checkPath(); err != nil {
+		return nil, err
+	}
+	rec, err := trace.ParseOpening(p.Record)
+	if err != nil {
+		return nil, fmt.Errorf("proof of a unit code: %w", err)
+	}
+	var said rollBody
+	if err := json.Unmarshal(rec.Body, &said); err != nil {
+		return nil, fmt.Errorf("proof of a unit code: record of the roll: %w", err)
+	}
+	if rec.Kind != RollRecord || rec.Subject != p.Roll || said.Roll != p.Roll || said.Root != p.Root || said.Codes != p.Codes {
+		return nil, errors.New("proof of a unit code: the record is of another roll")
+	}
+	return rec.Leaf(), nil
+}
+
+// checkPath holds the code against the root.
+func (p Proof) checkPath() error {
 	if p.Version != 1 {
 		return fmt.Errorf("proof of a unit code: version %d is not known", p.Version)
 	}
@@ -143,5 +168,5 @@ func prove(key *Key, r Roll, kept []byte, number int) (Proof, error) {
 	for _, h := range path {
 		p.Path = append(p.Path, hex.EncodeToString(h[:]))
 	}
-	return p, p.Check() // a key that is not the roll's would make nonsense
+	return p, p.checkPath() // a key that is not the roll's would make nonsense
 }

@@ -112,6 +112,13 @@ func (s *Store) RollTree(ctx context.Context, id string) ([]byte, error) {
 	return row.Tree, fail("read tree of roll", err)
 }
 
+// RollRecord returns the record of a roll's issue; farm.ErrNotFound.
+func (s *Store) RollRecord(ctx context.Context, id string) (trace.Record, error) {
+	var row recordRow
+	err := s.read.NewSelect().Model(&row).Where("r.subject = ? AND r.kind = ?", id, unit.RollRecord).Scan(ctx)
+	return row.record(), fail("read record of roll", err)
+}
+
 // Rolls returns those of a tenant, those issued last first.
 func (s *Store) Rolls(ctx context.Context, tenant string) ([]unit.Roll, error) {
 	var rows []rollRow

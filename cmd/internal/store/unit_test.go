@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -109,11 +110,12 @@ func testUnitIssue(t *testing.T, s *store.Store) {
 			t.Fatalf("code %d is %+v, %v", n, u, err)
 		}
 		p, err := again.Prove(ctx, l.Code)
-		if err != nil || p.Root != r.Root || p.Check() != nil {
+		check(t, err)
+		if leaf, err := p.Check(); err != nil || p.Root != r.Root || !bytes.Equal(leaf, recs[0].Leaf()) {
 			t.Fatalf("proof of %d: %+v, %v", n, p, err)
 		}
 		p.Number++
-		if p.Check() == nil {
+		if _, err := p.Check(); err == nil {
 			t.Fatalf("code %d is proven at another place", n)
 		}
 	}
