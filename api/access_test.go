@@ -144,6 +144,7 @@ var access = map[string]struct {
 	"POST /tenants/:id/rolls": {"/tenants/oyster/rolls", `{"id":"01JZ00000000000000000000R9","codes":10}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
 	"GET /rolls/:id":          {"/rolls/" + rollID, "", answers{"nobody": 404, "bureau": 200}},
 	"POST /rolls/:id/steps":   {"/rolls/" + rollID + "/steps", `{"id":"01JZ00000000000000000000T9","kind":"void","first":1,"last":2,"reason":"x"}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
+	"GET /rolls/:id/labels":   {"/rolls/" + rollID + "/labels?format=svg&stock=70x37&specimen=true", "", answers{"nobody": 404, "bureau": 403, "manager": 200}},
 	"GET /rolls/:id/codes":    {"/rolls/" + rollID + "/codes", "", answers{"nobody": 404, "bureau": 403, "manager": 200}},
 	"GET /units/:id":          {"/units/" + unitCode, "", answers{"nobody": 404, "bureau": 200}},
 	"GET /batches/:id/units":  {"/batches/" + batchID + "/units", "", answers{"nobody": 404, "bureau": 200}},

@@ -21,6 +21,8 @@ const (
 	batchLabelsPath      = "/batches/:id/labels"
 	deviceLabelsPath     = "/devices/labels"
 	certificatePrintPath = "/certificates/:id/print"
+	rollLabelsPath       = "/rolls/:id/labels"
+	rollCodesPath        = "/rolls/:id/codes"
 )
 
 // labelTimeout is how long a file of labels may take: a million of them, on a slow

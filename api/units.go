@@ -15,6 +15,7 @@ import (
 	"tianhai/api/auth"
 	"tianhai/farm"
 	"tianhai/trace/label"
+	"tianhai/trace/label/press"
 	"tianhai/trace/unit"
 )
 
@@ -188,6 +189,74 @@ func (s *server) exportCodes(c *gin.Context) error {
 		out.Flush()
 	}
 	return nil
+}
+
+// specimen is on a label that only shows what others look like; it is the code of
+// nothing.
+const specimen = "0000000000000"
+
+// printRoll answers with labels of codes that a step says are printed, or with one that
+// shows what they look like.
+func (s *server) printRoll(c *gin.Context) error {
+	r, err := s.roll(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	format, job, err := s.printJob(c, "")
+	if err != nil {
+		return err
+	}
+	title, err := s.rollTitle(c, r)
+	if err != nil {
+		return err
+	}
+	if c.Query("specimen") == "true" {
+		l := unit.Label{Number: 1, Code: specimen, Text: label.Group(specimen), URL: s.PublicURL + "/t/" + specimen}
+		if r.Covered {
+			l.Cover = label.Group(specimen[:label.CoverLength])
+		}
+		job.Count, job.Labels = press.Of(s.Labels.Unit(s.lang(c), title, l))
+		return s.sendLabels(c, "specimen", format, job)
+	}
+	first, last, err := s.printed(c, r)
+	if err != nil {
+		return err
+	}
+	job.Count, job.Title = last-first+1, job.Title+" "+r.ID
+	job.Labels = func(yield func(press.Design, error) bool) {
+		for l := range s.Rolls.Labels(r, first, last) {
+			if !yield(s.Labels.Unit(s.lang(c), title, l), nil) {
+				return
+			}
+		}
+	}
+	return s.sendLabels(c, "labels-"+r.ID, format, job)
+}
+
+// rollTitle is what stands above the codes of a roll: the product, or who made it.
+func (s *server) rollTitle(c *gin.Context, r unit.Roll) (string, error) {
+	products, err := s.Records.Products(c.Request.Context())
+	if err != nil {
+		return "", err
+	}
+	for _, p := range products {
+		if p.ID == r.Product {
+			return p.Name.In(s.lang(c)), nil
+		}
+	}
+	t, err := s.Operators.Tenant(c.Request.Context(), r.Tenant)
+	return t.Name.In(s.lang(c)), err
+}
+
+// Unit returns the label of a single packet. A covered code stands alone and large at
+// the bottom, to be coated or covered by a scratch sticker.
+func (l Labels) Unit(lang, title string, u unit.Label) press.Label {
+	out := press.Label{URL: u.URL, Title: title, Lines: []string{l.Catalog.T(lang, "label.number", "n", strconv.Itoa(u.Number))}, Code: u.Text}
+	if u.Cover != "" {
+		out.Lines = append(out.Lines, u.Text)
+		out.Note, out.Code = l.Catalog.T(lang, "label.covered"), u.Cover
+	}
+	return out
 }
 
 // printed returns the codes that the parameters first and last ask for, once all of

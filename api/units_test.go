@@ -142,6 +142,9 @@ func TestRolls(t *testing.T) {
 		ask(manager, http.MethodGet, "/rolls/"+rollID+"/codes", "", 409, "unit_state")
 		ask(manager, http.MethodGet, "/rolls/"+rollID+"/codes?first=1&last=2", "", 200, "\n2,")
 	}
+	ask(manager, http.MethodGet, "/rolls/"+rollID+"/labels?format=zip&stock=70x37", "", 409, "unit_state")
+	ask(manager, http.MethodGet, "/rolls/"+rollID+"/labels?format=zip&stock=70x37&last=2", "", 200, "PK")
+	ask(manager, http.MethodGet, "/rolls/"+rollID+"/labels?format=svg&stock=70x37&specimen=true", "", 200, "<svg")
 	ask(manager, http.MethodGet, "/rolls/"+rollID+"/codes?first=2&last=1", "", 400, `"field":"last"`)
 	ask(manager, http.MethodGet, "/rolls/"+rollID+"/codes?last=4", "", 400, `"field":"last"`)
 }
