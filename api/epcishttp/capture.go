@@ -130,7 +130,7 @@ func (s *server) getJob(w http.ResponseWriter, r *request) error {
 	return r.answer(w, http.StatusOK, viewOf(j))
 }
 
-func (s *server) jobExists(r *request) error {
+func (s *server) jobExists(_ http.ResponseWriter, r *request) error {
 	_, err := s.Jobs.CaptureJob(r.ctx(), r.scope, r.values["captureID"])
 	return err
 }
@@ -165,7 +165,7 @@ func (s *server) getEvent(w http.ResponseWriter, r *request) error {
 	return s.writeEvents(w, r, repository.SimpleEventQuery, events)
 }
 
-func (s *server) eventExists(r *request) error {
+func (s *server) eventExists(_ http.ResponseWriter, r *request) error {
 	_, err := s.eventsOf(r)
 	return err
 }

@@ -108,7 +108,7 @@ func (r *request) asked() (query.Query, error) {
 }
 
 func (s *server) listEvents(w http.ResponseWriter, r *request) error {
-	if err := s.typeExists(r); err != nil {
+	if err := s.typeExists(w, r); err != nil {
 		return err
 	}
 	q, err := r.asked()
@@ -271,15 +271,15 @@ func (r *request) context() any {
 }
 
 func (s *server) getTree(w http.ResponseWriter, r *request) error {
-	if err := s.valueExists(r); err != nil {
+	if err := s.valueExists(w, r); err != nil {
 		return err
 	}
 	return r.answer(w, http.StatusOK, []string{"events"})
 }
 
 // valueExists fails where no event has the value, and it is not one of the standard's.
-func (s *server) valueExists(r *request) error {
-	if err := s.typeExists(r); err != nil {
+func (s *server) valueExists(w http.ResponseWriter, r *request) error {
+	if err := s.typeExists(w, r); err != nil {
 		return err
 	}
 	tree, value := r.tree()
@@ -296,7 +296,7 @@ func (s *server) valueExists(r *request) error {
 }
 
 // typeExists fails where a path names a kind of event that cannot be.
-func (s *server) typeExists(r *request) error {
+func (s *server) typeExists(_ http.ResponseWriter, r *request) error {
 	value, ok := r.values["eventType"]
 	if ok && !slices.Contains(query.EventTypes(), value) && !epcis.URI(value) {
 		return refuse("NoSuchResource", "%.80q is not a kind of event; want one of %s, or the URI of one that somebody added", value, strings.Join(query.EventTypes(), ", "))

@@ -109,7 +109,7 @@ func (s *server) named(r *request) (standing.Query, error) {
 	return q, err
 }
 
-func (s *server) queryExists(r *request) error {
+func (s *server) queryExists(_ http.ResponseWriter, r *request) error {
 	_, err := s.named(r)
 	return err
 }
@@ -127,7 +127,7 @@ func (s *server) deleteQuery(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.queryExists(r); err != nil {
+	if err := s.queryExists(w, r); err != nil {
 		return err
 	}
 	if err := s.Queries.DeleteNamedQuery(r.ctx(), tenant, r.values["queryName"]); err != nil {
@@ -330,9 +330,20 @@ func (s *server) subscription(r *request) (standing.Subscription, error) {
 	return sub, err
 }
 
-func (s *server) subscriptionExists(r *request) error {
-	_, err := s.subscription(r)
+func (s *server) subscriptionExists(w http.ResponseWriter, r *request) error {
+	sub, err := s.subscription(r)
+	if err == nil {
+		w.Header().Set("GS1-Query-Min-Record-Time", stamp(sub.InitialRecordTime, sub.Created))
+	}
 	return err
+}
+
+// stamp writes the time that somebody asked for, or what counts otherwise.
+func stamp(asked, otherwise time.Time) string {
+	if asked.IsZero() {
+		asked = otherwise
+	}
+	return asked.UTC().Format(time.RFC3339Nano)
 }
 
 func (s *server) getSubscription(w http.ResponseWriter, r *request) error {
@@ -340,6 +351,7 @@ func (s *server) getSubscription(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("GS1-Query-Min-Record-Time", stamp(sub.InitialRecordTime, sub.Created))
 	return r.answer(w, http.StatusOK, subscriptionOf(sub))
 }
 

@@ -22,7 +22,7 @@ type route struct {
 	path    string
 	methods map[string]handler // besides OPTIONS
 	// exists fails where what the path names does not exist; nil where that cannot be.
-	exists func(r *request) error
+	exists func(w http.ResponseWriter, r *request) error
 	// writable takes documents, and says its limits.
 	writable bool
 }
@@ -156,7 +156,11 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodOptions {
 		return s.options(w, one, rt)
 	}
-	do, ok := rt.methods[r.Method]
+	method := r.Method
+	if method == http.MethodHead { // whose body the server leaves out
+		method = http.MethodGet
+	}
+	do, ok := rt.methods[method]
 	if !ok {
 		w.Header().Set("Allow", strings.Join(rt.allowed(), ", "))
 		e := exceptions()["Implementation"]
@@ -171,13 +175,17 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	one.Request = r.WithContext(ctx)
-	return do(w, one)
+	err = do(w, one)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) { // whatever a database calls that
+		err = ctx.Err()
+	}
+	return err
 }
 
 // options says what a resource is able to, section 12.4.
 func (s *server) options(w http.ResponseWriter, r *request, rt route) error {
 	if rt.exists != nil {
-		if err := rt.exists(r); err != nil {
+		if err := rt.exists(w, r); err != nil {
 			return err
 		}
 	}

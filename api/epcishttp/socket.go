@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -65,13 +66,13 @@ func (s *server) socket(w http.ResponseWriter, r *request, named standing.Query,
 	}
 	bell, stop := s.Bell.Listen() // before the handshake: who is let in misses nothing
 	defer stop()
-	up := websocket.Upgrader{HandshakeTimeout: socketWait, CheckOrigin: func(*http.Request) bool { return true }} // serve has checked it
-	conn, err := up.Upgrade(w, r.Request, nil)
+	up := websocket.Upgrader{HandshakeTimeout: socketWait, CheckOrigin: s.ownPage}
+	conn, err := up.Upgrade(w, r.Request, http.Header{"GS1-Query-Min-Record-Time": {stamp(c.InitialRecordTime, s.Now())}})
 	if err != nil {
 		return nil //nolint:nilerr // the upgrader has answered
 	}
 	l.conn = conn
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // of a client that is gone
 	// The request's time is over soon; the server's stop still ends the socket.
 	ctx, cancel := context.WithCancel(r.base)
 	defer cancel()
@@ -79,6 +80,14 @@ func (s *server) socket(w http.ResponseWriter, r *request, named standing.Query,
 	code, reason := l.run(ctx, bell)
 	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(socketWait))
 	return nil
+}
+
+// ownPage refuses the pages of other sites, whose browser would show our cookie for
+// them. Programs send no Origin.
+func (s *server) ownPage(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	u, err := url.Parse(origin)
+	return origin == "" || err == nil && (u.Host == r.Host || origin == s.PublicURL)
 }
 
 // hear reads what the client sends, which is pongs and its farewell.

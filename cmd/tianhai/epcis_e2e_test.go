@@ -77,12 +77,15 @@ func (p partner) do(method, path, body string, headers ...string) (*http.Respons
 	return resp, string(answer)
 }
 
-// captured waits until a job is done, and returns it.
-func (p partner) captured(document string, headers ...string) (job struct {
+// An epcisJob is what a partner is told of a capture.
+type epcisJob struct {
 	Running, Success bool
 	Behaviour        string `json:"captureErrorBehaviour"`
 	Errors           []struct{ Type, Detail, Instance string }
-}) {
+}
+
+// captured waits until a job is done, and returns it.
+func (p partner) captured(document string, headers ...string) (job epcisJob) {
 	p.t.Helper()
 	resp, body := p.do("POST", "/capture", document, headers...)
 	if resp.StatusCode != http.StatusAccepted {

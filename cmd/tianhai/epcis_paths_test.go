@@ -48,7 +48,7 @@ func TestEPCISPaths(t *testing.T) {
 		"/queries": "OPTIONS, GET, POST", "/queries/shipped": "OPTIONS, DELETE, GET", "/queries/shipped/events": "OPTIONS, GET",
 		"/queries/shipped/subscriptions": "OPTIONS, GET, POST", subscription: "OPTIONS, DELETE, GET",
 	} {
-		resp, body := wang.do("OPTIONS", path, "")
+		resp, _ := wang.do("OPTIONS", path, "")
 		if resp.StatusCode != http.StatusNoContent || resp.Header.Get("Allow") != allow {
 			t.Errorf("OPTIONS %s: %d, allows %q; want %q", path, resp.StatusCode, resp.Header.Get("Allow"), allow)
 		}
@@ -60,7 +60,7 @@ func TestEPCISPaths(t *testing.T) {
 		if limited := resp.Header.Get("GS1-EPCIS-Capture-Limit") == "1000" && resp.Header.Get("GS1-EPCIS-Capture-File-Size-Limit") == "4194304"; limited != (path == "/capture" || path == "/events") {
 			t.Errorf("OPTIONS %s: says limits: %v", path, limited)
 		}
-		resp, body = wang.do("GET", path, "", "Accept", "application/ld+json")
+		resp, body := wang.do("GET", path, "", "Accept", "application/ld+json")
 		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/ld+json" || !json.Valid([]byte(body)) || resp.Header.Get("GS1-EPCIS-Version") != "2.0" || resp.Header.Get("GS1-CBV-Version") != "2.0" {
 			t.Errorf("GET %s: %d %v %s", path, resp.StatusCode, resp.Header, body)
 		}

@@ -184,6 +184,9 @@ func TestEPCISSubscriptions(t *testing.T) {
 		if _, resp, err := dial("/queries/all/events?stream=true", http.Header{}); err == nil || resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("nobody: %v, %v", resp, err)
 		}
+		if _, resp, err := dial("/queries/all/events?stream=true", http.Header{"Cookie": {"th_session=" + wang.token}, "Origin": {"https://evil.example"}}); err == nil || resp.StatusCode != http.StatusForbidden {
+			t.Errorf("a page of another site with our cookie: %v, %v", resp, err)
+		}
 		live, resp, err := dial("/queries/all/events?stream=true", nil)
 		if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 			t.Fatal(resp, err)

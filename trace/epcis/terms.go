@@ -326,7 +326,8 @@ func (x indexer) sensorFields(scope string, o *object) {
 // extensions adds the members of an object that are not the standard's.
 func (x indexer) extensions(scope string, o *object, known map[string]bool) {
 	for _, name := range o.names() {
-		if !known[name] && !(placeFields[strings.TrimSuffix(scope, "_")] && name == "id") {
+		ofPlace := placeFields[strings.TrimSuffix(scope, "_")] && name == "id"
+		if !known[name] && !ofPlace {
 			x.extension(scope, name, o.get(name))
 		}
 	}

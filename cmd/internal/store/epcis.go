@@ -272,7 +272,7 @@ func (s *Store) AddCapture(ctx context.Context, j repository.Job) error {
 	return fail("add capture", err)
 }
 
-// SetCapture writes how far a job is.
+// SetCapture writes how far a job is; farm.ErrNotFound where somebody brought it as far.
 func (s *Store) SetCapture(ctx context.Context, j repository.Job) error {
 	return fail("write capture", setCapture(ctx, s.write, j))
 }
@@ -282,7 +282,7 @@ func setCapture(ctx context.Context, db bun.IDB, j repository.Job) error {
 	if err != nil {
 		return err
 	}
-	q := db.NewUpdate().Model(&row).Column("finished", "success", "done", "errors").Where("id = ? AND finished IS NULL", j.ID)
+	q := db.NewUpdate().Model(&row).Column("finished", "success", "done", "errors").Where("id = ? AND finished IS NULL AND (done < ? OR total = 0)", j.ID, j.Done)
 	if !j.Running() {
 		q = q.Column("document")
 	}

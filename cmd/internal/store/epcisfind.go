@@ -64,8 +64,13 @@ func (f *finder) eventsOf(ctx context.Context, a repository.Ask, q *bun.SelectQu
 	if few != nil {
 		q = q.Where("e.seq IN (?)", bun.List(few))
 	}
+	if len(f.left) == 1 && few == nil && a.Limit > 0 {
+		// Some thousands meet it, so that trying events in their order soon fills a page.
+		// OFFSET keeps PostgreSQL from gathering them all instead.
+		return q.Where("EXISTS (? LIMIT 1 OFFSET 0)", f.meeting(f.left[0])), true, nil
+	}
 	for _, c := range f.left {
-		q = f.meeting(q, c)
+		q = q.Where("EXISTS (?)", f.meeting(c))
 	}
 	return q, true, nil
 }
@@ -164,11 +169,10 @@ func (f *finder) events(c query.Condition) *bun.SelectQuery {
 	return f.terms(q.Where("t.tenant IN (?)", bun.List(f.tenants)), c)
 }
 
-// meeting narrows events by a condition that leaves many: it is looked up event by
-// event.
-func (f *finder) meeting(q *bun.SelectQuery, c query.Condition) *bun.SelectQuery {
+// meeting returns a query for the terms of an event e that meet a condition.
+func (f *finder) meeting(c query.Condition) *bun.SelectQuery {
 	one := f.s.read.NewSelect().TableExpr("? AS t", bun.Ident(tableOf(c))).ColumnExpr("1").Where("t.tenant = e.tenant AND t.event = e.seq")
-	return q.Where("EXISTS (?)", f.terms(one, c))
+	return f.terms(one, c)
 }
 
 func tableOf(c query.Condition) string {

@@ -82,8 +82,10 @@ func testEPCISJobs(t *testing.T, s *store.Store) {
 		{"all good", epcisDocument(epcisEvent("a", 1, ""), epcisEvent("b", 2, "")), false, "running false, success true, done 2 of 2", "b a"},
 		{"one is taken, so none", epcisDocument(epcisEvent("c", 3, ""), epcisEvent("b", 2, "")), false, "running false, success false, done 2 of 2; ResourceAlreadyExists /epcisBody/eventList/1/eventID", "b a"},
 		{"twice in one document, so none", epcisDocument(epcisEvent("c", 3, ""), epcisEvent("c", 2, "")), false, "running false, success false, done 2 of 2; ResourceAlreadyExists /epcisBody/eventList/1/eventID", "b a"},
-		{"those that can be", epcisDocument(epcisEvent("b", 2, ""), epcisEvent("c", 3, ""), epcisEvent("d", 4, `, "bizStep": "nonsense"`), epcisEvent("c", 5, "")), true,
-			"running false, success false, done 4 of 4; Validation /epcisBody/eventList/2/bizStep; ResourceAlreadyExists /epcisBody/eventList/3/eventID; ResourceAlreadyExists /epcisBody/eventList/0/eventID", "c b a"},
+		{
+			"those that can be", epcisDocument(epcisEvent("b", 2, ""), epcisEvent("c", 3, ""), epcisEvent("d", 4, `, "bizStep": "nonsense"`), epcisEvent("c", 5, "")), true,
+			"running false, success false, done 4 of 4; Validation /epcisBody/eventList/2/bizStep; ResourceAlreadyExists /epcisBody/eventList/3/eventID; ResourceAlreadyExists /epcisBody/eventList/0/eventID", "c b a",
+		},
 		{"a declaration of the same ID", epcisDocument(epcisEvent("a", 6, `, "errorDeclaration": {"declarationTime": "2026-05-21T00:00:00Z"}`)), false, "running false, success true, done 1 of 1", "a c b a"},
 		{"no event", epcisDocument(), false, "running false, success true, done 0 of 0", "a c b a"},
 		{"no event, proceeding", epcisDocument(), true, "running false, success true, done 0 of 0", "a c b a"},
@@ -135,6 +137,31 @@ func testEPCISJobs(t *testing.T, s *store.Store) {
 		t.Errorf("after the next start: %s", got)
 	}
 	if n, err := s.CountEvents(ctx, repository.Ask{}, 1000); err != nil || n != 254 {
+		t.Errorf("%d events, %v", n, err)
+	}
+
+	// Two processes at the same jobs: each event once, and no job says otherwise.
+	other := repository.New(repository.Config{Shelf: s, Jobs: s})
+	var jobs []repository.Job
+	for n := range 6 {
+		var some []string
+		for i := range 220 {
+			some = append(some, epcisEvent(fmt.Sprintf("p%d-%03d", n, i), 1, ""))
+		}
+		jobs = append(jobs, order(epcisDocument(some...), n%2 == 0))
+	}
+	both, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- other.Run(both) }()
+	run(t, s, r)
+	stop()
+	check(t, <-ended)
+	for _, j := range jobs {
+		if got := outcome(j); got != "running false, success true, done 220 of 220" {
+			t.Errorf("by two processes: %s", got)
+		}
+	}
+	if n, err := s.CountEvents(ctx, repository.Ask{}, 10000); err != nil || n != 254+6*220 {
 		t.Errorf("%d events, %v", n, err)
 	}
 }

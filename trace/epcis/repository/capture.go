@@ -169,7 +169,7 @@ func (r *Repository) work(ctx context.Context) error {
 			return err
 		}
 		after = j.ID
-		if err := r.do(ctx, &j); err != nil {
+		if err := r.do(ctx, &j); err != nil && !errors.Is(err, farm.ErrNotFound) { // another process was faster
 			failed = fmt.Errorf("job %s: %w", j.ID, err)
 		}
 	}

@@ -121,7 +121,8 @@ const maxJobFaults = 1000
 type Jobs interface {
 	AddCapture(ctx context.Context, j Job) error
 	// SetCapture writes Finished, Success, Done and Errors, and drops the document of
-	// a job that is finished.
+	// a job that is finished. It is farm.ErrNotFound where the job is as far already:
+	// another process works at it too.
 	SetCapture(ctx context.Context, j Job) error
 	// CaptureJob returns a job without its document.
 	CaptureJob(ctx context.Context, in Scope, id string) (Job, error)
@@ -161,8 +162,8 @@ type Config struct {
 	Captured func()
 }
 
-// A Repository captures events; Run works at its jobs. Several processes may share the
-// shelf, and one works at jobs.
+// A Repository captures events; Run works at its jobs. Several processes may share a
+// shelf and work at the same jobs: what each brings about is there once.
 type Repository struct {
 	cfg  Config
 	wake chan struct{}
