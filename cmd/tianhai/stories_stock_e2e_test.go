@@ -86,6 +86,12 @@ func without(raw []byte, member string) []byte {
 	return out
 }
 
+// leftOf is what is left of a lot.
+type leftOf struct {
+	Batch string
+	Left  float64
+}
+
 // checkStock sees what is left of each lot: what was bought less what the stories drew.
 // What was refused has drawn nothing.
 func checkStock(t *testing.T, b *browser, lots []storyLot, batches []story) {
@@ -104,19 +110,9 @@ func checkStock(t *testing.T, b *browser, lots []storyLot, batches []story) {
 				}
 			}
 		}
-		var got struct {
-			Lots []struct {
-				Batch string
-				Left  float64
-			}
-		}
+		var got struct{ Lots []leftOf }
 		b.getJSON("/api/v1/tenants/"+l.Tenant+"/lots", &got)
-		i := slices.IndexFunc(got.Lots, func(s struct {
-			Batch string
-			Left  float64
-		}) bool {
-			return s.Batch == l.Batch
-		})
+		i := slices.IndexFunc(got.Lots, func(s leftOf) bool { return s.Batch == l.Batch })
 		if i < 0 || math.Abs(got.Lots[i].Left-want) > 1e-9 {
 			t.Errorf("of lot %s: %+v, want %v left", l.Batch, got.Lots, want)
 		}
