@@ -2,7 +2,6 @@ package trace
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -37,45 +36,49 @@ func (s *Service) Courses(ctx context.Context, sh Shipment) ([]Course, error) {
 	for i, logger := range sh.Loggers {
 		c := Course{Trip: Trip{Sensor: Sensor{Device: logger}, Gaps: []farm.Gap{}, Excursions: []evidence.Excursion{}}, Points: []farm.Point{}}
 		if sh.Departed.Before(to) {
-			journey := evidence.NewJourney(q.ID, sh.Departed, to, sh.Limits)
-			var err error
-			if c.Kept, err = s.course(ctx, sh, i, to, journey); err != nil {
+			found, kept, err := s.course(ctx, sh, i, to)
+			if err != nil {
 				return nil, fmt.Errorf("course of %s: %w", logger, err)
 			}
-			found := journey.Result()
 			c.Trip = publicTrip(found, q)
-			c.Device, c.Interval, c.Points = logger, int64(found.Interval/time.Second), append(c.Points, found.Points...)
+			c.Device, c.Kept, c.Interval, c.Points = logger, kept, int64(found.Interval/time.Second), append(c.Points, found.Points...)
 		}
 		all = append(all, c)
 	}
 	return all, nil
 }
 
-// course adds what the i-th logger said: what was kept at the arrival, or where that is
-// gone, or the shipment on its way, what is stored.
-func (s *Service) course(ctx context.Context, sh Shipment, i int, to time.Time, journey *evidence.Journey) (kept bool, err error) {
+// course returns what the i-th logger said: by what was kept at the arrival, or where
+// that is gone or damaged, or the shipment on its way, by what is stored.
+func (s *Service) course(ctx context.Context, sh Shipment, i int, to time.Time) (found evidence.Trip, kept bool, err error) {
+	journey := evidence.NewJourney(sh.Quantity, sh.Departed, to, sh.Limits)
 	add := func(r farm.Sample) error {
 		if r.Quantity == sh.Quantity {
 			journey.Add(r)
 		}
 		return nil
 	}
-	if i < len(sh.Trips) && s.Series != nil {
-		text, err := s.Series.Open(sh.Trips[i].SHA256)
-		if err == nil {
-			defer text.Close()
-			r, err := evidence.NewReader(text)
-			if err == nil {
-				_, err = r.Each(add)
-			}
-			return true, err
-		}
-		if !errors.Is(err, farm.ErrNotFound) {
-			return false, err
-		}
+	if i < len(sh.Trips) && s.readKept(sh.Trips[i].SHA256, add) {
+		return journey.Result(), true, nil
 	}
+	journey = evidence.NewJourney(sh.Quantity, sh.Departed, to, sh.Limits)
 	if err := s.Evidence.Readings(ctx, ReadingsQuery{Tenant: sh.Tenant, Device: sh.Loggers[i], From: sh.Departed, To: to}, add); err != nil {
-		return false, fmt.Errorf("%w: %w", ErrNoEvidence, err)
+		return found, false, fmt.Errorf("%w: %w", ErrNoEvidence, err)
 	}
-	return false, nil
+	return journey.Result(), false, nil
+}
+
+// readKept passes the readings of a hash, and reports whether all of them are there.
+func (s *Service) readKept(sum string, add func(farm.Sample) error) bool {
+	text, err := s.Series.Open(sum)
+	if err != nil {
+		return false
+	}
+	defer text.Close()
+	r, err := evidence.NewReader(text)
+	if err != nil {
+		return false
+	}
+	found, err := r.Each(add)
+	return err == nil && found == sum
 }

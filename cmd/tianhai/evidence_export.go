@@ -46,7 +46,7 @@ func (c *evidenceExportCommand) Run(ctx context.Context) error {
 		}
 		return series{client}, client.Close, nil
 	}}
-	defer func() { e.hangUp() }()
+	defer e.hangUp()
 	if err := e.batch(ctx, sealed); err != nil {
 		return err
 	}

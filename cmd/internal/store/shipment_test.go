@@ -150,6 +150,20 @@ func testShipments(t *testing.T, s *store.Store) {
 	if trip.N != 60 || trip.Count != 1 || trip.Max != 9 || trip.Outside < 1 || trip.Outside > 1.2 || trip.Kinetic == nil || *trip.Kinetic <= trip.Mean || !trip.Excursions[0].Above {
 		t.Errorf("%+v, kinetic %v", trip, trip.Kinetic)
 	}
+	courses, err := service.Courses(ctx, got)
+	check(t, err)
+	if len(courses) != 1 || !courses[0].Kept || cmp.Diff(courses[0].Excursions, trip.Excursions) != "" || *courses[0].Kinetic != *trip.Kinetic || len(courses[0].Points) == 0 {
+		t.Errorf("the course of what was sealed: %+v", courses)
+	}
+	shelf := service.Series
+	service.Series = &evidence.Shelf{Dir: t.TempDir()}
+	if courses, err = service.Courses(ctx, got); err != nil || courses[0].Kept || courses[0].Count != 1 {
+		t.Errorf("its folder is gone: %+v, %v", courses, err)
+	}
+	road.err = errors.New("connection refused")
+	_, err = service.Courses(ctx, got)
+	wantErr(t, "and InfluxDB too", err, trace.ErrNoEvidence)
+	road.err, service.Series = nil, shelf
 	text, err := service.Series.Open(trip.SHA256)
 	check(t, err)
 	defer text.Close()
