@@ -85,6 +85,10 @@ type Options struct {
 	// Photo returns a picture for strangers, a JPEG, by its hash; farm.ErrNotFound.
 	// The page asks only for those that a sealed record names.
 	Photo func(hash string) ([]byte, error)
+	// Revision returns a word that is another after anything was committed, by whomever,
+	// that a page may show; while it is the same, a page may be answered again as it was.
+	// nil: every page is made anew.
+	Revision func(ctx context.Context) (string, error)
 	// VerifyScript returns the path of the built check script on this server, or
 	// "" where the web faces are not built; the page then goes without button.
 	VerifyScript func() string
@@ -97,6 +101,7 @@ type server struct {
 	templates *template.Template
 	style     template.CSS
 	policy    string // Content-Security-Policy
+	pages     pages
 }
 
 // New returns the handler for everything under /t/: the page, qr.svg, qr.png,
@@ -124,6 +129,7 @@ func New(opts Options) (http.Handler, error) {
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; script-src 'self'; " +
 			"connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 	}
+	s.pages.revisions.ask = opts.Revision
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /t/{$}", s.form)
 	mux.HandleFunc("GET /t/{code}", s.page)
@@ -231,22 +237,35 @@ func (s *server) scan(w http.ResponseWriter, r *http.Request) (trace.Record, *un
 }
 
 func (s *server) page(w http.ResponseWriter, r *http.Request) {
-	if rec, u, ok := s.scan(w, r); ok {
-		s.show(w, r, rec, s.packet(r, u))
+	key, revision := s.pages.key(r, s.language(w, r))
+	if a, ok := s.pages.get(key, revision); ok {
+		s.document(w, r, a)
+		return
+	}
+	rec, u, ok := s.scan(w, r)
+	if !ok {
+		return
+	}
+	if u != nil {
+		key = "" // a packet tells the phone that knows it other things
+	}
+	if a, ok := s.lay(w, r, rec, s.packet(r, u)); ok {
+		s.document(w, r, s.pages.keep(key, revision, a))
 	}
 }
 
-// show answers the page of a batch, or of one packet of it.
-func (s *server) show(w http.ResponseWriter, r *http.Request, rec trace.Record, scanned *packet) {
+// lay makes the page of a batch, or of one packet of it. It answers the request itself
+// where there is none to show.
+func (s *server) lay(w http.ResponseWriter, r *http.Request, rec trace.Record, scanned *packet) (answer, bool) {
 	recalls, ok := s.recallsOf(w, r, rec)
 	if !ok {
-		return
+		return answer{}, false
 	}
 	v := s.prove(r.Context(), rec)
 	v.recalls = recalls
 	if wantsJSON(r) {
 		s.json(w, r, rec, v)
-		return
+		return answer{}, false
 	}
 	cache := "no-cache"
 	if v.state != sealed || len(recalls) > 0 || scanned != nil {
@@ -259,23 +278,23 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, rec trace.Record, 
 		if err != nil {
 			s.Logger.ErrorContext(r.Context(), "cannot read the certificates of a batch", "code", rec.Code, "error", err)
 			s.unavailable(w, r, rec.Code)
-			return
+			return answer{}, false
 		}
 		p.show(said, r.URL.Query().Get("c"))
 		way, err := s.transport(r.Context(), v.public.Batch)
 		if err != nil {
 			s.Logger.ErrorContext(r.Context(), "cannot read the shipments of a batch", "code", rec.Code, "error", err)
 			s.unavailable(w, r, rec.Code)
-			return
+			return answer{}, false
 		}
 		p.carry(way)
 		if p.Notes, err = s.notes(r.Context(), p.base, v.public); err != nil {
 			s.Logger.ErrorContext(r.Context(), "cannot read what is said of a batch", "code", rec.Code, "error", err)
 			s.unavailable(w, r, rec.Code)
-			return
+			return answer{}, false
 		}
 	}
-	s.html(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: p})
+	return s.render(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: p})
 }
 
 // json answers the sealed bytes themselves; of a batch that was recalled, these with
@@ -407,30 +426,46 @@ type answer struct {
 	body        []byte
 	template    string // for html, in place of body
 	data        any
+	tag         string // of the body; "" where it is not yet known
+	zipped      []byte // the body, compressed, where it was before
 }
 
-// html renders a page in one language.
+// html renders a page in one language and answers it.
 func (s *server) html(w http.ResponseWriter, r *http.Request, a answer) {
+	if a, ok := s.render(w, r, a); ok {
+		s.document(w, r, a)
+	}
+}
+
+// render makes the body of a page. It answers the request itself where it cannot.
+func (s *server) render(w http.ResponseWriter, r *http.Request, a answer) (answer, bool) {
 	var b bytes.Buffer
 	if err := s.templates.ExecuteTemplate(&b, a.template, a.data); err != nil {
 		s.Logger.ErrorContext(r.Context(), "cannot render a consumer page", "template", a.template, "error", err)
 		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
-		return
+		return a, false
 	}
+	a.contentType, a.body, a.data = "text/html; charset=utf-8", b.Bytes(), nil
+	return a, true
+}
+
+// document answers a page that was rendered.
+func (s *server) document(w http.ResponseWriter, r *http.Request, a answer) {
 	h := w.Header()
 	h.Add("Vary", "Accept, Accept-Language, Cookie")
 	h.Set("Content-Security-Policy", s.policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-	a.contentType, a.body = "text/html; charset=utf-8", b.Bytes()
 	s.write(w, r, a)
 }
 
 // write sends a body, compressed where the client can, or only that it has not
 // changed.
 func (s *server) write(w http.ResponseWriter, r *http.Request, a answer) {
-	sum := sha256.Sum256(a.body)
-	tag := `W/"` + hex.EncodeToString(sum[:8]) + `"`
+	tag := a.tag
+	if tag == "" {
+		tag = tagOf(a.body)
+	}
 	h := w.Header()
 	h.Add("Vary", "Accept-Encoding")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -447,8 +482,10 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, a answer) {
 		}
 	}
 	body := a.body
-	if len(body) > 1<<10 && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		body = gzipped(body)
+	if a.zipped != nil || len(body) > 1<<10 && zips(r) {
+		if body = a.zipped; body == nil {
+			body = gzipped(a.body)
+		}
 		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -457,6 +494,14 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, a answer) {
 		_, _ = w.Write(body) // a reader who leaves is not our error
 	}
 }
+
+func tagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `W/"` + hex.EncodeToString(sum[:8]) + `"`
+}
+
+// zips reports whether the client reads gzip.
+func zips(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") }
 
 func gzipped(body []byte) []byte {
 	var b bytes.Buffer
@@ -472,10 +517,13 @@ func (s *server) language(w http.ResponseWriter, r *http.Request) string {
 	asked := r.URL.Query().Get("lang")
 	if asked != "" {
 		if found := s.Catalog.MatchConsumer(asked, ""); strings.EqualFold(found, asked) {
-			http.SetCookie(w, &http.Cookie{
+			choice := http.Cookie{
 				Name: languageCookie, Value: found, Path: "/", MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode,
 				Secure: strings.HasPrefix(s.PublicURL, "https:"),
-			})
+			}
+			if !slices.Contains(w.Header()["Set-Cookie"], choice.String()) {
+				http.SetCookie(w, &choice)
+			}
 		}
 	} else if c, err := r.Cookie(languageCookie); err == nil {
 		asked = c.Value

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -94,6 +95,8 @@ type shelf struct {
 	taken   [][]trace.Record // recalls of every batch
 	deaf    error            // what asking for recalls returns
 	bought  *bought          // the one packet with a code of its own
+	rev     string           // of all of it; where it is empty, it cannot be told
+	read    int              // how often a record was
 	err     error
 }
 
@@ -109,9 +112,19 @@ func (s *shelf) Of(context.Context, string) ([][]trace.Record, error) {
 	return s.taken, s.deaf
 }
 
+func (s *shelf) Revision(context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rev == "" {
+		return "", errors.New("no revision")
+	}
+	return s.rev, nil
+}
+
 func (s *shelf) RecordByCode(_ context.Context, code string) (trace.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.read++
 	if s.err != nil {
 		return trace.Record{}, s.err
 	}
@@ -161,7 +174,7 @@ func newShop(t testing.TB, script string) *shop {
 	}
 	s := &shop{shelf: &shelf{records: map[string]trace.Record{}}, log: log}
 	s.handler, err = consumer.New(consumer.Options{
-		Units: units{s.shelf}, Records: s.shelf, Recalls: s.shelf, Statements: s.shelf, Shipments: s.shelf, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
+		Units: units{s.shelf}, Records: s.shelf, Recalls: s.shelf, Statements: s.shelf, Shipments: s.shelf, Revision: s.Revision, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
 		Photo:        func(hash string) ([]byte, error) { return []byte("picture " + hash), nil },
 		ReportFile:   func(hash string) ([]byte, string, error) { return []byte("%PDF " + hash), "application/pdf", nil },
 		VerifyScript: func() string { return script }, Logger: slog.New(slog.DiscardHandler),

@@ -167,7 +167,9 @@ func (s *server) reveal(w http.ResponseWriter, r *http.Request) {
 		s.unavailable(w, r, p.code)
 		return
 	}
-	s.show(w, r, rec, p)
+	if a, ok := s.lay(w, r, rec, p); ok {
+		s.document(w, r, a)
+	}
 }
 
 // revealed leads from where a covered code was sent to, which links of that page lead

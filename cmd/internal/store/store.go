@@ -99,6 +99,7 @@ type Options struct {
 type Store struct {
 	read  *bun.DB
 	write *bun.DB // of SQLite one connection, so that writers wait in line instead of failing
+	pulse pulse   // of SQLite
 	now   func() time.Time
 }
 
@@ -173,6 +174,9 @@ func (s *Store) openSQLite(path string) error {
 	}
 	pragmas.Set("_query_only", "on")
 	pragmas.Set("_txlock", "deferred")
+	if s.pulse.db, err = connect(1); err != nil {
+		return err
+	}
 	s.read, err = connect(max(4, runtime.NumCPU()))
 	return err
 }
@@ -206,9 +210,9 @@ func (s *Store) openPostgres(dsn string) error {
 
 // Close waits for what is under way and closes the database.
 func (s *Store) Close() error {
-	var err error
+	err := s.pulse.close()
 	if s.read != nil && s.read != s.write {
-		err = s.read.Close()
+		err = errors.Join(err, s.read.Close())
 	}
 	if s.write != nil {
 		err = errors.Join(err, s.write.Close())

@@ -26,6 +26,7 @@ var noon = time.Date(2026, 5, 20, 12, 0, 0, 123456000, time.UTC)
 func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 	tests := map[string]func(*testing.T, *store.Store){
 		"farm":               testFarm,
+		"revision":           testRevision,
 		"regions":            testRegions,
 		"licences":           testLicences,
 		"GTINs":              testGTINs,
@@ -149,6 +150,18 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 			test(t, open(t, opt))
 		})
 	}
+	t.Run("revision by another process", func(t *testing.T) {
+		opt := fresh(t)
+		first, second := open(t, opt), open(t, opt)
+		before, err := first.Revision(t.Context())
+		check(t, err)
+		seed(t, second)
+		after, err := first.Revision(t.Context())
+		check(t, err)
+		if after == before {
+			t.Errorf("the revision is still %q", after)
+		}
+	})
 	t.Run("open again", func(t *testing.T) {
 		opt := fresh(t)
 		first := open(t, opt)
