@@ -342,3 +342,49 @@ func testEPCISVectors(t *testing.T, s *store.Store) {
 		t.Errorf("%d events are kept of %d, %v", n, total, err)
 	}
 }
+
+// While many capture, nobody sees a number before all lower ones: a page or a
+// subscriber that stands behind a number misses nothing.
+func testEPCISOrder(t *testing.T, s *store.Store) {
+	seed(t, s)
+	const writers, rounds, each = 4, 12, 5
+	captured := make(chan error, writers)
+	for w := range writers {
+		go func() {
+			for r := range rounds {
+				var events []string
+				for i := range each {
+					events = append(events, epcisEvent(fmt.Sprintf("w%d-%d-%d", w, r, i), i, ""))
+				}
+				d, err := epcis.Parse([]byte(epcisDocument(events...)))
+				if err == nil {
+					var all []*epcis.Event
+					if all, err = d.Events(); err == nil {
+						_, err = s.CaptureEvents(t.Context(), repository.Batch{Tenant: []string{"tea", "oysters"}[w%2], Events: all, NewID: func() string { return "" }})
+					}
+				}
+				if err != nil {
+					captured <- err
+					return
+				}
+			}
+			captured <- nil
+		}()
+	}
+	for done := 0; done < writers; {
+		select {
+		case err := <-captured:
+			if done++; err != nil {
+				t.Error(err)
+			}
+		default:
+		}
+		last, err := s.LastEvent(t.Context())
+		check(t, err)
+		n, err := s.CountEvents(t.Context(), repository.Ask{UpTo: last}, 10000)
+		if check(t, err); last > 0 && n != int(last) {
+			t.Fatalf("%d events are seen up to number %d", n, last)
+		}
+	}
+	equal(t, "all", int64(writers*rounds*each))(s.LastEvent(t.Context()))
+}

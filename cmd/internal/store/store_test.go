@@ -42,6 +42,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"EPCIS queries":      testEPCISQueries,
 		"EPCIS many":         testEPCISMany,
 		"EPCIS jobs":         testEPCISJobs,
+		"EPCIS order":        testEPCISOrder,
 		"EPCIS standing":     testEPCISStanding,
 		"EPCIS vectors":      testEPCISVectors,
 		"boundaries":         testBoundaries,
