@@ -73,7 +73,9 @@ func TestRollsInABrowser(t *testing.T) {
 	c.fill(`input[name=cover]`, rows[7][3])
 	c.click(`#packet button`)
 	c.says("首次激活成功")
-	c.axe("a packet")
+	for _, f := range c.axeFaults() {
+		t.Errorf("a packet: %s", f)
+	}
 	c.look("packet-first-zh", 390, 1500)
 	c.open(s.HTTP + "/t/" + strings.ReplaceAll(rows[55][1], "-", "") + "?lang=en")
 	c.says("This code is void")

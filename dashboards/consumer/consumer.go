@@ -454,7 +454,7 @@ func (s *server) document(w http.ResponseWriter, r *http.Request, a answer) {
 	h := w.Header()
 	h.Add("Vary", "Accept, Accept-Language, Cookie")
 	h.Set("Content-Security-Policy", s.policy)
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // with none, browsers hide where a form of ours comes from
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	s.write(w, r, a)
 }

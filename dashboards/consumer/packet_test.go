@@ -187,6 +187,11 @@ func TestCoveredCode(t *testing.T) {
 	if w := s.get(t, "/t/"+packet+"/activate?lang=vi"); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/t/"+packet+"?lang=vi" {
 		t.Errorf("from there: %d %s", w.Code, w.Header().Get("Location"))
 	}
+	for origin, want := range map[string]int{"http://example.com": http.StatusOK, "https://evil.example": http.StatusForbidden} {
+		if w := s.show(t, packet, "ABCDEFGH", "Origin", origin); w.Code != want {
+			t.Errorf("an older browser sends it from %s: %d, want %d", origin, w.Code, want)
+		}
+	}
 	if w := s.show(t, packet, "ABCDEFGH", "Sec-Fetch-Site", "cross-site"); w.Code != http.StatusForbidden {
 		t.Errorf("from another site: %d", w.Code)
 	}
