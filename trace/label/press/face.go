@@ -3,6 +3,7 @@ package press
 import (
 	_ "embed"
 	"fmt"
+	"sync"
 	"unicode"
 
 	"golang.org/x/image/font"
@@ -20,7 +21,10 @@ var fontFile []byte
 const unitsPerEm = 1000
 
 // A face knows the font's characters: which there are, how wide, what shape.
-type face struct{ font *sfnt.Font }
+type face struct {
+	font   *sfnt.Font
+	glyphs sync.Map // of rune → glyph: those that were asked for
+}
 
 func newFace() (*face, error) {
 	f, err := sfnt.Parse(fontFile)
@@ -41,6 +45,9 @@ type glyph struct {
 
 // glyph returns a character; ok is false where the font does not have it.
 func (f *face) glyph(buf *sfnt.Buffer, r rune) (g glyph, ok bool) {
+	if known, ok := f.glyphs.Load(r); ok {
+		return known.(glyph), true
+	}
 	index, err := f.font.GlyphIndex(buf, r)
 	if err != nil || index == 0 {
 		return glyph{}, false
@@ -49,7 +56,9 @@ func (f *face) glyph(buf *sfnt.Buffer, r rune) (g glyph, ok bool) {
 	if err != nil {
 		return glyph{}, false
 	}
-	return glyph{index, float64(advance) / 64 / unitsPerEm}, true
+	g = glyph{index, float64(advance) / 64 / unitsPerEm}
+	f.glyphs.Store(r, g)
+	return g, true
 }
 
 // width returns how wide a text is, as a multiple of its size.
