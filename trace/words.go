@@ -74,6 +74,8 @@ func (w *Words) name(op Operation, c *catalog.Catalog) []Item {
 		w.Items[item.Key] = ItemWord{Name: k.Name, Type: k.Type}
 		if o, ok := k.Option(item.Value); ok {
 			w.Choices[item.Key+"."+item.Value] = o.Name
+		} else if p, ok := c.Product(item.Value); ok && item.Key == itemCrop {
+			w.Choices[item.Key+"."+item.Value] = p.Name
 		}
 	}
 	return public

@@ -350,9 +350,12 @@ func (b base) operation(o trace.PublicOperation) operation {
 		out.Class = "harvest"
 	}
 	for _, i := range o.Items {
-		if isPhoto(b.names, i) {
+		switch kind := b.names.Items[i.Key].Type; {
+		case isPhoto(b.names, i):
 			out.Photos = append(out.Photos, photo{"/t/" + b.code + "/photo/" + i.Value, b.T("consumer.photo")})
-		} else {
+		case (kind == catalog.Lot || kind == catalog.Batch) && i.Value != catalog.Dash:
+			// An identifier of ours tells a consumer nothing; it stands in the record.
+		default:
 			out.Items = append(out.Items, b.item(i))
 		}
 	}

@@ -15,6 +15,7 @@ type series struct {
 	Name, Unit, Class string
 	Values            []valueText
 	Norms             []string // the values held against what suits the product
+	NoNorm            string   // or that nothing is known to hold them against
 	Coverage          string
 	Readings          string
 	Devices           string
@@ -44,7 +45,7 @@ func (b base) series(e trace.Series, ev trace.PublicEvidence, index int) series 
 	if len(e.Devices) > 0 {
 		out.Devices = b.sensors(e)
 	}
-	out.Norms = b.norms(e, ev.Version, q.Symbol)
+	out.Norms, out.NoNorm = b.norms(e, q.Symbol), b.noNorm(e, ev.Version)
 	out.Gaps = b.gaps(e.Gaps)
 	if e.N == 0 {
 		return out

@@ -172,14 +172,19 @@ func (b base) between(lo, hi *float64, unit string) string {
 	return strings.TrimSpace(text + " " + unit)
 }
 
-// norms says what the readings of a series come to when held against what is known of
-// the product, or that nothing was known of it: an empty place would look like a good
-// one. Records from before there were norms say neither.
-func (b base) norms(e trace.Series, version int, unit string) []string {
-	var out []string
-	if version == trace.EvidenceVersion && e.InRange == nil && e.Below == nil && e.DegreeDays == nil {
-		out = append(out, b.T("consumer.norm.none"))
+// noNorm says that nothing is known of the product to hold a series against: an empty
+// place would look like a good one. Records from before there were norms do not say it.
+func (b base) noNorm(e trace.Series, version int) string {
+	if version != trace.EvidenceVersion || e.InRange != nil || e.Below != nil || e.DegreeDays != nil {
+		return ""
 	}
+	return b.T("consumer.norm.none")
+}
+
+// norms says what the readings of a series come to when held against what is known of
+// the product.
+func (b base) norms(e trace.Series, unit string) []string {
+	var out []string
 	if r := e.InRange; r != nil && r.Hours > 0 {
 		out = append(out, b.T("consumer.in_range", "range", b.between(r.Min, r.Max, unit), "percent", b.percent(r.Share), "source", r.Source))
 	}

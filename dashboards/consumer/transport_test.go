@@ -9,6 +9,7 @@ import (
 
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/catalog"
 	"tianhai/trace/evidence"
 )
 
@@ -132,5 +133,28 @@ func TestNorms(t *testing.T) {
 	old := s.seal(t, record(t, oysters(newCode(t))))
 	if body := s.get(t, "/t/"+old.Code).Body.String(); strings.Contains(body, "evidence verify") || strings.Contains(body, `class="norms"`) {
 		t.Error("a record from before says what it cannot know")
+	}
+}
+
+// A lot that was drawn from stands in the record by an identifier of ours, which no
+// consumer is shown; what it was used on is said in words.
+func TestUseOfALot(t *testing.T) {
+	s := newShop(t, "")
+	r := oysters(newCode(t))
+	r.Words = &trace.Words{
+		Operations: map[string]trace.OperationWord{"medicate": {Name: farm.Text{Zh: "用药", En: "Medication"}, Medicine: true}},
+		Items: map[string]trace.ItemWord{
+			"lot": {Name: farm.Text{Zh: "库存批次", En: "Lot in stock"}, Type: catalog.Lot}, "crop": {Name: farm.Text{Zh: "施用动物", En: "Used on"}, Type: catalog.Text},
+		},
+		Choices: map[string]farm.Text{"crop.shrimp": {Zh: "虾", En: "Shrimp"}},
+	}
+	r.Operations = []trace.PublicOperation{{
+		ID: "01JD8Z0000000000000000000C", Kind: "medicate", At: noon, Recorded: noon,
+		Items: []trace.Item{{Key: "lot", Value: "01JD8Z0000000000000000LOT0"}, {Key: "crop", Value: "shrimp"}},
+	}}
+	rec := s.seal(t, record(t, r))
+	body := s.get(t, "/t/"+rec.Code+"?lang=en").Body.String()
+	if strings.Contains(body, "01JD8Z0000000000000000LOT0") || strings.Contains(body, "Lot in stock") || !strings.Contains(body, "Used on") || !strings.Contains(body, "Shrimp") {
+		t.Errorf("the page says:\n%s", body)
 	}
 }
