@@ -56,7 +56,7 @@ func nextDay(t time.Time) time.Time { return Day(t).AddDate(0, 0, 1) }
 type Batch struct {
 	ID, Code, Tenant, Site, Product, Lot string       // Site: empty where nobody said where it was made
 	Began, Harvest                       time.Time    // both when it was made, of one made of others
-	Made, Left                           chain.Amount // Left is with Tenant
+	Made, Left, Used                     chain.Amount // Left is with Tenant, Used went into other batches
 	Sales                                []Sale
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tianhai/farm"
@@ -23,6 +24,9 @@ const (
 	longestPause = 5 * time.Minute
 	noticePoll   = 5 * time.Second
 	noticeBatch  = 100
+	// noticeWorkers is how many are tried at once: a holder whose server hangs takes up
+	// one of them for one attempt, and the others are told meanwhile.
+	noticeWorkers = 8
 	// GiveUp is how long a notice is tried, also where its holder has given no
 	// address yet.
 	GiveUp      = 7 * 24 * time.Hour
@@ -78,6 +82,9 @@ type Tray interface {
 	RecallNoticeSent(ctx context.Context, id string, at time.Time) error
 	// RecallNoticeFailed stores a failed attempt; with a zero next it is the last.
 	RecallNoticeFailed(ctx context.Context, id, reason string, next time.Time) error
+	// RecallNoticesAgain makes those of a recall due that were not delivered, also where
+	// there was to be no other attempt.
+	RecallNoticesAgain(ctx context.Context, recall string, now time.Time) error
 	// Hook returns a tenant's; farm.ErrNotFound.
 	Hook(ctx context.Context, tenant string) (Hook, error)
 }
@@ -159,17 +166,37 @@ func (p *Post) Run(ctx context.Context) error {
 	}
 }
 
-// round tries what is due. Holders are apart from each other, so that one whose
-// server hangs delays the others by one attempt and no more.
+// RetryRecall makes every notice of a recall that was not delivered due at once. One
+// that had been given up is tried once more.
+func (p *Post) RetryRecall(ctx context.Context, id string) error {
+	if err := p.cfg.Tray.RecallNoticesAgain(ctx, id, p.cfg.Now()); err != nil {
+		return fmt.Errorf("retry notices of recall %s: %w", id, err)
+	}
+	p.Wake()
+	return nil
+}
+
+// round tries what is due, noticeWorkers at a time. What comes of one is stored by
+// itself, so that none waits for, or fails with, another.
 func (p *Post) round(ctx context.Context) error {
 	due, err := p.cfg.Tray.RecallNoticesDue(ctx, p.cfg.Now(), noticeBatch)
 	if err != nil {
 		return fmt.Errorf("read due notices: %w", err)
 	}
-	for _, n := range due {
-		if err := p.try(ctx, n); err != nil {
-			return fmt.Errorf("notice %s: %w", n.ID(), err)
-		}
+	var workers sync.WaitGroup
+	free, failed := make(chan struct{}, noticeWorkers), make([]error, len(due))
+	for i, n := range due {
+		free <- struct{}{}
+		workers.Go(func() {
+			defer func() { <-free }()
+			if err := p.try(ctx, n); err != nil {
+				failed[i] = fmt.Errorf("notice %s: %w", n.ID(), err)
+			}
+		})
+	}
+	workers.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return err
 	}
 	if len(due) == noticeBatch {
 		p.Wake()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tianhai/farm"
+	"tianhai/trace/chain"
 )
 
 // Reports knows laboratory reports.
@@ -157,9 +158,10 @@ func holdings(members []Member) []Holding {
 	var all []Holding
 	for _, m := range members {
 		h := Holding{
-			Batch: m.ID, Code: m.Code, Holder: m.Tenant, Product: m.Product, Lot: m.Lot, Made: m.Made, Held: m.Left, Why: m.Why,
+			Batch: m.ID, Code: m.Code, Holder: m.Tenant, Product: m.Product, Lot: m.Lot, Made: m.Made, Held: m.Left, Used: m.Used, Why: m.Why,
 		}
 		all = append(all, h)
+		h.Used = chain.Amount{}
 		for _, s := range m.Sales {
 			h.Holder, h.Sale, h.Held = cmp.Or(s.To, m.Tenant), s.ID, s.Amount
 			all = append(all, h)
@@ -185,6 +187,25 @@ func fresh(members []Member, r Recall) (more []Holding, back []string) {
 		}
 	}
 	return more, back
+}
+
+// regained returns what has come back to batches that a recall knows, since they were
+// counted: what they had been made into was taken back.
+func regained(members []Member, r Recall) []Regained {
+	counted := map[string]chain.Amount{}
+	for _, h := range r.Holdings {
+		if h.Sale == "" {
+			counted[h.Batch] = h.Used
+		}
+	}
+	var all []Regained
+	for _, m := range members {
+		// A holding that was sealed before uses were counted has no unit.
+		if was := counted[m.ID]; was.Unit != "" && was.N > m.Used.N {
+			all = append(all, Regained{m.ID, chain.Amount{N: was.N - m.Used.N, Unit: was.Unit}})
+		}
+	}
+	return all
 }
 
 // wire is the precision that databases and JavaScript agree on.

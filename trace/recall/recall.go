@@ -202,7 +202,10 @@ type Holding struct {
 	Lot     string       `json:"lot"`
 	Made    chain.Amount `json:"made"` // of the batch
 	Held    chain.Amount `json:"held"` // of it by this holder
-	Why     []Why        `json:"why"`
+	// Used is what of the batch had gone into others; of a sale nothing is said. It
+	// tells later what of that came back.
+	Used chain.Amount `json:"used,omitzero"`
+	Why  []Why        `json:"why"`
 }
 
 // Key names the holding within a recall.

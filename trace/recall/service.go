@@ -211,7 +211,8 @@ func (s *Service) Widen(ctx context.Context, by Actor, recall, id string, w Wide
 			return err
 		}
 		st.Holdings, st.Back = fresh(members, *r)
-		if len(st.Holdings)+len(st.Back)+len(st.Causes) == 0 {
+		st.Regained = regained(members, *r)
+		if len(st.Holdings)+len(st.Back)+len(st.Causes)+len(st.Regained) == 0 {
 			return ErrEmpty
 		}
 		return nil
@@ -297,12 +298,16 @@ func (s *Service) Close(ctx context.Context, by Actor, recall, id, reason string
 			return err
 		}
 		st.Holdings, st.Back = fresh(members, *r)
-		end := *r
-		end.Holdings = slices.Clone(r.Holdings)
-		if err := end.apply(Step{Holdings: st.Holdings, Back: st.Back}); err != nil {
+		st.Regained = regained(members, *r)
+		past, err := d.Steps(ctx)
+		if err != nil {
 			return err
 		}
-		st.Missing = end.Missing()
+		end, err := Fold(append(stepsOf(past), Step{Holdings: st.Holdings, Back: st.Back, Regained: st.Regained}))
+		if err != nil {
+			return err
+		}
+		st.Missing, st.Tally = end.Missing(), Tallied(end.Holdings)
 		if len(st.Missing) > 0 && st.Reason == "" {
 			return ErrUnaccounted
 		}
@@ -495,11 +500,18 @@ type File struct {
 	Notices []Notice
 }
 
-// found returns the holdings of members that no step names, or that are in again.
+// found returns the holdings of members that no step names, or that are in again, and
+// what came back to those that are known.
 func found(members []Member, r Recall) []Holding {
 	more, back := fresh(members, r)
+	gained := regained(members, r)
 	for _, h := range holdings(members) {
-		if slices.Contains(back, h.Batch) {
+		i := slices.IndexFunc(gained, func(g Regained) bool { return h.Sale == "" && g.Batch == h.Batch })
+		switch {
+		case slices.Contains(back, h.Batch):
+			more = append(more, h)
+		case i >= 0:
+			h.Held = gained[i].Amount
 			more = append(more, h)
 		}
 	}

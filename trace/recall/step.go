@@ -89,9 +89,13 @@ type Step struct {
 	Restored []string  `json:"restored,omitempty"`
 	Back     []string  `json:"back,omitempty"`
 	Holdings []Holding `json:"holdings,omitempty"` // that became known with this step
-	Progress *Progress `json:"progress,omitempty"`
-	// Missing is what was not accounted for when the recall was closed.
+	// Regained is what came back to holdings known before; it is outstanding.
+	Regained []Regained `json:"regained,omitempty"`
+	Progress *Progress  `json:"progress,omitempty"`
+	// Missing is what was not accounted for when the recall was closed, and Tally what
+	// became of all of it.
 	Missing []Missing `json:"missing,omitempty"`
+	Tally   []Tally   `json:"tally,omitempty"`
 	// Personal holds, by path, the commitment to a text that can be erased.
 	Personal map[string]string `json:"personal,omitempty"`
 }
@@ -100,6 +104,13 @@ type Step struct {
 type Missing struct {
 	Batch  string       `json:"batch"`
 	Sale   string       `json:"sale,omitempty"`
+	Amount chain.Amount `json:"amount"`
+}
+
+// Regained is a part of a batch that came back to it after it was counted, because
+// what it had been made into was taken back.
+type Regained struct {
+	Batch  string       `json:"batch"`
 	Amount chain.Amount `json:"amount"`
 }
 
@@ -210,6 +221,11 @@ func (r *Recall) apply(s Step) error {
 		st.Amounts[Outstanding] = h.Held
 		r.Holdings = append(r.Holdings, st)
 	}
+	for _, g := range s.Regained {
+		if err := r.regain(g); err != nil {
+			return err
+		}
+	}
 	r.Causes = append(r.Causes, s.Causes...)
 	r.Cleared = slices.DeleteFunc(append(r.Cleared, s.Cleared...), func(b string) bool { return slices.Contains(s.Restored, b) })
 	if len(r.Causes) > MaxCauses || len(r.Holdings) > 2*MaxBatches {
@@ -226,6 +242,19 @@ func (r *Recall) apply(s Step) error {
 	if s.Progress != nil {
 		return r.move(*s.Progress, s.At)
 	}
+	return nil
+}
+
+// regain adds what came back to a holding.
+func (r *Recall) regain(g Regained) error {
+	i := slices.IndexFunc(r.Holdings, func(h Standing) bool { return h.Key() == holdingKey(g.Batch, "") })
+	if i < 0 {
+		return fmt.Errorf("batch %s is not in the recall: %w", g.Batch, farm.ErrNotFound)
+	}
+	h := &r.Holdings[i]
+	h.Held.N += g.Amount.N
+	h.Used.N -= g.Amount.N
+	h.add(Outstanding, g.Amount.N)
 	return nil
 }
 
@@ -320,7 +349,7 @@ func (r Recall) Missing() []Missing {
 
 // Frees reports whether a batch in the recall may be moved and sold again: the
 // recall is closed and all of the batch was released. Of a batch of which nothing
-// was left nothing was released, so what comes back of it later stays barred.
+// was left nothing was released, so what comes back of it after the end stays barred.
 func (r Recall) Frees(batch string) bool {
 	if r.Closed.IsZero() {
 		return false

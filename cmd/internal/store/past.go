@@ -81,7 +81,35 @@ func (p past) read(ctx context.Context, q *bun.SelectQuery) ([]recall.Batch, err
 		return nil, recall.ErrTooLarge
 	}
 	all := each(rows, historyRow.batch)
+	if err := p.addUsed(ctx, all); err != nil {
+		return nil, err
+	}
 	return all, p.addSales(ctx, all)
+}
+
+// addUsed adds what of batches went into others here, by movements in force.
+func (p past) addUsed(ctx context.Context, batches []recall.Batch) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	var used []struct {
+		Batch string
+		N     int64
+	}
+	err := p.db.NewSelect().TableExpr("movement_batches AS mb").Join("JOIN movements AS m ON m.id = mb.movement").
+		ColumnExpr("mb.batch, SUM(mb.n) AS n").
+		Where("mb.batch IN (?) AND NOT mb.made", bun.List(each(batches, func(b recall.Batch) string { return b.ID }))).
+		Where("m.voided_by IS NULL AND m.handover IS NULL").
+		Where("EXISTS (SELECT 1 FROM movement_batches AS o WHERE o.movement = m.id AND o.made)").
+		Group("mb.batch").Scan(ctx, &used)
+	n := map[string]int64{}
+	for _, u := range used {
+		n[u.Batch] = u.N
+	}
+	for i, b := range batches {
+		batches[i].Used = chain.Amount{N: n[b.ID], Unit: b.Made.Unit}
+	}
+	return err
 }
 
 // addSales adds what left batches and made no other.

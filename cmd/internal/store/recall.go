@@ -373,6 +373,14 @@ func (s *Store) RecallNoticesDue(ctx context.Context, now time.Time, limit int) 
 	return each(rows, recallNoticeRow.notice), fail("read due notices of recalls", err)
 }
 
+// RecallNoticesAgain makes those of a recall due that were not delivered, also where
+// there was to be no other attempt.
+func (s *Store) RecallNoticesAgain(ctx context.Context, id string, now time.Time) error {
+	_, err := s.write.NewUpdate().Model((*recallNoticeRow)(nil)).Set("next = ?", now.UnixMicro()).
+		Where("rn.recall = ? AND rn.sent IS NULL", id).Exec(ctx)
+	return fail("make notices of a recall due", err)
+}
+
 // RecallNoticeSent stores that a notice was delivered; farm.ErrNotFound.
 func (s *Store) RecallNoticeSent(ctx context.Context, id string, at time.Time) error {
 	res, err := s.write.NewUpdate().Model((*recallNoticeRow)(nil)).Set("sent = ?, next = NULL, attempts = attempts + 1, reason = ''", at.UnixMicro()).

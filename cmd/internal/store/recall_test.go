@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -210,6 +211,110 @@ func testRecallCourse(t *testing.T, s *store.Store) {
 	wantErr(t, "closed again", err, recall.ErrClosed)
 }
 
+// What was made of a recalled batch and is taken back leaves the batch with more than
+// was counted: the recall finds it, does not end over it, and bars it for good.
+func testRecallRegains(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	move(t, s, "m1", chain.Harvest, nil, out("a", kg(100)))
+	move(t, s, "m2", chain.Process, []chain.Input{in("a", kg(60))}, out("b", kg(50)))
+	move(t, s, "m3", chain.Process, []chain.Input{in("a", kg(30))}, out("c", kg(30)))
+	move(t, s, "m4", chain.Sell, []chain.Input{in("a", kg(4))})
+	move(t, s, "m5", chain.Loss, []chain.Input{in("a", kg(1))})
+
+	svc, id := recaller(s), newULID()
+	r, err := svc.Open(ctx, officer, id, opened(later))
+	check(t, err)
+	for _, h := range r.Holdings {
+		_, err := svc.Report(ctx, officer, id, newULID(), recall.Progress{Batch: h.Batch, Sale: h.Sale, To: recall.Destroyed, Amount: h.Held})
+		check(t, err)
+	}
+	file, err := svc.Get(ctx, id)
+	check(t, err)
+	if len(file.Found) != 0 {
+		t.Fatalf("found before anything came back: %+v", file.Found)
+	}
+	void, _, _ := moved(newULID(), chain.Void, nil)
+	void.Corrects = "m3"
+	check(t, s.Move(ctx, void, nil, recordOf(void)))
+	move(t, s, newULID(), chain.Loss, []chain.Input{in("a", kg(5))}) // what was destroyed hides nothing
+	file, err = svc.Get(ctx, id)
+	check(t, err)
+	if len(file.Found) != 1 || file.Found[0].Batch != "a" || file.Found[0].Held != kg(30) {
+		t.Fatalf("found %+v", file.Found)
+	}
+	_, err = svc.Close(ctx, officer, id, newULID(), "")
+	wantErr(t, "closed over it", err, recall.ErrUnaccounted)
+	_, err = svc.Widen(ctx, officer, id, newULID(), recall.Widening{}, "c was never pressed")
+	check(t, err)
+	_, err = svc.Report(ctx, officer, id, newULID(), recall.Progress{Batch: "a", To: recall.Destroyed, Amount: kg(30)})
+	check(t, err)
+	r, err = svc.Close(ctx, officer, id, newULID(), "")
+	check(t, err)
+	if sum := recall.Tallied(r.Holdings)[0]; sum.Destroyed != sum.Recalled || sum.Recalled != kg(5+4+50+30+30) {
+		t.Errorf("the sum is %+v", sum)
+	}
+	sell, _, rec := moved(newULID(), chain.Sell, []chain.Input{in("a", kg(1))})
+	if refused := (*recall.Refused)(nil); !errors.As(s.Move(ctx, sell, nil, rec), &refused) {
+		t.Error("what came back was sold")
+	}
+}
+
+// Personal data of a recall go at a word: who was to be called, who bought. Every step
+// still is what was sealed, and every one of its leaves what the log holds.
+func testRecallErased(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	seed(t, s)
+	check(t, s.AddBatch(ctx, newBatch("a")))
+	svc, id := recaller(s), newULID()
+	o := opened(later)
+	o.Contact = "13912345678"
+	_, err := svc.Open(ctx, officer, id, o)
+	check(t, err)
+	_, err = svc.Report(ctx, officer, id, newULID(), recall.Progress{Batch: "a", To: recall.Located, Amount: kg(1)})
+	check(t, err)
+	_, err = svc.Close(ctx, officer, id, newULID(), "eaten")
+	check(t, err)
+	before, err := s.RecallSteps(ctx, id)
+	check(t, err)
+	leaves := make([][]byte, len(before))
+	for i, e := range before {
+		leaves[i] = e.Record.Leaf()
+		check(t, s.Sealed(ctx, e.Record.ID, trace.Seal{Log: 1, Index: int64(i), Receipt: fmt.Sprint("receipt ", i)}))
+	}
+	if before[0].Opening.Contact != o.Contact {
+		t.Fatalf("before: %+v", before[0].Opening)
+	}
+
+	erasure := trace.Record{ID: "r-erasure", Tenant: "tea", Kind: trace.ErasureRecord, Subject: "e1", Body: []byte(`{"v":1}`), Salt: []byte("0123456789abcdef"), At: noon, Index: -1, Log: 1}
+	equal(t, "texts gone", 1)(s.ErasePersonal(ctx, "tea", erasure))
+	after, err := s.RecallSteps(ctx, id)
+	check(t, err)
+	if len(after) != 3 || after[0].Opening.Contact != "" {
+		t.Fatalf("after: %d steps, %+v", len(after), after[0].Opening)
+	}
+	for i, e := range after {
+		switch {
+		case !bytes.Equal(e.Record.Leaf(), leaves[i]) || !bytes.Equal(e.Record.Body, before[i].Record.Body):
+			t.Errorf("step %d is another than was sealed", e.N)
+		case e.Record.Receipt != fmt.Sprint("receipt ", i) || e.Record.Index != int64(i):
+			t.Errorf("step %d lost its receipt: %+v", e.N, e.Record)
+		case bytes.Contains(e.Record.Body, []byte(o.Contact)):
+			t.Errorf("step %d still holds the number", e.N)
+		}
+		opening, err := e.Record.Opening()
+		if err != nil || bytes.Contains(opening, []byte(o.Contact)) {
+			t.Errorf("what opens the seal of step %d: %s, %v", e.N, opening, err)
+		}
+	}
+	r, err := recall.Fold([]recall.Step{after[0].Step, after[1].Step, after[2].Step})
+	check(t, err)
+	if len(r.Missing()) != 1 || r.Opening.Reason != o.Reason || r.Closed.IsZero() {
+		t.Errorf("folded again: %+v", r)
+	}
+	wantRecalled(t, s, "erased", "[a]", "a")
+}
+
 func testRecallOfLots(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	seed(t, s)
@@ -397,10 +502,15 @@ func testRecallNotices(t *testing.T, s *store.Store) {
 	if rest, err := s.RecallNoticesDue(ctx, due, 10); err != nil || len(rest) != 0 {
 		t.Errorf("due are still %+v, %v", rest, err)
 	}
+	check(t, s.RecallNoticeFailed(ctx, got[byHolder].ID(), "no_address", time.Time{}))
+	check(t, s.RecallNoticesAgain(ctx, id, due))
+	if again, err := s.RecallNoticesDue(ctx, due, 10); err != nil || len(again) != 1 || again[0].Holder != "tea" {
+		t.Errorf("asked for again, due are %+v, %v", again, err)
+	}
 	all, err := s.RecallNotices(ctx, id)
 	check(t, err)
 	for _, n := range all {
-		if n.Holder == "tea" && (n.Attempts != 1 || n.Reason != "no_address" || !n.Sent.IsZero()) || n.Holder == "" && !n.Sent.Equal(due) {
+		if n.Holder == "tea" && (n.Attempts != 2 || n.Reason != "no_address" || !n.Sent.IsZero()) || n.Holder == "" && !n.Sent.Equal(due) {
 			t.Errorf("stored is %+v", n)
 		}
 	}

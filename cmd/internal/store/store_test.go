@@ -114,6 +114,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"write-offs":         testWriteOffs,
 		"recalls":            testRecalls,
 		"recall course":      testRecallCourse,
+		"recall regains":     testRecallRegains,
+		"recall erased":      testRecallErased,
 		"recall of lots":     testRecallOfLots,
 		"recall race":        testRecallRace,
 		"recall lists":       testRecallLists,
