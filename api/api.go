@@ -270,6 +270,7 @@ type Config struct {
 	Overrides  Overrides
 	Recalls    Recalls
 	Recaller   Recaller
+	RecallMail RecallMail
 	Hooks      Hooks
 	Devices    Devices
 	Upkeep     Upkeep

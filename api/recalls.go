@@ -35,6 +35,12 @@ type Recaller interface {
 	Close(ctx context.Context, by recall.Actor, recall, id, reason string) (recall.Recall, error)
 }
 
+// RecallMail sends notices of recalls; *recall.Post does.
+type RecallMail interface {
+	// RetryRecall makes every notice of a recall that was not delivered due at once.
+	RetryRecall(ctx context.Context, id string) error
+}
+
 // A recallSummary is a recall in a list.
 type recallSummary struct {
 	ID       string    `json:"id"`
@@ -68,6 +74,7 @@ type recallView struct {
 	Causes   []recall.Cause `json:"causes"`
 	Holdings []holdingView  `json:"holdings"`
 	Found    []holdingView  `json:"found"` // that no step names yet
+	Tally    []tallyView    `json:"tally"` // of the holdings that are shown: the sum in each measure, then by holder
 	Steps    []stepView     `json:"steps"`
 	Notices  []noticeView   `json:"notices"`
 }
@@ -82,7 +89,8 @@ type holdingView struct {
 	Name     farm.Text    `json:"holder_name,omitzero"`
 	Phone    string       `json:"holder_phone,omitempty"`
 	Sale     string       `json:"sale,omitempty"`
-	Buyer    string       `json:"buyer,omitempty"` // outside, as far as nobody had the name erased
+	Outside  bool         `json:"outside,omitempty"` // sold to somebody without an account here, whom the seller has to tell
+	Buyer    string       `json:"buyer,omitempty"`   // outside, as far as nobody had the name erased
 	BuyerTel string       `json:"buyer_phone,omitempty"`
 	Made     chain.Amount `json:"made"`
 	Held     chain.Amount `json:"held"`
@@ -97,6 +105,19 @@ type holdingView struct {
 	Cleared     bool         `json:"cleared,omitempty"`
 	Why         []recall.Why `json:"why"`
 	MayReport   bool         `json:"may_report"`
+}
+
+// A tallyView is what became of all that a holder has, or of all together.
+type tallyView struct {
+	Holder      string       `json:"holder,omitempty"` // empty in the sum
+	Name        farm.Text    `json:"holder_name,omitzero"`
+	Recalled    chain.Amount `json:"recalled"` // what the states add up to
+	Outstanding chain.Amount `json:"outstanding"`
+	Located     chain.Amount `json:"located"`
+	Returned    chain.Amount `json:"returned"`
+	Destroyed   chain.Amount `json:"destroyed"`
+	Released    chain.Amount `json:"released"`
+	Missing     chain.Amount `json:"missing"` // not accounted for: outstanding, or merely located
 }
 
 // A stepView is what was said of a recall, and whether it is sealed yet.
@@ -299,6 +320,7 @@ func (l *looker) holding(h recall.Standing, whole bool) (holdingView, error) {
 		return v, err
 	}
 	m, err := l.Chain.Movement(l.c.Request.Context(), h.Sale)
+	v.Outside = err == nil && m.To == ""
 	if err == nil && m.Buyer != nil {
 		v.Buyer, v.BuyerTel = m.Buyer.Name, m.Buyer.Phone
 	}
@@ -318,6 +340,7 @@ func (l *looker) view(f recall.File) (recallView, error) {
 		Causes: []recall.Cause{}, Holdings: []holdingView{}, Found: []holdingView{}, Steps: []stepView{}, Notices: []noticeView{},
 	}
 	own := map[string]bool{}
+	var seen []recall.Standing
 	for _, h := range f.Holdings {
 		v, err := l.holding(h, whole)
 		if err != nil {
@@ -328,7 +351,11 @@ func (l *looker) view(f recall.File) (recallView, error) {
 		}
 		v.MayReport = (v.MayReport || out.Manages) && f.Closed.IsZero() && !v.Cleared
 		own[h.Key()] = true
+		seen = append(seen, h)
 		out.Holdings = append(out.Holdings, v)
+	}
+	if out.Tally, err = l.tally(seen); err != nil {
+		return out, err
 	}
 	if whole {
 		out.Causes = list(f.Causes)
@@ -354,6 +381,25 @@ func (l *looker) view(f recall.File) (recallView, error) {
 		}
 	}
 	return out, nil
+}
+
+func (l *looker) tally(holdings []recall.Standing) ([]tallyView, error) {
+	all := []tallyView{}
+	for _, a := range recall.Tallied(holdings) {
+		v := tallyView{
+			Holder: a.Holder, Recalled: a.Recalled, Outstanding: a.Outstanding, Located: a.Located, Returned: a.Returned,
+			Destroyed: a.Destroyed, Released: a.Released, Missing: a.Missing(),
+		}
+		if a.Holder != "" {
+			t, err := l.tenant(a.Holder)
+			if err != nil {
+				return nil, err
+			}
+			v.Name = t.Name
+		}
+		all = append(all, v)
+	}
+	return all, nil
 }
 
 func stepOf(e recall.Entry, whole bool) stepView {
@@ -412,6 +458,21 @@ func (s *server) listHoldings() listing[holdingView] {
 			}
 			v, err := s.looker(c).view(f)
 			return v.Holdings, err
+		},
+	}
+}
+
+// listTally lists what became of all of it, in sum and by holder.
+func (s *server) listTally() listing[tallyView] {
+	return listing[tallyView]{
+		name: "tally", key: func(t tallyView) string { return t.Holder + " " + t.Recalled.Unit },
+		read: func(c *gin.Context, _ page) ([]tallyView, error) {
+			f, err := s.recall(c, auth.Read)
+			if err != nil {
+				return nil, err
+			}
+			v, err := s.looker(c).view(f)
+			return v.Tally, err
 		},
 	}
 }
@@ -590,6 +651,19 @@ func (s *server) reportRecall(c *gin.Context) error {
 		return err
 	}
 	if _, err := s.Recaller.Report(c.Request.Context(), by, f.ID, in.ID, in.Progress); err != nil {
+		return err
+	}
+	return s.recallNow(c, http.StatusOK, f.ID)
+}
+
+// retryRecall sends again what nobody has got. Who may open a recall may also see to it
+// that it is heard of.
+func (s *server) retryRecall(c *gin.Context) error {
+	f, err := s.recall(c, auth.Recall)
+	if err != nil {
+		return err
+	}
+	if err := s.RecallMail.RetryRecall(c.Request.Context(), f.ID); err != nil {
 		return err
 	}
 	return s.recallNow(c, http.StatusOK, f.ID)

@@ -103,6 +103,11 @@ func (r recalls) Open(_ context.Context, _ recall.Actor, id string, _ recall.Ope
 	return r.wrote(id)
 }
 
+func (r recalls) RetryRecall(_ context.Context, id string) error {
+	_, err := r.wrote(id)
+	return err
+}
+
 func (r recalls) Widen(_ context.Context, _ recall.Actor, id, _ string, _ recall.Widening, _ string) (recall.Recall, error) {
 	return r.wrote(id)
 }

@@ -138,6 +138,7 @@ func TestDemo(t *testing.T) {
 	}
 	t.Run("receipts verify offline", func(t *testing.T) { checkReceipts(t, d) })
 	t.Run("one story per product", func(t *testing.T) { checkStories(t, d) })
+	t.Run("recall", func(t *testing.T) { checkRecall(t, d) })
 	t.Run("certificates", func(t *testing.T) { checkCertificates(t, d) })
 	t.Run("accounts see their own", func(t *testing.T) { checkAccounts(t, d) })
 	t.Run("live", func(t *testing.T) { checkLive(t, d) })
@@ -200,6 +201,46 @@ func checkStories(t *testing.T, d *demo) {
 		if !told[p.ID] {
 			t.Errorf("no story of %s", p.ID)
 		}
+	}
+}
+
+// checkRecall reads the recall of the oysters that failed their test. The blend has
+// oysters of the same raft, but of a harvest a week before, and none of that batch: by
+// its genealogy it is outside.
+func checkRecall(t *testing.T, d *demo) {
+	b := newBrowser(t, d.HTTP)
+	b.login("bureau", d.passwords["bureau"])
+	var list struct{ Recalls []struct{ ID string } }
+	b.getJSON("/api/v1/recalls", &list)
+	if len(list.Recalls) != 1 {
+		t.Fatalf("recalls: %+v", list.Recalls)
+	}
+	var r struct {
+		Holdings []struct{ Lot string }
+		Found    []struct{ Lot string }
+		Tally    []struct {
+			Holder   string
+			Recalled struct{ Quantity float64 }
+		}
+	}
+	b.getJSON("/api/v1/recalls/"+list.Recalls[0].ID, &r)
+	if len(r.Holdings) != 1 || r.Holdings[0].Lot != "MW-1122-B" || len(r.Found) != 0 {
+		t.Errorf("the recall is of %+v, found %+v", r.Holdings, r.Found)
+	}
+	if len(r.Tally) != 2 || r.Tally[0].Recalled.Quantity != 800 || r.Tally[1].Holder != "maowei-oyster" {
+		t.Errorf("in sum %+v", r.Tally)
+	}
+	blends := 0
+	for _, code := range d.codes {
+		if _, page := b.send("GET", "/t/"+code, nil); strings.Contains(string(page), "MW-PP-01") {
+			blends++
+			if strings.Contains(string(page), "请勿食用") {
+				t.Error("the blend is red")
+			}
+		}
+	}
+	if blends == 0 {
+		t.Error("no page of the blend")
 	}
 }
 
