@@ -33,6 +33,7 @@ export interface Holding extends Record<State, Amount> {
   holder_name?: Text
   holder_phone?: string
   sale?: string
+  outside?: boolean // sold to somebody without an account here
   buyer?: string
   buyer_phone?: string
   made: Amount
@@ -50,6 +51,14 @@ export interface Start {
   from?: string
   to?: string
   without?: string[]
+}
+
+/** What became of all that a holder has; without a holder, of all together. */
+export interface Tally extends Record<State, Amount> {
+  holder?: string
+  holder_name?: Text
+  recalled: Amount
+  missing: Amount
 }
 
 export interface Step {
@@ -92,6 +101,7 @@ export interface Recall {
   causes: Cause[]
   holdings: Holding[]
   found: Holding[]
+  tally: Tally[]
   steps: Step[]
   notices: Notice[]
 }
