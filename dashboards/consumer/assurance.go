@@ -133,15 +133,18 @@ type shownAssurance struct {
 func (a shownAssurance) Any() bool { return len(a.Certificates)+len(a.Reports) > 0 }
 
 type shownCertificate struct {
+	ID      string
 	Void    string
 	Facts   []fact
 	Pending bool
 }
 
 type shownReport struct {
+	ID             string
 	Verdict, Class string
-	Third          bool   // the laboratory itself said so
-	Gone           string // corrected or void
+	Said           cert.Verdict // as it was sealed
+	Third          bool         // the laboratory itself said so
+	Gone           string       // corrected or void
 	Facts          []fact
 	Items          []shownItem
 	Count          string
@@ -150,7 +153,16 @@ type shownReport struct {
 	Pending        bool
 }
 
-type shownItem struct{ Name, Method, Result, Limit, Verdict, Class string }
+// A shownItem is one line of a report; Path is where it stands in the sealed body.
+type shownItem struct {
+	Path, Name, Method string
+	Result, Limit      measured
+	Verdict, Class     string
+	Said               cert.Verdict
+}
+
+// measured is a result or a limit, of which the Text is sealed by itself.
+type measured struct{ Path, Text, UnitPath, Unit string }
 
 // show puts what was said on the page. asked is the number on the label that was
 // scanned; empty where the code was another.
@@ -186,21 +198,22 @@ func (p *page) show(a assurance, asked string) {
 
 func (p *page) certificate(c cert.Issued, a assurance) shownCertificate {
 	plain := func(key, text string) fact { return fact{Name: p.T(key), Parts: []sealedText{{Text: text}}} }
-	name := c.Promiser.Name.In(p.Lang)
-	if name == "" && c.Personal["promiser.name.zh"] != "" {
-		name = p.T("consumer.erased")
+	quantity := strconv.FormatFloat(c.Quantity, 'f', -1, 64)
+	promiser := p.text("promiser.name", c.Promiser.Name)
+	if promiser.Text == "" && c.Personal["promiser.name.zh"] != "" {
+		promiser = sealedText{Text: p.T("consumer.erased")}
 	}
 	var basis []string
 	for _, b := range c.Basis {
 		basis = append(basis, p.T("certificate.basis."+string(b)))
 	}
 	facts := []fact{
-		{Name: p.T("certificate.number"), Parts: []sealedText{{Text: c.Number}}, Code: true},
-		plain("certificate.product", c.Product.In(p.Lang)),
-		{Name: p.T("certificate.quantity"), Parts: []sealedText{{Text: p.local(strconv.FormatFloat(c.Quantity, 'f', -1, 64))}}, Unit: p.unit(c.Unit)},
-		plain("certificate.origin", c.Origin.In(p.Lang)),
-		plain("certificate.promiser", name),
-		{Name: p.T("certificate.contact"), Parts: []sealedText{{Text: c.Promiser.Phone}}, Tel: c.Promiser.Phone},
+		{Name: p.T("certificate.number"), Parts: []sealedText{{Text: c.Number, Path: "number"}}, Code: true},
+		{Name: p.T("certificate.product"), Parts: []sealedText{p.text("product", c.Product)}},
+		{Name: p.T("certificate.quantity"), Parts: []sealedText{{Text: p.local(quantity), Path: "quantity"}}, Value: quantity, Unit: p.unit(c.Unit)},
+		{Name: p.T("certificate.origin"), Parts: []sealedText{p.text("origin", c.Origin)}},
+		{Name: p.T("certificate.promiser"), Parts: []sealedText{promiser}},
+		{Name: p.T("certificate.contact"), Parts: []sealedText{{Text: c.Promiser.Phone, Path: "promiser.phone"}}, Tel: c.Promiser.Phone},
 		plain("certificate.issued", day(c.Issued)),
 		plain("certificate.promise", p.T("certificate.promise."+string(c.Style))),
 		plain("certificate.basis", strings.Join(basis, p.T("consumer.stop"))),
@@ -208,10 +221,10 @@ func (p *page) certificate(c cert.Issued, a assurance) shownCertificate {
 		plain("certificate.parents", strings.Join(c.Parents, p.T("consumer.stop"))),
 	}
 	if p.Lang == i18n.Default {
-		facts[7].Parts[0].Text = c.Promise
+		facts[7].Parts[0] = sealedText{Text: c.Promise, Path: "promise"}
 	}
 	facts = slices.DeleteFunc(facts, func(f fact) bool { return f.Parts[0].Text == "" })
-	out := shownCertificate{Facts: facts, Pending: a.pending[c.ID]}
+	out := shownCertificate{ID: c.ID, Facts: facts, Pending: a.pending[c.ID]}
 	if v := c.Void; v != nil {
 		out.Void = p.T("consumer.certificate.void."+string(v.Cause), "time", at(v.At).Text, "reason", v.Reason)
 	}
@@ -219,17 +232,22 @@ func (p *page) certificate(c cert.Issued, a assurance) shownCertificate {
 }
 
 func (p *page) report(t cert.Tested, a assurance) shownReport {
-	plain := func(key, text string) fact { return fact{Name: p.T(key), Parts: []sealedText{{Text: text}}} }
+	as := func(key, path, text string) fact {
+		return fact{Name: p.T(key), Parts: []sealedText{{Text: text, Path: path}}}
+	}
 	facts := []fact{
-		plain("consumer.tests.laboratory", cmp.Or(t.Lab, p.T("consumer.tests.own"))),
-		{Name: p.T("consumer.tests.cma"), Parts: []sealedText{{Text: t.CMA}}, Code: true},
-		plain("consumer.tests.number", t.Number),
-		plain("consumer.tests.sampled", t.Sampled),
-		plain("consumer.tests.reported", t.Reported),
-		plain("consumer.tests.standard", t.Standard),
+		as("consumer.tests.laboratory", "laboratory", t.Lab),
+		{Name: p.T("consumer.tests.cma"), Parts: []sealedText{{Text: t.CMA, Path: "cma"}}, Code: true},
+		as("consumer.tests.number", "number", t.Number),
+		as("consumer.tests.sampled", "sampled", t.Sampled),
+		as("consumer.tests.reported", "reported", t.Reported),
+		as("consumer.tests.standard", "standard", t.Standard),
+	}
+	if t.Lab == "" {
+		facts[0] = as("consumer.tests.laboratory", "", p.T("consumer.tests.own"))
 	}
 	out := shownReport{
-		Third: t.Source == cert.Laboratory, Facts: slices.DeleteFunc(facts, func(f fact) bool { return f.Parts[0].Text == "" }),
+		ID: t.ID, Said: t.Verdict, Third: t.Source == cert.Laboratory, Facts: slices.DeleteFunc(facts, func(f fact) bool { return f.Parts[0].Text == "" }),
 		Count: p.T("consumer.tests.items", "n", strconv.Itoa(len(t.Items))), Open: len(t.Items) <= 6 || t.Verdict == cert.Fail, Pending: a.pending[t.ID],
 	}
 	out.Verdict, out.Class = p.verdict(t.Verdict, t.Stated)
@@ -241,23 +259,24 @@ func (p *page) report(t cert.Tested, a assurance) shownReport {
 	case t.File != nil:
 		out.File, out.Hash = fmt.Sprintf("/t/%s/report/%s", p.Code, t.File.Hash), t.File.Hash
 	}
-	for _, i := range t.Items {
-		item := shownItem{Name: i.Name, Method: i.Method, Result: p.withUnit(i.Result, i.Unit), Limit: p.withUnit(i.Limit, i.Unit)}
+	for n, i := range t.Items {
+		path := "items." + strconv.Itoa(n)
+		item := shownItem{
+			Path: path, Name: i.Name, Method: i.Method, Said: i.Verdict,
+			Result: withUnit(path, "result", i.Result, i.Unit), Limit: withUnit(path, "limit", i.Limit, i.Unit),
+		}
 		item.Verdict, item.Class = p.verdict(i.Verdict, i.Stated)
 		out.Items = append(out.Items, item)
 	}
 	return out
 }
 
-// withUnit writes a result or limit with its unit, which words go without.
-func (p *page) withUnit(text, unit string) string {
-	if text == "" {
-		return "—"
+// withUnit is a result or limit with its unit, which words go without.
+func withUnit(item, member, text, unit string) measured {
+	if !strings.ContainsAny(text, "0123456789") {
+		unit = ""
 	}
-	if unit == "" || !strings.ContainsAny(text, "0123456789") {
-		return text
-	}
-	return text + " " + unit
+	return measured{item + "." + member, text, item + ".unit", unit}
 }
 
 func (p *page) verdict(v cert.Verdict, stated bool) (words, class string) {

@@ -70,7 +70,7 @@ func TestCertificateAndTests(t *testing.T) {
 	sound(t, zh)
 	page := zh.Body.String()
 	says(t, page, "承诺达标合格证", "2026-000007", cert.Producer.Promise(), "质量安全控制符合要求", "委托检测合格", "广西钦州市尖山街道", "第三方核验", "钦州市农产品检测中心", "230021340123",
-		"W2026-0417", "0.3 mg/kg", "≤2.0 mg/kg", "✔ 合格", "GB 2762-2022", "&lt;诺氟沙星&gt;", "不得检出", reportHash, "/t/"+rec.Code+"/report/"+reportHash)
+		"W2026-0417", `data-statement="p1"`, `data-sealed="items.0.result">0.3</span> <span data-sealed="items.0.unit">mg/kg<`, `data-sealed="items.0.limit">≤2.0<`, "✔ 合格", "GB 2762-2022", "&lt;诺氟沙星&gt;", "不得检出", reportHash, "/t/"+rec.Code+"/report/"+reportHash)
 	saysNot(t, page, "<诺氟沙星>", "已作废", "伪造", "不得检出 μg", "role=\"alert\"")
 	en := s.get(t, "/t/"+rec.Code+"?lang=en")
 	sound(t, en)

@@ -1,4 +1,4 @@
-// Checks a batch's record against its receipt, offline: c2sp.org/tlog-proof@v1,
+// Checks a batch's record, or a statement about the batch, against its receipt, offline: c2sp.org/tlog-proof@v1,
 // c2sp.org/tlog-checkpoint, c2sp.org/signed-note and RFC 6962 hashing. It is
 // written from those texts and shares no code with the server that it checks.
 
@@ -29,6 +29,7 @@ export interface Input {
   receipt: string // what /t/{code}/receipt answers
   key: string // the log's public key, "origin+hash+base64"
   code: string // the code of the page
+  batch?: string // of a statement, the ID of the batch that it must be about
   witnesses?: string[] // public keys of witnesses, "name+hash+base64"
   quorum?: number // how many of them must have cosigned; none when not given
 }
@@ -110,13 +111,25 @@ function parse(receipt: string): Receipt {
   }
 }
 
+/** The kinds of statement, and the member of each that names its subject. */
+export const statementKinds: Record<string, 'id' | 'voids'> = { certificate: 'id', report: 'id', void: 'voids' }
+
 /** The leaf that the sealed bytes and their salt make; see trace.Record.Leaf. */
 async function leafOf(crypto: Crypto, input: Input): Promise<Bytes> {
-  const o = JSON.parse(input.opening) as { v: number; t: string; code: string; salt: string; body: string }
-  if ((o.v !== 1 && o.v !== 2) || o.t !== 'batch' || o.code !== input.code) throw new Error('a record of something else')
-  if ((JSON.parse(o.body) as { code: string }).code !== input.code) throw new Error('a body of another code')
+  const o = JSON.parse(input.opening) as { v: number; t: string; code: string; subject: string; salt: string; body: string }
+  const body = JSON.parse(o.body) as Record<string, unknown>
+  let about: string
+  if (input.batch === undefined) {
+    if (o.t !== 'batch' || o.code !== input.code || body['code'] !== input.code) throw new Error('a record of something else')
+    about = `"b":${JSON.stringify(o.code)}`
+  } else {
+    const subject = Object.hasOwn(statementKinds, o.t) && body[statementKinds[o.t] as string]
+    if (!subject || subject !== o.subject || body['batch'] !== input.batch) throw new Error('a statement about something else')
+    about = `"i":${JSON.stringify(o.subject)}`
+  }
+  if (o.v !== 1 && o.v !== 2) throw new Error('a record of another version')
   const digest = await crypto.sha256(join(hexBytes(o.salt), utf8.encode(o.body)))
-  return utf8.encode(`{"v":1,"t":"batch","b":${JSON.stringify(o.code)},"h":"${hex(digest)}"}`)
+  return utf8.encode(`{"v":1,"t":${JSON.stringify(o.t)},${about},"h":"${hex(digest)}"}`)
 }
 
 interface Personal {
