@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import en from '../../../i18n/en.json'
-import { api, ApiError, backoff, deadline, explain } from './api'
+import { api, ApiError, backoff, changedTo, deadline, explain } from './api'
 import { serverNow, setServerTime } from './clock'
 import { setLanguage } from './i18n'
 
@@ -69,6 +69,21 @@ test('success', async () => {
   expect(await api.get('/sites')).toEqual({ sites: [] })
   vi.stubGlobal('fetch', vi.fn(async () => new Response(null, { status: 204 })))
   expect(await api.delete('/session')).toBeUndefined()
+})
+
+test('what was changed meanwhile is not overwritten', async () => {
+  answer(200, '{"name":"a"}', { ETag: '"1"' })
+  const seen = await api.get<{ name: string }>('/models/x')
+  answer(412, '{"code":"changed","status":412,"current":{"name":"b"}}', { ETag: '"2"' })
+  const e = await failure(api.put('/models/x', { name: 'c' }, seen))
+  expect(vi.mocked(fetch).mock.lastCall?.[1]?.headers).toMatchObject({ 'If-Match': '"1"' })
+  const now = changedTo<{ name: string }>(e)!
+  expect(now).toEqual({ name: 'b' })
+  vi.stubGlobal('fetch', vi.fn(async () => new Response(null, { status: 204 })))
+  await api.delete('/models/x', now)
+  expect(vi.mocked(fetch).mock.lastCall?.[1]?.headers).toMatchObject({ 'If-Match': '"2"' })
+  await api.put('/models/x', {})
+  expect(vi.mocked(fetch).mock.lastCall?.[1]?.headers).not.toHaveProperty('If-Match')
 })
 
 test("ages are told by the server's clock", async () => {

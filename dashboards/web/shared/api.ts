@@ -35,17 +35,36 @@ export const deadline = 15_000
 /** The same where a file is sent over a bad line. */
 export const uploadDeadline = 30 * 60_000
 
+/** put and delete change only what is still as it was when seen was read, which is an
+ *  answer of get or what changedTo told; otherwise they fail, and changedTo tells what is
+ *  there. Without seen the last one wins. */
 export const api = {
-  get: <T>(path: string, signal?: AbortSignal) => request<T>('GET', path, undefined, signal),
+  get: <T>(path: string, signal?: AbortSignal) => request<T>('GET', path, undefined, { signal }),
   post: <T>(path: string, body: unknown) => request<T>('POST', path, body),
-  put: <T>(path: string, body: unknown) => request<T>('PUT', path, body),
+  put: <T>(path: string, body: unknown, seen?: object) => request<T>('PUT', path, body, { seen }),
   upload,
   uploadTold,
   file,
-  delete: (path: string) => request<void>('DELETE', path),
+  delete: (path: string, seen?: object) => request<void>('DELETE', path, undefined, { seen }),
 }
 
-async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+/** The ETag of everything that was read, as long as somebody has it. */
+const tags = new WeakMap<object, string>()
+
+function tag<T>(body: T, of: Response): T {
+  const etag = of.headers.get('ETag')
+  if (etag && typeof body === 'object' && body !== null) tags.set(body, etag)
+  return body
+}
+
+/** What is there instead of what was seen, where an error says that somebody has changed
+ *  it meanwhile; undefined for every other error, and where it is gone. */
+export function changedTo<T extends object>(e: unknown): T | undefined {
+  return e instanceof ApiError && e.code === 'changed' ? (e.more.current as T | undefined) : undefined
+}
+
+async function request<T>(method: string, path: string, body?: unknown, { signal, seen }: { signal?: AbortSignal; seen?: object } = {}): Promise<T> {
+  const etag = seen && tags.get(seen)
   const timer = new AbortController()
   const timeout = setTimeout(() => timer.abort(), deadline)
   const abort = () => timer.abort()
@@ -53,7 +72,7 @@ async function request<T>(method: string, path: string, body?: unknown, signal?:
   try {
     const answer = await fetch('/api/v1' + path, {
       method,
-      headers: { 'Accept-Language': language.value, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+      headers: { 'Accept-Language': language.value, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...(etag ? { 'If-Match': etag } : {}) },
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
@@ -61,7 +80,7 @@ async function request<T>(method: string, path: string, body?: unknown, signal?:
     })
     setServerTime(answer.headers.get('Date'))
     if (!answer.ok) throw await problem(answer)
-    return (answer.status === 204 ? undefined : await answer.json()) as T
+    return tag((answer.status === 204 ? undefined : await answer.json()) as T, answer)
   } catch (e) {
     if (e instanceof ApiError) throw e
     throw new ApiError(timer.signal.aborted ? (signal?.aborted ? 'aborted' : 'timeout') : 'network')
@@ -145,6 +164,7 @@ async function problem(answer: Response): Promise<ApiError> {
   try {
     const p = (await answer.json()) as Record<string, unknown> | null
     const word = (name: string) => (typeof p?.[name] === 'string' ? (p[name] as string) : '')
+    tag(p?.current, answer)
     const faults = Array.isArray(p?.faults) ? (p.faults as Fault[]) : []
     if (word('code')) return new ApiError(word('code'), answer.status, word('field'), word('detail'), faults, p ?? {}, word('title'))
   } catch {
