@@ -9,8 +9,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"tianhai/api/table"
 	"tianhai/farm"
+	"tianhai/table"
 	"tianhai/trace/chain"
 )
 

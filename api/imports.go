@@ -16,9 +16,9 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/oklog/ulid/v2"
 
-	"tianhai/api/table"
 	"tianhai/farm"
 	"tianhai/ingest/device"
+	"tianhai/table"
 )
 
 // Limits of a file that is imported.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"tianhai/api/table"
 	"tianhai/farm"
 	"tianhai/ingest/device"
+	"tianhai/table"
 )
 
 func (w *world) CreateSite(_ context.Context, site farm.Site) error {

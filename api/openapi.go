@@ -9,7 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"tianhai/api/table"
+	"tianhai/table"
 )
 
 // describe answers with the OpenAPI 3.1 description of every route.

@@ -4,12 +4,12 @@ import (
 	"net/http"
 
 	"tianhai/api/auth"
-	"tianhai/api/table"
 	"tianhai/farm"
 	"tianhai/ingest"
 	"tianhai/ingest/device"
 	"tianhai/ingest/history"
 	"tianhai/ingest/mapping"
+	"tianhai/table"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
 	"tianhai/trace/cert"

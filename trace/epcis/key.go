@@ -3,8 +3,9 @@ package epcis
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
+
+	"tianhai/trace/label"
 )
 
 const canonicalHost = "https://id.gs1.org"
@@ -102,7 +103,7 @@ func (s epcScheme) digitKey(name, company, rest string, pattern bool) (string, e
 	if s.indicator {
 		number = reference[:1] + company + reference[1:]
 	}
-	link := canonicalHost + "/" + s.ai + "/" + number + checkDigit(number)
+	link := canonicalHost + "/" + s.ai + "/" + number + string(label.CheckDigit(number))
 	if s.parts == 3 {
 		if !twoDigits.MatchString(parts[1]) || !twoDigits.MatchString(parts[2]) {
 			return "", fmt.Errorf("piece and total of %s have not two digits each", name)
@@ -167,20 +168,6 @@ func (s epcScheme) textKey(name, company, rest string, pattern bool) (string, er
 
 // textLength counts an escape as the one character that it stands for.
 func textLength(s string) int { return len(s) - 2*strings.Count(s, "%") }
-
-// checkDigit returns the last digit of a key, GS1 General Specifications
-// section 7.9.1.
-func checkDigit(number string) string {
-	sum := 0
-	for i := range len(number) {
-		weight := 1
-		if (len(number)-i)%2 == 1 {
-			weight = 3
-		}
-		sum += weight * int(number[i]-'0')
-	}
-	return strconv.Itoa((10 - sum%10) % 10)
-}
 
 // Digital Links write AIs, or the short names of version 1.
 var (
@@ -276,8 +263,8 @@ func keyFault(uri string) string {
 		return ""
 	}
 	digits := m[2][:checkedAt[m[1]]]
-	if want := checkDigit(digits[:len(digits)-1]); digits[len(digits)-1:] != want {
-		return fmt.Sprintf("the check digit of %s is wrong; want %s", digits, digits[:len(digits)-1]+want)
+	if want := label.CheckDigit(digits[:len(digits)-1]); digits[len(digits)-1] != want {
+		return fmt.Sprintf("the check digit of %s is wrong; want %s%c", digits, digits[:len(digits)-1], want)
 	}
 	return ""
 }

@@ -8,20 +8,15 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/xuri/excelize/v2"
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/simplifiedchinese"
-	"golang.org/x/text/encoding/unicode"
+	"tianhai/table"
 )
 
 // Limits of a file of products or lots.
 const (
 	MaxFile   = 8 << 20 // bytes
 	MaxRows   = 20_000
-	MaxFaults = 1000     // that are told; there may be more
-	maxUnzip  = 64 << 20 // bytes of a workbook, unpacked
+	MaxFaults = 1000 // that are told; there may be more
 )
 
 // ErrTooLarge reports a file of more than MaxFile bytes.
@@ -52,9 +47,6 @@ type row struct {
 	cells map[string]string
 }
 
-// isWorkbook reports whether a file is an .xlsx: a zip archive.
-func isWorkbook(raw []byte) bool { return bytes.HasPrefix(raw, []byte("PK\x03\x04")) }
-
 // isTable reports whether a text begins with a header that names one of the columns,
 // and not as YAML does.
 func isTable(text []byte, columns []string) bool {
@@ -68,54 +60,39 @@ func isTable(text []byte, columns []string) bool {
 }
 
 // readRows reads a table whose first row names columns, in any order; those that are
-// needed must be there. It is CSV as spreadsheets write it, in UTF-8, UTF-16 or
-// GB18030 with commas, semicolons or tabs between, or the first sheet of a workbook.
+// needed must be there.
 func readRows(raw []byte, columns, needed []string, f *faults) []row {
-	next, done := csvRows(raw), func() {}
-	if isWorkbook(raw) {
-		if next, done = sheetRows(raw, f); next == nil {
-			return nil
-		}
+	lines, err := table.Read(raw, MaxRows)
+	if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
+		f.add(bad.Line, "line", "%v at byte %d", bad.Err, bad.Column)
+		return nil
 	}
-	defer done()
-	var header []string
-	var out []row
-	for {
-		cells, line, err := next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if bad := (*csv.ParseError)(nil); errors.As(err, &bad) {
-			f.add(bad.Line, "line", "%v at byte %d", bad.Err, bad.Column)
-			continue
-		} else if err != nil {
-			f.add(line, "file", "cannot be read: %v", err)
-			return out
-		}
-		for i := range cells {
-			cells[i] = strings.TrimSpace(cells[i])
-		}
-		switch {
-		case strings.Join(cells, "") == "": // a spreadsheet's empty rows
-		case header == nil:
-			if header = cells; !checkHeader(header, columns, needed, f) {
-				return nil
-			}
-		case len(cells) > len(header):
-			f.add(line, "line", "%d cells under %d columns", len(cells), len(header))
-		case len(out) == MaxRows:
-			f.add(line, "file", "more than %d rows", MaxRows)
-			return out
-		default:
-			r := row{line, map[string]string{}}
-			for i, c := range cells {
-				r.cells[header[i]] = c
-			}
-			out = append(out, r)
-		}
-	}
-	if header == nil {
+	switch {
+	case errors.Is(err, table.ErrTooMany):
+		f.add(0, "file", "more than %d rows, or more than %d columns", MaxRows, table.MaxColumns)
+		return nil
+	case err != nil:
+		f.add(0, "file", "is no table that can be read; save it as .xlsx or CSV")
+		return nil
+	case len(lines) == 0:
 		f.add(1, "file", "is empty: the first line names the columns %s", strings.Join(columns, ","))
+		return nil
+	}
+	header := lines[0].Cells
+	if !checkHeader(header, columns, needed, f) {
+		return nil
+	}
+	var out []row
+	for _, l := range lines[1:] {
+		if len(l.Cells) > len(header) {
+			f.add(l.Line, "line", "%d cells under %d columns", len(l.Cells), len(header))
+			continue
+		}
+		r := row{l.Line, map[string]string{}}
+		for i, c := range l.Cells {
+			r.cells[header[i]] = c
+		}
+		out = append(out, r)
 	}
 	return out
 }
@@ -137,55 +114,6 @@ func checkHeader(header, columns, needed []string, f *faults) bool {
 	return len(f.all) == 0
 }
 
-type rowReader func() (cells []string, line int, err error)
-
-func csvRows(text []byte) rowReader {
-	rows := csv.NewReader(bytes.NewReader(text))
-	first, _, _ := bytes.Cut(text, []byte("\n"))
-	for _, c := range ",\t;" {
-		if bytes.ContainsRune(first, c) {
-			rows.Comma = c
-			break
-		}
-	}
-	rows.FieldsPerRecord = -1
-	return func() ([]string, int, error) {
-		cells, err := rows.Read()
-		if err != nil {
-			return nil, 0, err
-		}
-		line, _ := rows.FieldPos(0)
-		return cells, line, nil
-	}
-}
-
-// sheetRows reads the first sheet of a workbook; nil where it is none.
-func sheetRows(raw []byte, f *faults) (next rowReader, done func()) {
-	book, err := excelize.OpenReader(bytes.NewReader(raw), excelize.Options{RawCellValue: true, UnzipSizeLimit: maxUnzip})
-	if err != nil {
-		f.add(0, "file", "is no workbook that can be read; save it as .xlsx or CSV")
-		return nil, func() {}
-	}
-	done = func() { _ = book.Close() }
-	rows, err := book.Rows(book.GetSheetName(0))
-	if err != nil {
-		f.add(0, "file", "has no sheet that can be read")
-		return nil, done
-	}
-	line := 0
-	return func() ([]string, int, error) {
-		line++
-		if !rows.Next() {
-			if err := rows.Error(); err != nil {
-				return nil, line, err
-			}
-			return nil, line, io.EOF
-		}
-		cells, err := rows.Columns(excelize.Options{RawCellValue: true})
-		return cells, line, err
-	}, done
-}
-
 // readFile returns a file as UTF-8, or as it is where it is a workbook.
 func readFile(file io.Reader, f *faults) ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
@@ -195,26 +123,13 @@ func readFile(file io.Reader, f *faults) ([]byte, error) {
 	if len(raw) > MaxFile {
 		return nil, ErrTooLarge
 	}
-	if isWorkbook(raw) {
+	if table.IsWorkbook(raw) {
 		return raw, nil
 	}
-	var from encoding.Encoding
-	switch {
-	case bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")):
-		raw = raw[3:]
-	case bytes.HasPrefix(raw, []byte("\xff\xfe")), bytes.HasPrefix(raw, []byte("\xfe\xff")):
-		from = unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM)
-	case !utf8.Valid(raw):
-		from = simplifiedchinese.GB18030
-	}
-	if from != nil {
-		if raw, err = from.NewDecoder().Bytes(raw); err != nil {
-			raw = []byte{0}
-		}
-	}
-	if !utf8.Valid(raw) || bytes.ContainsRune(raw, utf8.RuneError) || bytes.Contains(raw, []byte{0}) {
+	text, err := table.Text(raw)
+	if err != nil || strings.ContainsAny(text, "\x00\ufffd") {
 		f.add(1, "file", "is neither a workbook nor text in UTF-8, UTF-16 or GB18030")
 		return nil, nil
 	}
-	return raw, nil
+	return []byte(text), nil
 }

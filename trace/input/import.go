@@ -14,6 +14,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/oklog/ulid/v2"
+
+	"tianhai/table"
 )
 
 // productColumns are those of a table of products; each row holds one label, and
@@ -43,7 +45,7 @@ func ParseProducts(file io.Reader) ([]Product, []Fault, error) {
 	}
 	var all []Product
 	var lines []int
-	if !isWorkbook(raw) && !isTable(raw, productColumns()) {
+	if !table.IsWorkbook(raw) && !isTable(raw, productColumns()) {
 		all, lines = yamlProducts(raw, &f)
 	} else {
 		all, lines = tableProducts(readRows(raw, productColumns(), []string{"id", "kind", "name_zh", "maker"}, &f), &f)
@@ -288,7 +290,7 @@ func ParseLots(file io.Reader, kindOf func(product string) (Kind, bool)) ([]Lot,
 		return nil, f.all, err
 	}
 	var rows []row
-	if !isWorkbook(raw) && !isTable(raw, lotColumns()) {
+	if !table.IsWorkbook(raw) && !isTable(raw, lotColumns()) {
 		rows = yamlLots(raw, &f)
 	} else {
 		rows = readRows(raw, lotColumns(), []string{"product", "supplier", "quantity", "unit"}, &f)

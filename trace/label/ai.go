@@ -241,14 +241,19 @@ func upTo(limit int, what string) func(string) string {
 	}
 }
 
-// checkDigit is that of all numeric GS1 keys: weights 3 and 1 from the right.
-func checkDigit(s string) string {
+// CheckDigit returns the digit that ends every numeric GS1 key whose other digits these
+// are, GS1 General Specifications §7.9.1: weights 3 and 1 from the right.
+func CheckDigit(digits string) byte {
 	sum, weight := 0, 3
-	for i := len(s) - 2; i >= 0; i-- {
-		sum += weight * int(s[i]-'0')
+	for i := len(digits) - 1; i >= 0; i-- {
+		sum += weight * int(digits[i]-'0')
 		weight = 4 - weight
 	}
-	if want := byte('0' + (10-sum%10)%10); s[len(s)-1] != want {
+	return byte('0' + (10-sum%10)%10)
+}
+
+func checkDigit(s string) string {
+	if want := CheckDigit(s[:len(s)-1]); s[len(s)-1] != want {
 		return fmt.Sprintf("check digit of %s is %c, should be %c: mistyped", s, s[len(s)-1], want)
 	}
 	return ""

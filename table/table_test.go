@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
-	"tianhai/api/table"
+	"tianhai/table"
 )
 
 var odd = []any{"=1+1", "-5", "+86 771", "@x", "a,\"b\"\r\nc", "'quoted", "大蚝", -2.5, true, nil}

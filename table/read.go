@@ -39,19 +39,22 @@ type Row struct {
 // dates are its serial numbers. Errors: ErrTooMany beyond limit rows, ErrNoTable,
 // *csv.ParseError.
 func Read(raw []byte, limit int) ([]Row, error) {
-	if bytes.HasPrefix(raw, []byte("PK\x03\x04")) {
+	if IsWorkbook(raw) {
 		return readXLSX(raw, limit)
 	}
-	text, err := decode(raw)
+	text, err := Text(raw)
 	if err != nil {
 		return nil, err
 	}
 	return readCSV(text, limit)
 }
 
-// decode returns text as UTF-8. What is not UTF-8 and has no mark is GB18030, which
-// Excel in China writes.
-func decode(raw []byte) (string, error) {
+// IsWorkbook reports whether a file is an .xlsx: a zip archive.
+func IsWorkbook(raw []byte) bool { return bytes.HasPrefix(raw, []byte("PK\x03\x04")) }
+
+// Text returns a text as UTF-8 without its mark. What is not UTF-8 and has no mark is
+// GB18030, which Excel in China writes. What is no text is ErrNoTable.
+func Text(raw []byte) (string, error) {
 	if bytes.IndexByte(raw, 0) >= 0 || bytes.HasPrefix(raw, []byte{0xff, 0xfe}) || bytes.HasPrefix(raw, []byte{0xfe, 0xff}) {
 		out, err := unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder().Bytes(raw)
 		if err != nil {
