@@ -167,7 +167,12 @@ func (d *demo) play(ctx context.Context) error {
 			return fmt.Errorf("seed the demo's batches: %w", err)
 		}
 		d.tell(demoRefusals(d.server, d.refusals))
+		packet, err := d.label(ctx, codes[d.story.Batches[0].Lot], state.Seeded)
+		if err != nil {
+			return fmt.Errorf("seed the demo's unit codes: %w", err)
+		}
 		d.tell(demoCodes(d.server, d.story, codes))
+		d.tell(fmt.Sprintf("  %-60s %s\n", packet.URL, d.texts.T("zh-CN", "demo.packet", "code", packet.Cover)+"  ·  "+d.texts.T("en", "demo.packet", "code", packet.Cover)))
 		return nil
 	})
 	return group.Wait()
