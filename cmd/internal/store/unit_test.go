@@ -119,6 +119,16 @@ func testUnitIssue(t *testing.T, s *store.Store) {
 			t.Fatalf("code %d is proven at another place", n)
 		}
 	}
+	// A tree of one's own does not pass for the one that was sealed.
+	forged, err := w.Prove(ctx, w.labels(w.issued(t, 2500))[1].Code)
+	check(t, err)
+	forged.Roll = r.ID
+	if forged.Record, err = recs[0].Opening(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := forged.Check(); err == nil {
+		t.Error("a code of another roll is proven by this one's record")
+	}
 	for range 1000 {
 		code, err := label.NewCode(strings.NewReader(ulid.Make().String()[18:] + "tianhai"))
 		check(t, err)
