@@ -70,3 +70,43 @@ func TestPagesForgetTheOldest(t *testing.T) {
 		t.Errorf("%d pages are kept", n)
 	}
 }
+
+// A page that many ask for at once is made once; where that fails, each tries.
+func TestPagesAreMadeOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pages
+		_, ok, done := p.claim(t.Context(), "k", "r")
+		if ok {
+			t.Fatal("a page that nobody made")
+		}
+		var all sync.WaitGroup
+		got := make(chan bool, 20)
+		for range 20 {
+			all.Go(func() {
+				_, ok, done := p.claim(t.Context(), "k", "r")
+				defer done()
+				got <- ok
+			})
+		}
+		synctest.Wait()
+		if len(got) != 0 {
+			t.Errorf("%d did not wait", len(got))
+		}
+		_, other, doneOther := p.claim(t.Context(), "k", "later")
+		doneOther()
+		if other {
+			t.Error("a page of another revision")
+		}
+		p.keep("k", "r", answer{body: []byte("page")})
+		done()
+		all.Wait()
+		for range 20 {
+			if !<-got {
+				t.Error("the page was to be made again")
+			}
+		}
+		if len(p.making) != 0 {
+			t.Errorf("%d pages are still being made", len(p.making))
+		}
+	})
+}

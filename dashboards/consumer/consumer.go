@@ -238,20 +238,28 @@ func (s *server) scan(w http.ResponseWriter, r *http.Request) (trace.Record, *un
 
 func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	key, revision := s.pages.key(r, s.language(w, r))
-	if a, ok := s.pages.get(key, revision); ok {
+	if a, ok := s.make(w, r, key, revision); ok {
 		s.document(w, r, a)
-		return
+	}
+}
+
+// make returns the page that was asked for, as it was kept or made now. It answers the
+// request itself where there is none to show.
+func (s *server) make(w http.ResponseWriter, r *http.Request, key, revision string) (answer, bool) {
+	a, ok, done := s.pages.claim(r.Context(), key, revision)
+	defer done()
+	if ok {
+		return a, true
 	}
 	rec, u, ok := s.scan(w, r)
 	if !ok {
-		return
+		return answer{}, false
 	}
-	if u != nil {
-		key = "" // a packet tells the phone that knows it other things
+	a, ok = s.lay(w, r, rec, s.packet(r, u))
+	if ok && u == nil { // a packet tells the phone that knows it other things
+		a = s.pages.keep(key, revision, a)
 	}
-	if a, ok := s.lay(w, r, rec, s.packet(r, u)); ok {
-		s.document(w, r, s.pages.keep(key, revision, a))
-	}
+	return a, ok
 }
 
 // lay makes the page of a batch, or of one packet of it. It answers the request itself

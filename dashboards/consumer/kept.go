@@ -20,8 +20,9 @@ const (
 type pages struct {
 	revisions  asker
 	mu         sync.Mutex
-	young, old map[string]kept // guarded by mu; what young has no room for, old forgets
-	size       int             // of young, in bytes; guarded by mu
+	young, old map[string]kept          // guarded by mu; what young has no room for, old forgets
+	size       int                      // of young, in bytes; guarded by mu
+	making     map[string]chan struct{} // by key and revision, until it is made; guarded by mu
 }
 
 type kept struct {
@@ -55,6 +56,38 @@ func (p *pages) get(key, revision string) (answer, bool) {
 		}
 	}
 	return k.answer, ok && k.revision == revision
+}
+
+// claim returns a page that is kept, or that somebody is making and is waited for. Where
+// there is none, the caller makes it; done says that it is kept, or will not be.
+func (p *pages) claim(ctx context.Context, key, revision string) (a answer, ok bool, done func()) {
+	if a, ok = p.get(key, revision); ok || key == "" {
+		return a, ok, func() {}
+	}
+	id := key + "\n" + revision
+	p.mu.Lock()
+	others, busy := p.making[id]
+	if !busy {
+		if p.making == nil {
+			p.making = map[string]chan struct{}{}
+		}
+		mine := make(chan struct{})
+		p.making[id] = mine
+		p.mu.Unlock()
+		return answer{}, false, func() {
+			p.mu.Lock()
+			delete(p.making, id)
+			p.mu.Unlock()
+			close(mine)
+		}
+	}
+	p.mu.Unlock()
+	select {
+	case <-others:
+	case <-ctx.Done():
+	}
+	a, ok = p.get(key, revision)
+	return a, ok, func() {}
 }
 
 // keep stores an answer that was made of the records after they had this revision, and
