@@ -22,6 +22,7 @@ func checkConsumer(t *testing.T, d *demo) {
 		c.open(d.HTTP + "/t/" + d.codes[0] + "?lang=" + lang)
 		c.click("#verify button")
 		c.waitJS("the browser's own verdict", "document.getElementById('verify').dataset.state === 'ok'")
+		c.waitJS("every certificate and report by itself", "[...document.querySelectorAll('[data-statement]')].every(e => e.querySelector('.checked.ok'))")
 		c.waitJS("every step of the proof", "[...document.querySelectorAll('#verify li')].every(e => e.dataset.state === 'ok')")
 
 		c.open(d.HTTP + "/t/" + d.codes[0] + "?lang=" + lang)
