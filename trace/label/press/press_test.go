@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -103,6 +104,7 @@ func TestRefused(t *testing.T) {
 		"picture":             {press.ZIP, with(job(roll, packet(1)), func(j *press.Job) { j.Picture = "jpeg" }), "picture"},
 		"format":              {"docx", job(sheet, packet(1)), "format"},
 		"too long":            {press.PDF, job(sheet, long), "does not fit on a label of 62 × 39 mm"},
+		"too long in a list":  {press.ZIP, with(job(sheet, long), func(j *press.Job) { j.Readme = noise(1 << 16) }), "does not fit"},
 		"not in the font":     {press.SVG, job(sheet, rare), "U+1F34A"},
 		"a form on a small":   {press.PNG, job(roll, promise()), "does not fit"},
 		"too small a code":    {press.PNG, job(stock(t, "roll,width=15,height=15"), packet(1)), "too small for its code"},
@@ -121,6 +123,15 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// noise is text that cannot be compressed to nothing.
+func noise(n int) string {
+	var b strings.Builder
+	for r := rand.New(rand.NewPCG(1, 2)); b.Len() < n; { //nolint:gosec // no secret
+		b.WriteByte(byte('a' + r.IntN(26)))
+	}
+	return b.String()
 }
 
 // Every character that the law lets a name have is in the font, and those of

@@ -11,6 +11,9 @@ import (
 // zip writes the list first, which takes the labels once, and then their pictures,
 // which takes them again: nothing is kept in between.
 func (p *Press) zip(ctx context.Context, w io.Writer, job Job) error {
+	if err := p.picture(io.Discard, SVG, job); err != nil { // before the list is on its way
+		return err
+	}
 	out := zip.NewWriter(w)
 	if job.Readme != "" {
 		f, err := out.Create("README.txt")
