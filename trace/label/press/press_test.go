@@ -66,9 +66,14 @@ func promise() press.Certificate {
 	return press.Certificate{
 		URL: "https://trace.gx-ocean.cn/t/8Q3KX7M2VDABC?c=2026-000123", Title: "承诺达标合格证", Sign: "签名（盖章）：", Scan: "扫码查验、追溯",
 		Lines: []label.Line{
-			{Name: "编号", Value: "2026-000123"}, {Name: "产品名称", Value: "香港牡蛎（大蚝）"}, {Name: "数量（重量）", Value: "12000 kg"},
-			{Name: "产地", Value: "广西壮族自治区钦州市钦南区龙门港镇"}, {Name: "生产者", Value: "钦州市龙门港蚝业专业合作社"},
-			{Name: "联系方式", Value: "0777-1234567"}, {Name: "开具日期", Value: "2026-11-21"}, {Name: "上游合格证", Value: "2026-000101、2026-000102"},
+			{Name: "编号", Value: "2026-000123"},
+			{Name: "产品名称", Value: "香港牡蛎（大蚝）"},
+			{Name: "数量（重量）", Value: "12000 kg"},
+			{Name: "产地", Value: "广西壮族自治区钦州市钦南区龙门港镇"},
+			{Name: "生产者", Value: "钦州市龙门港蚝业专业合作社"},
+			{Name: "联系方式", Value: "0777-1234567"},
+			{Name: "开具日期", Value: "2026-11-21"},
+			{Name: "上游合格证", Value: "2026-000101、2026-000102"},
 		},
 		Promise: label.Line{Name: "我承诺：", Value: "不使用禁用农药兽药、停用兽药和非法添加物；常规农药兽药残留不超标；对承诺的真实性负责"},
 		Basis:   label.Line{Name: "承诺依据："},
