@@ -11,7 +11,7 @@ export interface Loaded<T> {
 }
 
 /** Reads what a path says, now and whenever the path changes; nothing while it is empty. */
-export function useLoad<T>(path: () => string): Loaded<T> {
+export function useLoad<T>(path: () => string, read: (path: string, signal: AbortSignal) => Promise<T> = api.get): Loaded<T> {
   const data = shallowRef<T>() as Ref<T | undefined>
   const error = shallowRef<unknown>()
   const busy = ref(false)
@@ -23,7 +23,7 @@ export function useLoad<T>(path: () => string): Loaded<T> {
     if (!path()) return
     busy.value = true
     try {
-      const news = await api.get<T>(path(), mine.signal)
+      const news = await read(path(), mine.signal)
       if (mine.signal.aborted) return
       data.value = news
       error.value = undefined
@@ -37,6 +37,24 @@ export function useLoad<T>(path: () => string): Loaded<T> {
   watch(path, () => void reload(), { immediate: true })
   onScopeDispose(() => under.abort())
   return { data, error, busy, reload }
+}
+
+/** Reads a list to its end, however many pages it has. */
+export function useWhole<T extends object>(path: () => string): Loaded<T> {
+  return useLoad<T>(path, whole)
+}
+
+/** A list as one page: the items of all, in their order. */
+export async function whole<T extends object>(path: string, signal?: AbortSignal): Promise<T> {
+  const address = path + (path.includes('?') ? '&' : '?') + 'limit=1000'
+  const all = await api.get<Record<string, unknown>>(address, signal)
+  for (let next = all.next; next; ) {
+    const page = await api.get<Record<string, unknown>>(`${address}&after=${encodeURIComponent(String(next))}`, signal)
+    for (const [name, items] of Object.entries(page)) if (Array.isArray(items)) all[name] = [...(all[name] as unknown[]), ...items]
+    next = page.next
+  }
+  delete all.next
+  return all as T
 }
 
 export interface Action<A extends unknown[]> {
