@@ -37,6 +37,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"activation":         testActivation,
 		"activation race":    testActivationRace,
 		"guesses":            testGuesses,
+		"scans":              testScans,
+		"scan alarms":        testScanAlarms,
 		"each record":        testEachRecord,
 		"EPCIS capture":      testEPCISCapture,
 		"EPCIS queries":      testEPCISQueries,
