@@ -130,6 +130,16 @@ var access = map[string]struct {
 	"POST /overrides/:id/decision": {"/overrides/" + overrideID + "/decision", `{"granted":true,"reason":"x","until":"2026-07-09T00:00:00Z"}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403}},
 	"GET /late-uses":               {"/late-uses", "", answers{"nobody": 200}},
 
+	"GET /scan-alarms":                  {"/scan-alarms", "", answers{"nobody": 200}},
+	"POST /scan-alarms/:id/acknowledge": {"/scan-alarms/" + scanAlarmID + "/acknowledge", `{"finding":"x"}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},
+	"GET /tenants/:id/markets":          {"/tenants/oyster/markets", "", answers{"nobody": 404, "bureau": 200}},
+	"PUT /tenants/:id/markets":          {"/tenants/oyster/markets", `{"regions":["45"]}`, answers{"nobody": 404, "bureau": 403, "manager": 200}},
+	"GET /complaints":                   {"/complaints", "", answers{"nobody": 200}},
+	"GET /complaints/:id":               {"/complaints/" + complaintID, "", answers{"nobody": 404, "bureau": 200}},
+	"GET /complaints/:id/photo":         {"/complaints/" + complaintID + "/photo", "", answers{"nobody": 404, "bureau": 200}},
+	"POST /complaints/:id/answers":      {"/complaints/" + complaintID + "/answers", `{"id":"01JZ0000000000000000000AN1","words":"我们马上查"}`, answers{"nobody": 404, "bureau": 201, "inspector": 403, "farmer": 403, "manager": 201, "admin": 403}},
+	"DELETE /complaints/:id/phone":      {"/complaints/" + complaintID + "/phone", "", answers{"nobody": 404, "bureau": 204, "inspector": 403, "farmer": 403, "manager": 204, "admin": 403}},
+
 	"GET /recalls":               {"/recalls", "", answers{"nobody": 200}},
 	"POST /recalls":              {"/recalls", recallBody, answers{"nobody": 404, "bureau": 201, "inspector": 403, "farmer": 403, "manager": 201, "admin": 403}},
 	"POST /recalls/preview":      {"/recalls/preview", `{"start":{"kind":"batch","id":"` + batchID + `"}}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},
@@ -312,8 +322,10 @@ func TestNoOracle(t *testing.T) {
 	base, _ := serve(t, newWorld())
 	c := client{t, base, "stranger"}
 	for real, absent := range map[string]string{
-		"POST /sites/raft-1/overrides":                "POST /sites/raft-9/overrides",
-		"POST /overrides/" + overrideID + "/decision": "POST /overrides/01JZ00000000000000000000V9/decision",
+		"POST /sites/raft-1/overrides":                      "POST /sites/raft-9/overrides",
+		"GET /complaints/" + complaintID:                    "GET /complaints/01JZ0000000000000000000CM9",
+		"POST /scan-alarms/" + scanAlarmID + "/acknowledge": "POST /scan-alarms/01JZ0000000000000000000SA9/acknowledge",
+		"POST /overrides/" + overrideID + "/decision":       "POST /overrides/01JZ00000000000000000000V9/decision",
 
 		"GET /shipments/" + shipmentID:              "GET /shipments/01JZ0000000000000000000SH9",
 		"GET /shipments/" + shipmentID + "/courses": "GET /shipments/01JZ0000000000000000000SH9/courses",

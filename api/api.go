@@ -305,6 +305,8 @@ type Config struct {
 	Mappings   Mappings
 	Retentions Retentions
 	Audits     Audits
+	Scans      Scans
+	Complaints Complaints
 	Aliases    Aliases
 	Once       *once.Desk
 	Hub        *Hub

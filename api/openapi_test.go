@@ -229,6 +229,7 @@ var wholes = map[string]string{
 	"/sites/{id}/gates":   "every reason, of one act",
 
 	"/photos/{id}/facts":      "one a tenant",
+	"/tenants/{id}/markets":   "a setting",
 	"/batches/{id}/genealogy": "one picture",
 	"/operators":              "what matches, a few at most; who searches goes on by typing",
 	"/labels/stocks":          "what is known of paper, and it is short",

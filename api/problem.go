@@ -25,6 +25,7 @@ import (
 	"tianhai/trace/catalog"
 	"tianhai/trace/cert"
 	"tianhai/trace/chain"
+	"tianhai/trace/complaint"
 	"tianhai/trace/gate"
 	"tianhai/trace/input"
 	"tianhai/trace/photo"
@@ -162,6 +163,9 @@ func newProblem(err error) problem {
 		return itemProblem(item)
 	}
 	if bad, ok := errors.AsType[*recall.FieldError](err); ok {
+		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: bad.Field, Detail: bad.Reason}
+	}
+	if bad, ok := errors.AsType[*complaint.FieldError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: bad.Field, Detail: bad.Reason}
 	}
 	if recalled, ok := errors.AsType[*recall.Refused](err); ok {

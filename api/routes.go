@@ -17,6 +17,7 @@ import (
 	"tianhai/trace/input"
 	"tianhai/trace/photo"
 	"tianhai/trace/resolver"
+	"tianhai/trace/scan"
 	"tianhai/trace/unit"
 )
 
@@ -94,6 +95,16 @@ func (s *server) routes() []route {
 		lists(s, "/overrides", "What was asked to be allowed, and decided.", s.listOverrides()).asks("state", "open: those that nobody has decided"),
 		takes[decideOverrideRequest, trace.Override](post, "/overrides/:id/decision", s.decideOverride, "Allows or declines."),
 		lists(s, "/late-uses", "Inputs recorded after the harvest that they concern.", s.listLateUses()),
+
+		lists(s, "/scan-alarms", "Codes that look like copies, and why; those raised last first.", s.listScanAlarms()).asks("state", "open: those that nobody has acknowledged"),
+		takes[acknowledgeRequest, scan.Alarm](post, "/scan-alarms/:id/acknowledge", s.acknowledgeScanAlarm, "Acknowledges an alarm, with what was found."),
+		get[marketsView]("/tenants/:id/markets", s.getMarkets, "Where an operator says that its products are sold."),
+		takes[marketsView, marketsView](put, "/tenants/:id/markets", s.putMarkets, "Sets where an operator's products are sold."),
+		lists(s, "/complaints", "What consumers complain of, the latest first.", s.listComplaints()).asks("state", "open: those that are not closed"),
+		get[complaintView]("/complaints/:id", s.getComplaint, "A complaint and its answers."),
+		get[none]("/complaints/:id/photo", s.getComplaintPhoto, "The picture of a complaint.").also("image/jpeg"),
+		takes[answerRequest, complaintView](post, "/complaints/:id/answers", s.answerComplaint, "Answers a complaint, under the client's ULID."),
+		takes[none, none](del, "/complaints/:id/phone", s.eraseComplaintPhone, "Erases the telephone number of a complaint.").guarding(alone),
 
 		lists(s, "/recalls", "Recalls that began with one's farm or region, or that it holds something of; those opened last first.", s.listRecalls()).
 			asks("state", "open: those that are not closed"),

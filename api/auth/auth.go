@@ -102,6 +102,8 @@ const (
 	Manage Action = "manage"
 	// Find looks operators up by name, and sees what anybody may know of one.
 	Find Action = "find"
+	// Answer is what a consumer said, or what looks like a copy.
+	Answer Action = "answer"
 )
 
 // An Object is what an action is about.
@@ -116,11 +118,11 @@ type Object struct {
 }
 
 // Can reports whether p may do a to o. A bureau officer reads everything in the
-// region, decides on overrides and recalls there, and changes nothing else; an inspector reads as
+// region, decides on overrides and recalls there, answers consumers, and changes nothing else; an inspector reads as
 // much and appends inspections, and can neither change nor void what a farm said.
 // Managers and farmers act within their tenant. A laboratory reads what it was asked
 // to test and reports on it. A manager may recall what is the farm's, and not say that
-// a recall is over. An administrator may do everything but override and recall, since
+// a recall is over. An administrator may do everything but override, recall and answer, since
 // whoever keeps a server is no authority; everyone else, nothing: a device speaks
 // through its own topics and its own door, which know it by its secret, and asks for
 // nothing here. Whoever works at a farm or watches over farms may look operators up.
@@ -137,15 +139,15 @@ func Can(p Principal, a Action, o Object) bool {
 	}
 	switch p.Role {
 	case Administrator:
-		return a != Override && a != Recall && a != CloseRecall
+		return a != Override && a != Recall && a != CloseRecall && a != Answer
 	case Bureau:
-		return (a == Read || a == Override || a == Recall || a == CloseRecall) && farm.RegionContains(p.Region, o.Region)
+		return (a == Read || a == Override || a == Recall || a == CloseRecall || a == Answer) && farm.RegionContains(p.Region, o.Region)
 	case Inspector:
 		return (a == Read || a == Inspect) && farm.RegionContains(p.Region, o.Region)
 	case Laboratory:
 		return p.Tenant != "" && p.Tenant == o.Laboratory && (a == Read || a == Report)
 	case Manager:
-		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command || a == Administer || a == Recall)
+		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command || a == Administer || a == Recall || a == Answer)
 	case Farmer:
 		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"tianhai/trace/photo"
+	"tianhai/trace/scan"
 )
 
 // config is the whole configuration. Every field has a usable zero value; the
@@ -44,6 +46,16 @@ type httpConfig struct {
 	PublicURL string `yaml:"public_url"` // what codes and labels point at; an address of this machine in its own network when empty
 
 	MetricsAddr string `yaml:"metrics_addr"` // of /metrics alone, without a login, for a Prometheus on another machine; none by default
+
+	Proxies         []netip.Prefix `yaml:"proxies"`         // in front of this server, by default this machine; X-Forwarded-For and the headers below count from there alone
+	RegionHeader    string         `yaml:"region_header"`   // with the place of who looks at a code: 45, CN-GX or VN; none by default
+	LatitudeHeader  string         `yaml:"latitude_header"` // of the same, in degrees; it is kept in half degrees
+	LongitudeHeader string         `yaml:"longitude_header"`
+}
+
+// doors says who stands in front of this server.
+func (c httpConfig) doors() scan.Doors {
+	return scan.Doors{Proxies: c.Proxies, Region: c.RegionHeader, Latitude: c.LatitudeHeader, Longitude: c.LongitudeHeader}
 }
 
 type mqttConfig struct {
@@ -330,6 +342,9 @@ func (c *config) setDefaults() {
 		if *field == "" {
 			*field = value
 		}
+	}
+	if c.HTTP.Proxies == nil {
+		c.HTTP.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
 	for i := range c.Brokers {
 		c.Brokers[i].setDefaults()

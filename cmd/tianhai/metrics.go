@@ -17,6 +17,7 @@ type gauges struct {
 	records, seconds, bytes, limit, quarantined *prometheus.Desc
 	devices, ready, part                        *prometheus.Desc
 	faults, audited, unsealed                   *prometheus.Desc
+	looks, waiting                              *prometheus.Desc
 }
 
 func newGauges(s *server) gauges {
@@ -35,13 +36,15 @@ func newGauges(s *server) gauges {
 		faults:      desc("audit_faults", "Faults that the last audit of the log found."),
 		audited:     desc("audit_timestamp_seconds", "When the last audit of the log ended, in Unix seconds; 0 before the first."),
 		unsealed:    desc("records_unsealed", "Records that have no receipt from the log yet."),
+		looks:       desc("scan_looks_total", "Looks at codes, written or dropped, since this process began.", "outcome"),
+		waiting:     desc("scan_looks_waiting", "Looks at codes that wait to be written."),
 		part:        desc("part_ok", "1 when the part is well, see /readyz.", "part"),
 	}
 }
 
 // Describe names the metrics.
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.records, g.seconds, g.bytes, g.limit, g.quarantined, g.devices, g.ready, g.part, g.faults, g.audited, g.unsealed} {
+	for _, d := range []*prometheus.Desc{g.records, g.seconds, g.bytes, g.limit, g.quarantined, g.devices, g.ready, g.part, g.faults, g.audited, g.unsealed, g.looks, g.waiting} {
 		ch <- d
 	}
 }
@@ -66,6 +69,11 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 	if n, err := g.server.store.UnsealedCount(ctx); err == nil {
 		gauge(g.unsealed, float64(n))
 	}
+	seen := g.server.looks.Stats()
+	for outcome, n := range map[string]int64{"written": seen.Written, "dropped": seen.Dropped} {
+		ch <- prometheus.MustNewConstMetric(g.looks, prometheus.CounterValue, float64(n), outcome)
+	}
+	gauge(g.waiting, float64(seen.Waiting))
 	stats, err := g.server.journal.Stats(ctx)
 	if err != nil {
 		return

@@ -34,6 +34,7 @@ import (
 	"tianhai/monitor/alert/notify"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/complaint"
 	"tianhai/trace/epcis/repository"
 	"tianhai/trace/epcis/standing"
 	"tianhai/trace/evidence"
@@ -41,6 +42,7 @@ import (
 	"tianhai/trace/ledger"
 	"tianhai/trace/photo"
 	"tianhai/trace/recall"
+	"tianhai/trace/scan"
 	"tianhai/trace/unit"
 )
 
@@ -78,7 +80,7 @@ type server struct {
 	papers     *photo.Shelf // of laboratories
 	tracer     *trace.Service
 	units      *unit.Service
-	late       *lateTeller
+	late       *teller
 	send       func(ctx context.Context, id string, message any) (retry bool, err error) // to the webhook; nil: there is none
 	certs      *trace.Certifier
 	sealer     *trace.Sealer
@@ -86,6 +88,11 @@ type server struct {
 	recallPost *recall.Post
 	events     *repository.Repository
 	standing   *standing.Service
+	looks      *scan.Recorder
+	album      *photo.Album // of complaints
+	complaints *complaint.Service
+	copies     *teller // of alarms about codes
+	heard      *teller // of complaints
 	audits     audits
 	logs       []trace.LogState // as the records know them
 	sources    *ingest.IntakeMetrics
@@ -299,12 +306,12 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	}
 	s.papers = &photo.Shelf{Dir: s.cfg.path("reports"), Index: s.store.ReportFiles(), Documents: true, Quota: s.cfg.Photos.Quota}
 	s.sealer = trace.NewSealer(s.store, s.ledger, s.log)
-	s.late = &lateTeller{store: s.store, send: s.send, texts: s.texts, log: s.log, wake: make(chan struct{}, 1)}
+	s.late = newTeller(s.send, s.log, untoldLate(s.store, s.texts, s.log))
 	s.tracer = &trace.Service{
 		Store: s.store, Journal: s.store, Evidence: series{s.series}, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.sealer.Wake,
 		Sensors: records{s.store}, Series: kept, Shipments: s.store,
 		Water: series{s.series}, Licences: s.store, Inputs: s.store, Bans: input.Banned(), OwnBans: s.store.OwnBans, Stock: s.store, Chain: s.store,
-		Overrides: s.store, Harvests: s.store, Late: s.late.Wake,
+		Overrides: s.store, Harvests: s.store, Late: func(context.Context, []trace.LateUse) { s.late.Wake() },
 	}
 	if err := s.openUnits(ctx); err != nil {
 		return err
@@ -313,6 +320,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	s.events = repository.New(repository.Config{Shelf: s.store, Jobs: s.store, Captured: s.standing.Wake, Logger: s.log})
 	s.certs = &trace.Certifier{Service: s.tracer, Book: s.store}
 	s.openRecalls()
+	s.openScans()
 	return nil
 }
 
@@ -340,6 +348,7 @@ func (s *server) run(ctx context.Context) error {
 		s.keeper.Run, s.watch.Run, s.checker.run, unwell.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, s.recallPost.Run, s.events.Run, s.standing.Run, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
+	works = append(works, s.looks.Run, s.copies.Run, s.heard.Run, s.erasePhones)
 	works = append(works, s.edges.asker.Run, s.edges.roll.Run, s.edges.mended.Run)
 	for _, p := range s.posts.all {
 		if p.session != nil {

@@ -58,6 +58,7 @@ func (s *server) handler() (http.Handler, error) {
 	}
 	scan, err := consumer.New(consumer.Options{
 		Records: s.store, Recalls: s.recalls, Key: s.logKey, Policy: s.ledger.Policy(), PublicURL: s.publicURL(), Catalog: s.texts, Photo: s.photos.Public, Statements: s.store, Notes: s.store, Shipments: s.store, ReportFile: s.papers.Get, Revision: s.store.Revision, Logger: s.log,
+		Scans: s.looks, Doors: s.cfg.HTTP.doors(), Complaints: s.complaints,
 		Units:        packets{s.units, s.store},
 		VerifyScript: func() string { path, _ := faces.Asset("verify/main.ts"); return path },
 	})
@@ -77,6 +78,7 @@ func (s *server) handler() (http.Handler, error) {
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Chain: records{s.store}, Mover: s.tracer, Shipments: records{s.store}, Shipper: s.tracer, Catalogs: s.catalogs, Photos: s.photos, Quarantine: s.journal, Journal: figures{s.journal},
 		History: s.desk, Jobs: records{s.store}, Retentions: retention{s.store, s.series}, Audits: auditDesk{s.store, s.audits.asked},
 		Recalls: s.recalls, Recaller: s.recalls, RecallMail: s.recallPost, Hooks: hooks{s.store, s.recallPost.Wake},
+		Scans: copies{s.store}, Complaints: complaints{s.complaints, s.store, s.album}, Proxies: s.cfg.HTTP.Proxies,
 		Once:    &once.Desk{Store: s.store},
 		Reports: s.certs, Certifier: s.certs, Samples: records{s.store}, Statements: records{s.store}, ReportFiles: s.papers,
 		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake}, Aliases: upkeep{s.store, s.registry},

@@ -31,6 +31,7 @@ import (
 	"tianhai/trace/catalog"
 	"tianhai/trace/label"
 	"tianhai/trace/ledger"
+	"tianhai/trace/scan"
 	"tianhai/trace/unit"
 )
 
@@ -70,6 +71,9 @@ type Options struct {
 	Shipments  Shipments  // nil: there are none
 	Notes      Notes      // nil: only what the batch's own record says
 	Units      Units      // nil: there are only codes of batches
+	Scans      Scans      // nil: nobody counts
+	Doors      scan.Doors // who stands in front of this server
+	Complaints Complaints // nil: nobody takes them
 	// ReportFile returns a laboratory report as it came, by its hash; farm.ErrNotFound.
 	// The page asks only for those that a sealed record names.
 	ReportFile func(hash string) (raw []byte, mediaType string, err error)
@@ -137,6 +141,9 @@ func New(opts Options) (http.Handler, error) {
 	mux.HandleFunc("GET /t/{code}/activate", s.revealed)
 	mux.HandleFunc("GET /t/{code}/proof", s.proof)
 	mux.HandleFunc("GET /t/{code}/{part}", s.part)
+	mux.HandleFunc("POST /t/{code}/complaint", s.receive)
+	mux.HandleFunc("GET /t/complaint/{reference}", s.complaint)
+	mux.HandleFunc("POST /t/complaint/{reference}/forget", s.forget)
 	mux.HandleFunc("GET /t/{code}/photo/{hash}", s.photo)
 	mux.HandleFunc("GET /t/{code}/report/{hash}", s.reportFile)
 	return mux, nil
@@ -226,6 +233,7 @@ func (s *server) scan(w http.ResponseWriter, r *http.Request) (trace.Record, *un
 	case errors.Is(err, farm.ErrNotFound) && s.Units != nil:
 		return s.scanUnit(w, r, code)
 	case errors.Is(err, farm.ErrNotFound):
+		s.saw(r, scan.Subject{Code: code, State: scan.Unknown})
 		s.refuse(w, r, code, nil)
 		return trace.Record{}, nil, false
 	case err != nil:
@@ -271,6 +279,7 @@ func (s *server) lay(w http.ResponseWriter, r *http.Request, rec trace.Record, s
 	}
 	v := s.prove(r.Context(), rec)
 	v.recalls = recalls
+	s.saw(r, subjectOf(rec, scanned, recalls))
 	if wantsJSON(r) {
 		s.json(w, r, rec, v)
 		return answer{}, false
@@ -281,6 +290,7 @@ func (s *server) lay(w http.ResponseWriter, r *http.Request, rec trace.Record, s
 	}
 	p := newPage(s, s.base(w, r, "consumer.title"), rec, v)
 	p.Packet = scanned.say(p.base)
+	p.Looks, p.Complain = s.looks(r.Context(), p.base, r.PathValue("code")), s.Complaints != nil
 	if v.state != broken {
 		said, err := s.assurance(r.Context(), v.public.Batch)
 		if err != nil {
@@ -338,6 +348,11 @@ func (s *server) part(w http.ResponseWriter, r *http.Request) {
 	part := r.PathValue("part")
 	switch part {
 	case "qr.svg", "qr.png", "receipt", "record", "statements":
+	case "complaint":
+		if rec, ok := s.find(w, r); ok {
+			s.complain(w, r, rec)
+		}
+		return
 	default:
 		http.NotFound(w, r)
 		return

@@ -6,16 +6,16 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"tianhai/farm"
 	"tianhai/trace"
 	"tianhai/trace/label"
+	"tianhai/trace/scan"
 	"tianhai/trace/unit"
 )
 
@@ -62,6 +62,7 @@ type shownPacket struct {
 func (s *server) scanUnit(w http.ResponseWriter, r *http.Request, code string) (trace.Record, *unit.Unit, bool) {
 	u, err := s.Units.Lookup(r.Context(), code)
 	if errors.Is(err, farm.ErrNotFound) {
+		s.saw(r, scan.Subject{Code: code, State: scan.Unknown})
 		s.refuse(w, r, code, nil)
 		return trace.Record{}, nil, false
 	}
@@ -79,10 +80,29 @@ func (s *server) scanUnit(w http.ResponseWriter, r *http.Request, code string) (
 		s.unavailable(w, r, code)
 		return trace.Record{}, nil, false
 	case b.Code == "":
+		s.saw(r, scan.Subject{Code: code, State: stateOf(u, b), Unit: true, Tenant: u.Roll.Tenant, Batch: u.Batch})
 		s.refuseUnit(w, r, code, u)
 		return trace.Record{}, nil, false
 	}
 	return rec, &u, true
+}
+
+// stateOf says what it means that somebody looks at the code of a packet that is of no
+// closed batch. Who packs looks at codes too, while they are bound.
+func stateOf(u unit.Unit, b trace.Batch) scan.State {
+	switch u.State {
+	case unit.Voided, unit.Destroyed:
+		return scan.Void
+	case unit.Issued:
+		return scan.Unprinted
+	case unit.Bound:
+		if b.Harvest.After(time.Now()) {
+			return scan.Unharvested
+		}
+	case unit.Printed:
+		return scan.Unbound
+	}
+	return scan.Good
 }
 
 // refuseUnit says what a code is that is on no packet that can be shown.
@@ -154,7 +174,7 @@ func (s *server) reveal(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	token := s.phone(w, r)
-	a, outcome, err := s.Units.Reveal(r.Context(), unit.Reveal{Code: r.PathValue("code"), Cover: r.PostForm.Get("cover"), Device: token, Source: source(r)})
+	a, outcome, err := s.Units.Reveal(r.Context(), unit.Reveal{Code: r.PathValue("code"), Cover: r.PostForm.Get("cover"), Device: token, Source: s.Doors.Visitor(r).Address})
 	p := s.packet(r, u)
 	p.err = err
 	if err == nil {
@@ -192,31 +212,6 @@ func (s *server) phone(w http.ResponseWriter, r *http.Request) string {
 	}
 	http.SetCookie(w, c)
 	return c.Value
-}
-
-// source returns the address that a request comes from; of IPv6 the network, since a
-// phone changes the rest at will. A proxy on this machine says it for whom it speaks.
-func source(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	ip, err := netip.ParseAddr(host)
-	if forwarded := r.Header.Values("X-Forwarded-For"); err == nil && ip.IsLoopback() && len(forwarded) > 0 {
-		all := strings.Split(forwarded[len(forwarded)-1], ",")
-		ip, err = netip.ParseAddr(strings.TrimSpace(all[len(all)-1]))
-	}
-	switch ip = ip.Unmap(); {
-	case err != nil:
-		return host
-	case ip.Is4():
-		return ip.String()
-	}
-	network, err := ip.WithZone("").Prefix(64)
-	if err != nil {
-		return host
-	}
-	return network.String()
 }
 
 // say puts a packet into words; nil for none.

@@ -121,6 +121,8 @@ type page struct {
 	Quorum        int
 	Script        string
 	Assurance     shownAssurance
+	Looks         string // how often the code was looked at
+	Complain      bool
 }
 
 // sealedText is a text and its path in the sealed body; Lang is the language it is in,

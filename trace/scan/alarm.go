@@ -28,7 +28,7 @@ const (
 
 // Reasons returns all of them.
 func Reasons() []Reason {
-	return []Reason{Travel, Outside, ManyDevices, Activations, Reason(Unknown), Reason(Unharvested), Reason(Void), Reason(Recalled)}
+	return []Reason{Travel, Outside, ManyDevices, Activations, Reason(Unknown), Reason(Unprinted), Reason(Unbound), Reason(Unharvested), Reason(Void), Reason(Recalled)}
 }
 
 // From where on looks are an alarm.

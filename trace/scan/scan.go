@@ -33,8 +33,10 @@ type State string
 // The states. All but the first are reasons for an alarm.
 const (
 	Good        State = ""
-	Unknown     State = "never_printed" // written rightly, and never issued
-	Unharvested State = "not_yet_harvested"
+	Unknown     State = "never_issued"      // written rightly, and nobody's
+	Unprinted   State = "never_printed"     // issued
+	Unbound     State = "unbound"           // printed, and on no product yet
+	Unharvested State = "not_yet_harvested" // of a batch whose harvest is to come
 	Void        State = "voided"
 	Recalled    State = "recalled"
 )

@@ -171,7 +171,7 @@ func TestVisitor(t *testing.T) {
 		"past it":             {"192.0.2.9:5", "198.51.100.7", "CN-GX", "21.48", "109.12", scan.Visitor{Address: "192.0.2.9"}},
 		"nobody forwarded":    {"10.1.1.1:5", "", "vn", "", "", scan.Visitor{Address: "10.1.1.1", Place: scan.Place{Region: "VN"}}},
 		"nonsense":            {"10.1.1.1:5", "x", "Guangxi", "91", "NaN", scan.Visitor{Address: "10.1.1.1"}},
-		"a city, IPv6":        {"[::ffff:10.0.0.1]:5", "2001:db8::1", "450500", "", "", scan.Visitor{Address: "2001:db8::1", Place: scan.Place{Region: "4505"}}},
+		"a city, IPv6":        {"[::ffff:10.0.0.1]:5", "2001:db8::1", "450500", "", "", scan.Visitor{Address: "2001:db8::/64", Place: scan.Place{Region: "4505"}}},
 		"no number of places": {"10.1.1.1:5", "192.0.2.9", "45", "21.48", "one", scan.Visitor{Address: "192.0.2.9", Place: scan.Place{Region: "45"}}},
 	} {
 		r := &http.Request{RemoteAddr: test.from, Header: http.Header{}}
@@ -226,11 +226,13 @@ func TestRules(t *testing.T) {
 		"somewhere in China":      {lot, from(9, "CN"), ""},
 		"nobody knows where":      {packet, from(9, ""), ""},
 		"in a city of the market": {packet, from(1, "4505"), ""},
+		"not printed":             {state(scan.Unprinted), from(1, ""), "never_printed"},
+		"on no product":           {state(scan.Unbound), from(1, ""), "unbound"},
 		"recalled":                {state(scan.Recalled), from(1, ""), "recalled"},
 		"void":                    {state(scan.Void), from(1, ""), "voided"},
 		"not harvested":           {state(scan.Unharvested), from(1, ""), "not_yet_harvested"},
 		"typed wrong, twice":      {nobody, from(2, ""), ""},
-		"never printed":           {nobody, from(3, ""), "never_printed"},
+		"nobody's":                {nobody, from(3, ""), "never_issued"},
 	} {
 		d := &desk{sightings: test.seen, markets: map[string][]string{"tea": {"45"}, "fruit": {"11"}}}
 		told := 0

@@ -29,13 +29,25 @@ func (d Doors) Visitor(r *http.Request) Visitor {
 	if err != nil {
 		return v
 	}
-	v.Address = host
-	if !d.trusts(host) {
+	if v.Address = network(host); !d.trusts(host) {
 		return v
 	}
-	v.Address = d.client(host, r.Header.Values("X-Forwarded-For"))
+	v.Address = network(d.client(host, r.Header.Values("X-Forwarded-For")))
 	v.Place = d.place(r.Header)
 	return v
+}
+
+// network returns an address, of IPv6 its network: a phone changes the rest at will.
+func network(host string) string {
+	a, err := netip.ParseAddr(host)
+	if a = a.Unmap(); err != nil || a.Is4() {
+		return host
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return host
+	}
+	return p.String()
 }
 
 func (d Doors) trusts(host string) bool {

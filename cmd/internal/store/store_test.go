@@ -39,6 +39,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"guesses":            testGuesses,
 		"scans":              testScans,
 		"scan alarms":        testScanAlarms,
+		"complaints":         testComplaints,
 		"each record":        testEachRecord,
 		"EPCIS capture":      testEPCISCapture,
 		"EPCIS queries":      testEPCISQueries,
