@@ -12,7 +12,6 @@ import (
 	"tianhai/trace"
 	"tianhai/trace/complaint"
 	"tianhai/trace/label"
-	photos "tianhai/trace/photo"
 )
 
 // Complaints takes what consumers complain of; *complaint.Service does.
@@ -26,10 +25,10 @@ type Complaints interface {
 }
 
 // maxComplaint is the size of the form with its picture.
-const maxComplaint = photos.MaxBytes + 64<<10
+const maxComplaint = complaint.MaxPicture + 64<<10
 
 // maxPicture is the size of a picture in MiB, as people read it.
-var maxPicture = strconv.Itoa(photos.MaxBytes >> 20)
+var maxPicture = strconv.Itoa(complaint.MaxPicture >> 20)
 
 // MaxPicture is for the template.
 func (complaintPage) MaxPicture() string { return maxPicture }
@@ -113,8 +112,6 @@ func (s *server) receive(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &limit):
 		w.Header().Set("Retry-After", "86400")
 		refuse(http.StatusTooManyRequests, "", "consumer.complaint.error.many")
-	case errors.Is(err, photos.ErrNoPicture), errors.Is(err, photos.ErrTooLarge):
-		refuse(http.StatusUnprocessableEntity, "photo", "consumer.complaint.error.photo")
 	case err != nil:
 		s.Logger.ErrorContext(r.Context(), "cannot take a complaint", "code", rec.Code, "error", err)
 		s.unavailable(w, r, rec.Code)

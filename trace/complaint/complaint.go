@@ -4,6 +4,7 @@ package complaint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"tianhai/farm"
+	"tianhai/trace/photo"
 )
 
 // Limits.
@@ -26,6 +28,8 @@ const (
 	MaxOfSource = 5    // complaints of one network address in a day
 	MaxOfCode   = 50   // complaints about one code in a day
 	MaxOfDay    = 2000 // complaints in a day
+
+	MaxPicture = photo.MaxBytes // bytes
 
 	// KeepPhone is how long a telephone number is kept at most.
 	KeepPhone = 180 * 24 * time.Hour
@@ -160,7 +164,7 @@ type Service struct {
 
 // Receive takes a complaint from a network address, of which it remembers only how
 // many came from it today, and that in memory. ID, Reference and Received are not the
-// caller's. Errors: *FieldError, *LimitError, those of Pictures.
+// caller's. Errors: *FieldError, *LimitError.
 func (s *Service) Receive(ctx context.Context, c Complaint, picture []byte, address string) (Complaint, error) {
 	c.Words, c.Place, c.Phone = strings.TrimSpace(c.Words), strings.TrimSpace(c.Place), strings.TrimSpace(c.Phone)
 	if err := c.Check(); err != nil {
@@ -172,7 +176,11 @@ func (s *Service) Receive(ctx context.Context, c Complaint, picture []byte, addr
 	}
 	var err error
 	if len(picture) > 0 {
-		if c.Photo, err = s.Pictures.Keep(picture); err != nil {
+		c.Photo, err = s.Pictures.Keep(picture)
+		if errors.Is(err, photo.ErrNoPicture) || errors.Is(err, photo.ErrTooLarge) {
+			return Complaint{}, &FieldError{"photo", err.Error()}
+		}
+		if err != nil {
 			return Complaint{}, err
 		}
 	}
