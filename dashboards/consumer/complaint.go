@@ -129,8 +129,8 @@ func pictureOf(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return io.ReadAll(f)
+	raw, err := io.ReadAll(f)
+	return raw, errors.Join(err, f.Close())
 }
 
 // complaint shows what has become of one.

@@ -21,9 +21,6 @@ const (
 	MaxUnknown  = 10_000              // sightings of a day, of codes that were never issued
 )
 
-// China is the zone whose days sightings are of.
-var china = time.FixedZone("CST", 8*60*60)
-
 // Day returns the day of a time in China, as days since 1970.
 func Day(t time.Time) int { return int(t.Add(8*time.Hour).Unix() / (24 * 60 * 60)) }
 
