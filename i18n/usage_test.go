@@ -21,6 +21,7 @@ import (
 // its vocabulary, and whose keys therefore stand nowhere in full.
 var composed = map[string]string{
 	"alert_reason.":              "alert.Alert.Reason",
+	"attention.state.":           "complaint.State",
 	"alert_state.":               "alert.State",
 	"alert.shipment.":            "which limit of a shipment: above, below",
 	"manage.shipment.alarm.":     "alert.State, of those that were told",
