@@ -110,8 +110,8 @@ func TestScans(t *testing.T) {
 	}
 	admin := newBrowser(t, s.HTTP)
 	admin.login("admin", passwordOf(t, printed, "admin"))
-	waitFor(t, "the alarm of a code that nobody printed", time.Minute, func() bool { return scanAlarms(admin)["never_printed "+fake] != "" })
-	if scanAlarms(manager)["never_printed "+fake] != "" {
+	waitFor(t, "the alarm of a code that nobody printed", time.Minute, func() bool { return scanAlarms(admin)["never_issued "+fake] != "" })
+	if scanAlarms(manager)["never_issued "+fake] != "" {
 		t.Error("a code that is nobody's is a farm's")
 	}
 	waitFor(t, "the count", time.Minute, func() bool {
@@ -187,7 +187,7 @@ func TestComplaint(t *testing.T) {
 	c := newChrome(t, 390, 844)
 	c.open(s.HTTP + "/t/" + code + "/complaint?lang=th")
 	c.eval(`(f => { f.kind.value = 'quality'; f.words.value = 'หอยมีทรายเยอะมาก'; f.phone.value = '+66 2 123 4567'; f.requestSubmit(); return '' })(document.querySelector('form[method=post]'))`)
-	c.waitJS("what has become of it", "location.pathname.startsWith('/t/complaint/')")
+	c.waitJS("what has become of it", "location.pathname.startsWith('/c/')")
 	if said := c.text(); !strings.Contains(said, "รอคำตอบ") || !strings.Contains(said, label.Group(code)) {
 		t.Errorf("after it was sent: %s", said)
 	}
@@ -222,7 +222,7 @@ func TestComplaint(t *testing.T) {
 
 	// A picture without what it knows, and limits.
 	secret := pictureWith(t, "GPSSECRET")
-	if status, at := complain(t, s.HTTP, code, "words", "两只是坏的，请看照片", secret); status != http.StatusOK || !strings.Contains(at, "/t/complaint/") {
+	if status, at := complain(t, s.HTTP, code, "words", "两只是坏的，请看照片", secret); status != http.StatusOK || !strings.Contains(at, "/c/") {
 		t.Errorf("with a picture: %d at %s", status, at)
 	}
 	seen = list{}
@@ -250,7 +250,7 @@ func TestComplaint(t *testing.T) {
 	if last != http.StatusTooManyRequests {
 		t.Errorf("the sixth of a day: %d", last)
 	}
-	if status, _ := manager.send("GET", "/t/complaint/0000000000000", nil); status != http.StatusNotFound {
+	if status, _ := manager.send("GET", "/c/0000000000000", nil); status != http.StatusNotFound {
 		t.Errorf("a reference that is none: %d", status)
 	}
 }

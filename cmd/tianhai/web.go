@@ -34,6 +34,7 @@ func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
 	mux.Handle("/api/", api)                                                                  // asks for a session itself
 	mux.Handle("/api/v1/ingest", &ingest.HTTP{Intake: s.intake, Door: s.door, Logger: s.log}) // asks for a device's secret
 	mux.Handle("/t/", consumer)
+	mux.Handle("/c/", consumer) // who knows the reference of a complaint
 	digital := resolver.New(resolver.Options{Registry: s.store, Packets: packets{s.units, s.store}, PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log})
 	mux.Handle("/01/", digital)
 	mux.Handle("/.well-known/gs1resolver", digital)

@@ -116,7 +116,7 @@ func (s *server) receive(w http.ResponseWriter, r *http.Request) {
 		s.Logger.ErrorContext(r.Context(), "cannot take a complaint", "code", rec.Code, "error", err)
 		s.unavailable(w, r, rec.Code)
 	default:
-		http.Redirect(w, r, "/t/complaint/"+c.Reference, http.StatusSeeOther)
+		http.Redirect(w, r, "/c/"+c.Reference, http.StatusSeeOther)
 	}
 }
 
@@ -184,5 +184,5 @@ func (s *server) forget(w http.ResponseWriter, r *http.Request) {
 		s.unavailable(w, r, c.Code)
 		return
 	}
-	http.Redirect(w, r, "/t/complaint/"+c.Reference, http.StatusSeeOther)
+	http.Redirect(w, r, "/c/"+c.Reference, http.StatusSeeOther)
 }

@@ -108,7 +108,7 @@ type server struct {
 	pages     pages
 }
 
-// New returns the handler for everything under /t/: the page, qr.svg, qr.png,
+// New returns the handler for everything under /t/ and /c/: the page, qr.svg, qr.png,
 // receipt and record. It does no I/O; an error means that Options make no sense.
 func New(opts Options) (http.Handler, error) {
 	u, err := url.Parse(opts.PublicURL)
@@ -142,8 +142,8 @@ func New(opts Options) (http.Handler, error) {
 	mux.HandleFunc("GET /t/{code}/proof", s.proof)
 	mux.HandleFunc("GET /t/{code}/{part}", s.part)
 	mux.HandleFunc("POST /t/{code}/complaint", s.receive)
-	mux.HandleFunc("GET /t/complaint/{reference}", s.complaint)
-	mux.HandleFunc("POST /t/complaint/{reference}/forget", s.forget)
+	mux.HandleFunc("GET /c/{reference}", s.complaint)
+	mux.HandleFunc("POST /c/{reference}/forget", s.forget)
 	mux.HandleFunc("GET /t/{code}/photo/{hash}", s.photo)
 	mux.HandleFunc("GET /t/{code}/report/{hash}", s.reportFile)
 	return mux, nil

@@ -40,8 +40,11 @@ func (d Doors) Visitor(r *http.Request) Visitor {
 // network returns an address, of IPv6 its network: a phone changes the rest at will.
 func network(host string) string {
 	a, err := netip.ParseAddr(host)
-	if a = a.Unmap(); err != nil || a.Is4() {
+	if err != nil {
 		return host
+	}
+	if a = a.Unmap(); a.Is4() {
+		return a.String()
 	}
 	p, err := a.WithZone("").Prefix(64)
 	if err != nil {
