@@ -229,8 +229,6 @@ var wholes = map[string]string{
 	"/sites/{id}/gates":   "every reason, of one act",
 
 	"/photos/{id}/facts":      "one a tenant",
-	"/operators":              "a search: the best matches",
-	"/labels/stocks":          "the program's own, and few",
 	"/tenants/{id}/markets":   "a setting",
 	"/batches/{id}/genealogy": "one picture",
 	"/operators":              "what matches, a few at most; who searches goes on by typing",
