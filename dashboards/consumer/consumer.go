@@ -247,6 +247,7 @@ func (s *server) scan(w http.ResponseWriter, r *http.Request) (trace.Record, *un
 func (s *server) page(w http.ResponseWriter, r *http.Request) {
 	key, revision := s.pages.key(r, s.language(w, r))
 	if a, ok := s.make(w, r, key, revision); ok {
+		s.saw(r, a.subject)
 		s.document(w, r, a)
 	}
 }
@@ -279,7 +280,6 @@ func (s *server) lay(w http.ResponseWriter, r *http.Request, rec trace.Record, s
 	}
 	v := s.prove(r.Context(), rec)
 	v.recalls = recalls
-	s.saw(r, subjectOf(rec, scanned, recalls))
 	if wantsJSON(r) {
 		s.json(w, r, rec, v)
 		return answer{}, false
@@ -312,7 +312,7 @@ func (s *server) lay(w http.ResponseWriter, r *http.Request, rec trace.Record, s
 			return answer{}, false
 		}
 	}
-	return s.render(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: p})
+	return s.render(w, r, answer{template: "page.html", status: http.StatusOK, cache: cache, data: p, subject: subjectOf(rec, scanned, recalls)})
 }
 
 // json answers the sealed bytes themselves; of a batch that was recalled, these with
@@ -451,6 +451,7 @@ type answer struct {
 	data        any
 	tag         string // of the body; "" where it is not yet known
 	zipped      []byte // the body, compressed, where it was before
+	subject     scan.Subject
 }
 
 // html renders a page in one language and answers it.
