@@ -78,7 +78,12 @@ func (s *server) findOperators(c *gin.Context) error {
 	}
 	out := operatorList{Operators: []operatorView{}, More: len(found) > maxFound}
 	for _, t := range found[:min(len(found), maxFound)] {
-		out.Operators = append(out.Operators, shown(t))
+		v := shown(t)
+		if trace.NaturalPerson(t) && !strings.EqualFold(q.Words, t.Name.Zh) && !strings.EqualFold(q.Words, t.Name.En) {
+			first, _ := utf8.DecodeRuneInString(t.Name.Zh) // who knows an ID does not learn the name
+			v.Name = farm.Text{Zh: string(first) + "**"}
+		}
+		out.Operators = append(out.Operators, v)
 	}
 	c.JSON(http.StatusOK, out)
 	return nil
