@@ -152,7 +152,7 @@ func TestCourse(t *testing.T) {
 	}
 	r, err = s.Close(ctx, officer, id, newID(), "")
 	check(t, err)
-	if r.Closed.IsZero() || len(r.Missing()) != 0 || r.Frees("tea-1") {
+	if r.Closed.IsZero() || len(r.Missing()) != 0 || frees(r, "tea-1") {
 		t.Errorf("closed at %v, missing %v", r.Closed, r.Missing())
 	}
 	if _, err := s.Report(ctx, officer, id, newID(), recall.Progress{Batch: "tea-1"}); !errors.Is(err, recall.ErrClosed) {
@@ -356,6 +356,12 @@ func FuzzParseStep(f *testing.F) {
 	})
 }
 
+// frees reports whether a recall no longer bars a batch that was in it.
+func frees(r recall.Recall, batch string) bool {
+	_, cleared := r.Bars()
+	return slices.Contains(cleared, batch)
+}
+
 // What a closed recall frees was released. A batch that had been used up when it was
 // recalled may come back, when what was made of it is taken back.
 func TestFrees(t *testing.T) {
@@ -379,13 +385,50 @@ func TestFrees(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := recall.Recall{Holdings: tt.holdings, Closed: day(50)}
-			if got := r.Frees("leaf-1"); got != tt.want {
+			if got := frees(r, "leaf-1"); got != tt.want {
 				t.Errorf("frees: %v, want %v", got, tt.want)
 			}
 			r.Closed = time.Time{}
-			if r.Frees("leaf-1") {
+			if frees(r, "leaf-1") {
 				t.Error("an open recall frees")
 			}
 		})
+	}
+}
+
+// TestBars: after its end a recall bars what was not released, and what is made of that;
+// what is made of released goods is as free as they are.
+func TestBars(t *testing.T) {
+	m := newMemory()
+	for _, id := range []string{"leaf", "used", "dry", "burnt", "new", "mixed"} {
+		m.batches[id] = recall.Batch{ID: id}
+	}
+	m.edges = []recall.Edge{{From: "leaf", Made: "dry"}, {From: "used", Made: "dry"}, {From: "leaf", Made: "burnt"}, {From: "dry", Made: "new"}, {From: "dry", Made: "mixed"}, {From: "burnt", Made: "mixed"}}
+	of := func(batch string, held, released chain.Amount) recall.Standing {
+		return recall.Standing{Holding: recall.Holding{Batch: batch, Held: held}, Amounts: map[recall.State]chain.Amount{recall.Released: released}}
+	}
+	r := recall.Recall{
+		Causes:   []recall.Cause{{Kind: recall.OnBatch, Subject: "leaf"}, {Kind: recall.OnBatch, Subject: "used"}},
+		Holdings: []recall.Standing{of("leaf", kg(5), kg(5)), of("used", kg(0), kg(0)), of("dry", kg(3), kg(3)), of("burnt", kg(2), kg(0))},
+	}
+	for closed, want := range map[bool]string{false: "leaf used dry burnt new mixed ", true: "used burnt mixed "} {
+		if closed {
+			r.Closed = day(50)
+		}
+		barred := ""
+		for _, id := range []string{"leaf", "used", "dry", "burnt", "new", "mixed"} {
+			causes, cleared := r.Bars()
+			in, err := recall.Covers(t.Context(), m, causes, cleared, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if in {
+				barred += id + " "
+			}
+		}
+		if barred != want {
+			t.Errorf("closed %v: it bars %s, want %s", closed, barred, want)
+		}
+		r.Closed = time.Time{}
 	}
 }

@@ -347,19 +347,34 @@ func (r Recall) Missing() []Missing {
 	return all
 }
 
-// Frees reports whether a batch in the recall may be moved and sold again: the
-// recall is closed and all of the batch was released. Of a batch of which nothing
-// was left nothing was released, so what comes back of it after the end stays barred.
-func (r Recall) Frees(batch string) bool {
+// Bars returns what may not be moved or sold because of the recall, as Covers takes it.
+// While it is open that is all that it is of. After its end a batch that was released
+// as a whole is free, and with it what is made of it; what else was held stays barred.
+// Of a batch of which nothing was left nothing was released, so what comes back of it
+// after the end stays barred.
+func (r Recall) Bars() (causes []Cause, cleared []string) {
 	if r.Closed.IsZero() {
-		return false
+		return r.Causes, r.Cleared
 	}
-	released := false
+	free, rest := map[string]bool{}, map[string]bool{}
 	for _, h := range r.Holdings {
-		if h.Batch == batch && h.Amounts[Released].N != h.Held.N {
-			return false
+		switch n := h.Amounts[Released].N; {
+		case h.Cleared:
+		case n != h.Held.N:
+			rest[h.Batch] = true
+		case n > 0:
+			free[h.Batch] = true
 		}
-		released = released || h.Batch == batch && h.Amounts[Released].N > 0
 	}
-	return released
+	causes, cleared = slices.Clone(r.Causes), slices.Clone(r.Cleared)
+	for _, h := range r.Holdings {
+		switch {
+		case h.Cleared:
+		case free[h.Batch] && !rest[h.Batch]:
+			cleared = append(cleared, h.Batch)
+		default:
+			causes = append(causes, Cause{Kind: OnBatch, Subject: h.Batch, Reason: ByName})
+		}
+	}
+	return causes, cleared
 }

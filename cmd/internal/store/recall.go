@@ -336,7 +336,14 @@ func refuseRecalled(ctx context.Context, tx bun.Tx, batches []string, may func(r
 			return err
 		}
 		for _, r := range covering {
-			if !r.Frees(b) && !may(r) {
+			bars := r.Closed.IsZero()
+			if !bars {
+				causes, cleared := r.Bars()
+				if bars, err = recall.Covers(ctx, past{tx}, causes, cleared, b); err != nil {
+					return err
+				}
+			}
+			if bars && !may(r) {
 				return &recall.Refused{Batch: b, Recall: r.ID, Number: r.Number}
 			}
 		}
