@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +32,8 @@ type tale struct {
 	rnd     *rand.Rand
 	now     time.Time
 
-	left      map[string]int64 // grams, by batch
+	left      map[string]int64  // grams or bags, by batch
+	unit      map[string]string // of batches that are counted
 	owner     map[string]string
 	from      map[string][]string // what a batch was made of
 	moved     []chain.Movement    // that hold, oldest first
@@ -47,12 +50,20 @@ type tale struct {
 func newTale(t *testing.T, s *store.Store, r *rand.Rand) *tale {
 	return &tale{
 		t: t, store: s, rnd: r, now: noon.Truncate(time.Millisecond),
-		left: map[string]int64{}, owner: map[string]string{}, from: map[string][]string{}, counts: map[string]int{},
+		left: map[string]int64{}, unit: map[string]string{}, owner: map[string]string{}, from: map[string][]string{}, counts: map[string]int{},
 		sites: map[string]string{"tea": "garden-1", "oysters": "raft-1"},
 	}
 }
 
 func grams(n int64) chain.Amount { return chain.Amount{N: n * 1e3, Unit: "g"} }
+
+// bags are counted in thousandths, as grams are in milligrams.
+func bags(n int64) chain.Amount { return chain.Amount{N: n * 1e3, Unit: "{bag}"} }
+
+// of returns so much of what a batch is counted in.
+func (s *tale) of(batch string, n int64) chain.Amount {
+	return chain.Amount{N: n * 1e3, Unit: cmp.Or(s.unit[batch], "g")}
+}
 
 // tell moves, and checks that it was as legal as the model says, with an error of
 // the kind that is wanted.
@@ -87,7 +98,7 @@ func (s *tale) tell(m chain.Movement, wrong error) bool {
 // cause is the error that callers branch on.
 func cause(err error) error {
 	for _, as := range []func(error) error{
-		as[*chain.ShortError], as[*chain.BalanceError], as[*chain.DependentError], as[*trace.FieldError], as[*gate.Refused], as[*recall.Refused],
+		as[*chain.ShortError], as[*chain.BalanceError], as[*chain.DependentError], as[*trace.FieldError], as[*chain.FieldError], as[*gate.Refused], as[*recall.Refused],
 	} {
 		if e := as(err); e != nil {
 			return e
@@ -108,8 +119,8 @@ func (s *tale) movement(tenant string, kind chain.Kind) chain.Movement {
 	return chain.Movement{ID: ulid.Make().String(), Tenant: tenant, Kind: kind, At: s.now, Person: "wei"}
 }
 
-// pick returns batches of a tenant of which something is left, and takes random
-// parts of them; over takes more than there is of the last.
+// pick returns batches of a tenant, counted alike, of which something is left, and
+// takes random parts of them; over takes more than there is of the last.
 func (s *tale) pick(tenant string, most int, over bool) (ins []chain.Input, total int64) {
 	seen := map[string]bool{}
 	for range 40 {
@@ -117,33 +128,47 @@ func (s *tale) pick(tenant string, most int, over bool) (ins []chain.Input, tota
 			break
 		}
 		b := s.batches[len(s.batches)-1-s.rnd.IntN(min(60, len(s.batches)))]
-		if s.owner[b] != tenant || s.left[b] == 0 || seen[b] {
+		if s.owner[b] != tenant || s.left[b] == 0 || seen[b] || len(ins) > 0 && s.unit[b] != s.unit[ins[0].Batch] {
 			continue
 		}
 		seen[b] = true
 		n := 1 + s.rnd.Int64N(s.left[b])
-		ins, total = append(ins, chain.Input{Batch: b, Amount: grams(n)}), total+n
+		ins, total = append(ins, chain.Input{Batch: b, Amount: s.of(b, n)}), total+n
 	}
 	if over && len(ins) > 0 {
 		in := &ins[len(ins)-1]
 		more := s.left[in.Batch] + 1 - in.Amount.N/1e3
-		in.Amount, total = grams(s.left[in.Batch]+1), total+more
+		in.Amount, total = s.of(in.Batch, s.left[in.Batch]+1), total+more
 	}
 	return ins, total
 }
 
-// share makes outputs of a total and a loss of the rest.
+// share makes outputs of a total and a loss of the rest. Some dry, or change what they
+// are counted in, and say how much became them.
 func (s *tale) share(m *chain.Movement, total int64, most int) {
+	of := func(n int64) chain.Amount { return grams(n) }
+	if len(m.Inputs) > 0 {
+		of = func(n int64) chain.Amount { return s.of(m.Inputs[0].Batch, n) }
+	}
+	m.Outputs, m.Losses = nil, nil
 	for range 1 + s.rnd.IntN(most) {
 		if total < 2 {
 			break
 		}
 		n := 1 + s.rnd.Int64N(total)
 		total -= n
-		m.Outputs = append(m.Outputs, chain.Output{Batch: ulid.Make().String(), Product: "liubao", Lot: "x", Amount: grams(n)})
+		out := chain.Output{Batch: ulid.Make().String(), Product: "liubao", Lot: "x", Amount: of(n)}
+		if from := out.Amount; m.Kind == chain.Process && s.rnd.IntN(3) == 0 {
+			out.From, out.Amount = &from, of(1+s.rnd.Int64N(n))
+		} else if m.Kind == chain.Pack {
+			if out.From, out.Amount = &from, bags(1+s.rnd.Int64N(40)); from.Unit == "{bag}" {
+				out.Amount = grams(1 + s.rnd.Int64N(1e4)) // unpacked again
+			}
+		}
+		m.Outputs = append(m.Outputs, out)
 	}
 	if total > 0 && len(m.Outputs) > 0 {
-		m.Losses = []chain.Lost{{Amount: grams(total), Reason: "灰末"}}
+		m.Losses = []chain.Lost{{Amount: of(total), Reason: "灰末"}}
 	}
 }
 
@@ -156,7 +181,7 @@ func (s *tale) done(m chain.Movement) {
 		}
 	}
 	for _, o := range m.Outputs {
-		s.left[o.Batch], s.owner[o.Batch] = o.Amount.N/1e3, m.Tenant
+		s.left[o.Batch], s.owner[o.Batch], s.unit[o.Batch] = o.Amount.N/1e3, m.Tenant, o.Amount.Unit
 		s.batches = append(s.batches, o.Batch)
 		for _, in := range m.Inputs {
 			s.from[o.Batch] = append(s.from[o.Batch], in.Batch)
@@ -214,7 +239,7 @@ func (s *tale) step() {
 	if over {
 		short = &chain.ShortError{}
 	}
-	switch s.rnd.IntN(11) {
+	switch s.rnd.IntN(14) {
 	case 0, 1:
 		m := s.movement(tenant, chain.Harvest)
 		m.Site = site
@@ -237,9 +262,12 @@ func (s *tale) step() {
 			return
 		}
 		wrong := short
-		if !over && s.rnd.IntN(6) == 0 { // more comes out than went in
-			m.Outputs[0].Amount.N += 1e3
+		if first := &m.Outputs[0]; !over && s.rnd.IntN(6) == 0 { // more comes out than went in
+			first.Amount.N += 1e3
 			wrong = &chain.BalanceError{}
+			if first.From != nil {
+				first.Amount.N, wrong = first.From.N+1, &chain.FieldError{}
+			}
 		}
 		if s.tell(m, wrong) {
 			s.done(m)
@@ -250,7 +278,7 @@ func (s *tale) step() {
 		if m.Inputs = ins; len(ins) < 2 {
 			return
 		}
-		all := grams(total)
+		all := s.of(ins[0].Batch, total)
 		m.Outputs = []chain.Output{{Batch: ulid.Make().String(), Product: "liubao", Lot: "拼", Amount: all, From: &all}}
 		if s.tell(m, short) {
 			s.done(m)
@@ -274,6 +302,19 @@ func (s *tale) step() {
 	case 8:
 		s.answer()
 	case 9:
+		s.part(tenant, over)
+	case 10:
+		m := s.movement(tenant, chain.Pack)
+		ins, total := s.pick(tenant, 2, over)
+		if m.Inputs = ins; len(ins) == 0 {
+			return
+		}
+		if s.share(&m, total, 2); len(m.Outputs) > 0 && s.tell(m, short) {
+			s.done(m)
+		}
+	case 11:
+		s.correct()
+	case 12:
 		m := s.movement(tenant, chain.Loss)
 		ins, _ := s.pick(tenant, 1, over)
 		if m.Inputs, m.Reason = ins, "受潮"; len(ins) == 0 {
@@ -284,6 +325,72 @@ func (s *tale) step() {
 		}
 	default:
 		s.takeBack()
+	}
+}
+
+// part splits one batch into two, or into more than it is.
+func (s *tale) part(tenant string, over bool) {
+	m := s.movement(tenant, chain.Split)
+	ins, total := s.pick(tenant, 1, false)
+	if m.Inputs = ins; len(ins) == 0 || total < 2 {
+		return
+	}
+	n, rest := 1+s.rnd.Int64N(total-1), int64(0)
+	var wrong error
+	if over {
+		rest, wrong = 1, &chain.BalanceError{}
+	}
+	for _, n := range []int64{n, total - n + rest} {
+		m.Outputs = append(m.Outputs, chain.Output{Batch: ulid.Make().String(), Product: "liubao", Lot: "分", Amount: s.of(ins[0].Batch, n)})
+	}
+	if s.tell(m, wrong) {
+		s.done(m)
+	}
+}
+
+// correct says better how much was taken: of the first batch one more than was said,
+// or only half.
+func (s *tale) correct() {
+	if len(s.moved) == 0 {
+		return
+	}
+	old := s.moved[len(s.moved)-1-s.rnd.IntN(min(len(s.moved), 12))]
+	if !slices.Contains([]chain.Kind{chain.Process, chain.Pack, chain.Sell, chain.Loss, chain.Merge}, old.Kind) {
+		return
+	}
+	m := s.movement(old.Tenant, old.Kind)
+	m.Step, m.Buyer, m.To, m.Corrects, m.Reason, m.Inputs = old.Step, old.Buyer, old.To, old.ID, "称错", slices.Clone(old.Inputs)
+	first := &m.Inputs[0]
+	if first.Amount.N = max(first.Amount.N/2000, 1) * 1e3; s.rnd.IntN(2) == 0 {
+		first.Amount.N = old.Inputs[0].Amount.N + 1e3
+	}
+	total := int64(0)
+	for _, in := range m.Inputs {
+		total += in.Amount.N / 1e3
+	}
+	switch old.Kind {
+	case chain.Process, chain.Pack:
+		if s.share(&m, total, 2); len(m.Outputs) == 0 {
+			return
+		}
+	case chain.Merge:
+		all := s.of(first.Batch, total)
+		m.Outputs = []chain.Output{{Batch: ulid.Make().String(), Product: "liubao", Lot: "拼", Amount: all, From: &all}}
+	}
+	var wrong error
+	switch {
+	case s.hangsOn(old):
+		wrong = &chain.DependentError{}
+	case first.Amount.N > s.left[first.Batch]*1e3+old.Inputs[0].Amount.N:
+		wrong = &chain.ShortError{}
+	}
+	if !s.tell(m, wrong) {
+		return
+	}
+	s.counts["corrected"]++
+	s.undone(old)
+	if s.done(m); m.To != "" {
+		s.pending = append(s.pending, m)
 	}
 }
 
@@ -310,7 +417,7 @@ func (s *tale) answer() {
 		for _, in := range from.Inputs {
 			total += in.Amount.N / 1e3
 		}
-		m.Outputs = []chain.Output{{Batch: ulid.Make().String(), Product: "liubao", Lot: "收", Amount: grams(total)}}
+		m.Outputs = []chain.Output{{Batch: ulid.Make().String(), Product: "liubao", Lot: "收", Amount: s.of(from.Inputs[0].Batch, total)}}
 		if s.tell(m, nil) {
 			m.Inputs = from.Inputs
 			s.done(m)

@@ -188,18 +188,15 @@ func harvestDay(site string, at time.Time) string { return fmt.Sprint(site, " ",
 // bars says what gates, recalls and codes have against a movement, in the order in
 // which they are asked. What goes through uses up the leave that it needs.
 func (l *life) bars(m chain.Movement, wrong error) error {
-	if as[*chain.BalanceError](wrong) != nil || as[*trace.FieldError](wrong) != nil {
+	if as[*chain.BalanceError](wrong) != nil || as[*trace.FieldError](wrong) != nil || as[*chain.FieldError](wrong) != nil {
 		return wrong
 	}
-	inputs := m.Inputs
+	inputs, bears := m.Inputs, false
 	for _, old := range l.moved {
 		if old.ID == m.Handover {
 			inputs = old.Inputs
 		}
-		coded := func(o chain.Output) bool { return l.codes[o.Batch] }
-		if old.ID == m.Corrects && slices.ContainsFunc(old.Outputs, coded) {
-			return &chain.DependentError{}
-		}
+		bears = bears || old.ID == m.Corrects && slices.ContainsFunc(old.Outputs, func(o chain.Output) bool { return l.codes[o.Batch] })
 	}
 	if m.Kind == chain.Harvest && m.Site == l.farm.site {
 		return l.barsHarvest(m)
@@ -210,6 +207,9 @@ func (l *life) bars(m chain.Movement, wrong error) error {
 	free := m.Kind == chain.Loss || m.Kind == chain.Decline || m.Kind == chain.Receive && l.recall != nil && l.recall.tenant == m.Tenant
 	if !free && slices.ContainsFunc(inputs, func(in chain.Input) bool { return l.recalled(l.recall, in.Batch) }) {
 		return &recall.Refused{}
+	}
+	if bears {
+		return &chain.DependentError{}
 	}
 	return wrong
 }
@@ -507,8 +507,11 @@ func (l *life) auditMass() {
 			}
 		}
 		for _, o := range m.Outputs {
-			balance -= o.Amount.N
 			sum[o.Batch] += o.Amount.N
+			if o.From == nil {
+				o.From = &o.Amount
+			}
+			balance -= o.From.N
 		}
 		for _, lost := range m.Losses {
 			balance -= lost.Amount.N
@@ -524,7 +527,7 @@ func (l *life) auditMass() {
 	}
 	for _, g := range goods {
 		if g.Left.N != sum[g.Batch] || g.Left.N != l.left[g.Batch]*1e3 || g.Left.N < 0 || g.Left.N > g.Made.N {
-			l.t.Errorf("%s: %s of %s is left; the movements say %d, the model %d g", g.Batch, g.Left, g.Made, sum[g.Batch], l.left[g.Batch])
+			l.t.Errorf("%s: %s of %s is left; the movements say %d, the model %d", g.Batch, g.Left, g.Made, sum[g.Batch], l.left[g.Batch])
 		}
 		if g.MadeBy == "" || g.Void == (l.owner[g.Batch] != "") || (g.Code != "") != l.codes[g.Batch] {
 			l.t.Errorf("%s is an orphan, or taken back, or has a code it should not have: %+v", g.Batch, g)
@@ -760,7 +763,7 @@ func TestWholeHistories(t *testing.T) {
 	}
 	for _, what := range []string{
 		"use", "use refused", "void", "correct", "leave", "harvest refused", "harvest by leave", "batch by leave", "open", "refused open", "inside by name",
-		"harvest", "process", "merge", "sell", "loss", "receive", "decline", "refused harvest", "refused process", "refused merge", "refused sell", "refused void",
+		"harvest", "process", "split", "pack", "corrected", "refused split", "refused pack", "merge", "sell", "loss", "receive", "decline", "refused harvest", "refused process", "refused merge", "refused sell", "refused void",
 		"close", "refused close", "certificate", "refused certificate", "void certificate", "certificate recalled",
 		"recall", "refused recall", "report", "refused report", "recall closed", "refused recall closed",
 	} {
