@@ -19,7 +19,9 @@ import (
 	"tianhai/farm"
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/cert"
 	"tianhai/trace/chain"
+	"tianhai/trace/evidence"
 	"tianhai/trace/gate"
 	"tianhai/trace/input"
 	"tianhai/trace/ledger"
@@ -52,7 +54,7 @@ func newWorld(t *testing.T, s *store.Store, added func()) *world {
 	w.tracer = &trace.Service{
 		Store: s, Journal: s, Evidence: silent{}, Catalogs: books, Chain: s, Licences: s, Inputs: s, Bans: input.Banned(), OwnBans: s.OwnBans, Stock: s,
 		NewCode: func() (string, error) { codes++; return fmt.Sprintf("CODE%06d", codes), nil },
-		Now:     now, Added: added, Overrides: s, Harvests: s,
+		Now:     now, Added: added, Overrides: s, Harvests: s, Shipments: s, Series: &evidence.Shelf{Dir: t.TempDir()},
 	}
 	w.certs = &trace.Certifier{Service: w.tracer, Book: s}
 	w.recalls = &recall.Service{Book: s, Past: s.Past(), Farms: s, NewRecord: w.tracer.NewRecord, Added: added, Now: now}
@@ -69,8 +71,24 @@ type life struct {
 	codes map[string]bool
 	inForce,
 	issued map[string]string // certificates: the batch's, and whose each is
-	void   map[string]bool // certificates
+	void   map[string]bool         // certificates and reports
+	tests  map[string][]*naiveTest // of batches, oldest first
+	bought map[string]bool         // sales to buyers outside, and whether the buyer was erased
+	roads  []*naiveRoad
 	recall *naiveRecall
+}
+
+// A naiveTest is a laboratory's report.
+type naiveTest struct {
+	id    string
+	fails bool
+	gone  bool // void or corrected
+}
+
+// A naiveRoad is a shipment.
+type naiveRoad struct {
+	trace.Shipment
+	there bool
 }
 
 // A naiveRecall knows what it is of, and goes through everything to find it.
@@ -78,9 +96,11 @@ type naiveRecall struct {
 	id, tenant    string
 	batches, lots map[string]bool
 	days          map[string]bool // site and day of a harvest
+	cleared       map[string]bool // batches
 	steps         int
 	holdings      []recall.Standing
-	destroyed     map[string]int64
+	ended         map[string]int64 // destroyed or released, by holding
+	released      map[string]int64
 	closed        bool
 }
 
@@ -88,7 +108,7 @@ func newLife(t *testing.T, w *world, i int) *life {
 	r := rand.New(rand.NewPCG(uint64(i), 4))
 	l := &life{
 		tale: newTale(t, w.Store, r), world: w, codes: map[string]bool{},
-		inForce: map[string]string{}, issued: map[string]string{}, void: map[string]bool{},
+		inForce: map[string]string{}, issued: map[string]string{}, void: map[string]bool{}, tests: map[string][]*naiveTest{}, bought: map[string]bool{},
 	}
 	l.service, l.counts, l.barred = w.tracer, w.met, l.bars
 	l.sites = map[string]string{"tea": fmt.Sprint("life-", i), "oysters": fmt.Sprint("trade-", i)}
@@ -105,17 +125,25 @@ func newLife(t *testing.T, w *world, i int) *life {
 
 func (l *life) step() {
 	l.now = l.now.Add(time.Duration(l.rnd.IntN(60)) * time.Hour)
-	switch l.rnd.IntN(14) {
-	case 0, 1, 2:
+	switch l.rnd.IntN(18) {
+	case 0, 1, 2, 3, 4:
 		l.farm.step()
-	case 3, 4, 5, 6, 7:
+	case 5, 6, 7, 8, 9:
 		l.tale.step()
-	case 8:
+	case 10:
 		l.open()
-	case 9, 10:
-		l.close()
 	case 11, 12:
+		l.close()
+	case 13, 14:
 		l.certify()
+	case 15:
+		l.examine()
+	case 16:
+		if l.rnd.IntN(3) == 0 {
+			l.erase()
+		} else {
+			l.ship()
+		}
 	default:
 		l.callBack()
 	}
@@ -172,15 +200,42 @@ func (l *life) recalled(r *naiveRecall, batch string) bool {
 	if r == nil {
 		return false
 	}
-	for b := range naive(batch, l.from) {
-		site, began, harvest, grew := l.growth(b)
-		if r.batches[b] || grew && r.days[harvestDay(site, harvest)] || grew && site == l.farm.site && slices.ContainsFunc(l.farm.uses, func(u naiveUse) bool {
-			return r.lots[u.lot] && beijingDay(began) <= u.day && u.day <= beijingDay(harvest)
-		}) {
-			return true
-		}
+	return l.reached(batch, func(b string) bool { return l.harmed(r, b) }, func(b string) bool { return r.cleared[b] })
+}
+
+// reached reports whether harm comes to a batch from any that it was made of, past none
+// that is out of it.
+func (l *life) reached(batch string, harmed, out func(string) bool) bool {
+	return !out(batch) && (harmed(batch) || slices.ContainsFunc(l.from[batch], func(b string) bool { return l.reached(b, harmed, out) }))
+}
+
+// harmed reports whether a recall is of a batch itself.
+func (l *life) harmed(r *naiveRecall, b string) bool {
+	site, began, harvest, grew := l.growth(b)
+	return r.batches[b] || grew && r.days[harvestDay(site, harvest)] || grew && site == l.farm.site && slices.ContainsFunc(l.farm.uses, func(u naiveUse) bool {
+		return r.lots[u.lot] && beijingDay(began) <= u.day && u.day <= beijingDay(harvest)
+	})
+}
+
+// stuck reports whether a batch may not be moved because of the recall: after its end
+// what was released is free, and what is made of that.
+func (l *life) stuck(r *naiveRecall, batch string) bool {
+	if in := l.recalled(r, batch); !in || !r.closed {
+		return in
 	}
-	return false
+	held := func(b string) (some, free bool) {
+		kept := false
+		for _, h := range r.holdings {
+			if h.Batch == b && !h.Cleared {
+				some, kept = true, kept || r.released[h.Key()] != h.Held.N
+				free = free || r.released[h.Key()] > 0
+			}
+		}
+		return some, free && !kept
+	}
+	return l.reached(batch,
+		func(b string) bool { some, free := held(b); return l.harmed(r, b) || some && !free },
+		func(b string) bool { _, free := held(b); return r.cleared[b] || free })
 }
 
 func harvestDay(site string, at time.Time) string { return fmt.Sprint(site, " ", beijingDay(at)) }
@@ -205,7 +260,7 @@ func (l *life) bars(m chain.Movement, wrong error) error {
 		return &gate.Refused{}
 	}
 	free := m.Kind == chain.Loss || m.Kind == chain.Decline || m.Kind == chain.Receive && l.recall != nil && l.recall.tenant == m.Tenant
-	if !free && slices.ContainsFunc(inputs, func(in chain.Input) bool { return l.recalled(l.recall, in.Batch) }) {
+	if !free && slices.ContainsFunc(inputs, func(in chain.Input) bool { return l.stuck(l.recall, in.Batch) }) {
 		return &recall.Refused{}
 	}
 	if bears {
@@ -250,7 +305,7 @@ func (l *life) expect(what string, err, wrong error) bool {
 
 // innermost is the error that callers branch on.
 func innermost(err error) error {
-	if e := errors.Join(as[*trace.IncompleteError](err), as[*recall.AmountError](err)); e != nil {
+	if e := errors.Join(as[*trace.IncompleteError](err), as[*recall.AmountError](err), as[*cert.FailedError](err)); e != nil {
 		return e.(interface{ Unwrap() []error }).Unwrap()[0]
 	}
 	return cause(err)
@@ -350,9 +405,11 @@ func (l *life) certify() {
 	switch {
 	case !l.codes[id]:
 		wrong = farm.ErrConflict
+	case l.failed(id):
+		wrong = &cert.FailedError{}
 	case l.early(id):
 		wrong = &gate.Refused{}
-	case l.recalled(l.recall, id):
+	case l.stuck(l.recall, id):
 		wrong = &recall.Refused{}
 	case l.inForce[id] != "":
 		wrong = farm.ErrConflict
@@ -363,20 +420,207 @@ func (l *life) certify() {
 	}
 }
 
+// failed reports whether a test of a batch failed that holds, or of what it was made of
+// where it passed none itself.
+func (l *life) failed(batch string) bool {
+	passed := false
+	for _, r := range l.tests[batch] {
+		if !r.gone && r.fails {
+			return true
+		}
+		passed = passed || !r.gone
+	}
+	return !passed && slices.ContainsFunc(l.from[batch], l.failed)
+}
+
+// examine has a batch tested, says a report better, or takes one back.
+func (l *life) examine() {
+	id := l.any()
+	if id == "" {
+		return
+	}
+	b, err := l.Batch(l.t.Context(), id)
+	check(l.t, err)
+	l.now = l.now.Add(time.Minute) // of one instant, either report may be the first
+	var old *naiveTest
+	if all := l.tests[id]; len(all) > 0 {
+		old = all[l.rnd.IntN(len(all))]
+	}
+	var wrong error
+	if old != nil && old.gone {
+		wrong = farm.ErrConflict
+	}
+	if old != nil && l.rnd.IntN(3) == 0 {
+		if l.expect("report void", l.certs.VoidReport(l.t.Context(), id, old.id, "样品弄错"), wrong) {
+			old.gone, l.void[old.id] = true, true
+		}
+		return
+	}
+	r, test := newReport(b), &naiveTest{fails: l.rnd.IntN(3) == 0}
+	if test.id = r.ID; test.fails {
+		r.Items[0].Result = "0.9"
+	}
+	if old != nil && l.rnd.IntN(2) == 0 {
+		r.Corrects = old.id
+	} else {
+		old, wrong = nil, nil
+	}
+	if _, err := l.certs.AddReport(l.t.Context(), r); !l.expect("test", err, wrong) {
+		return
+	}
+	if old != nil {
+		old.gone = true
+	}
+	l.tests[id] = append(l.tests[id], test)
+}
+
+// erase has a buyer erased whom a sale names, once.
+func (l *life) erase() {
+	var sold []string
+	for _, m := range l.moved {
+		if m.Buyer != nil {
+			sold = append(sold, m.ID)
+		}
+	}
+	if len(sold) == 0 {
+		return
+	}
+	id := sold[l.rnd.IntN(len(sold))]
+	erased, err := l.service.EraseBuyer(l.t.Context(), id, "wei")
+	check(l.t, err)
+	if erased == l.bought[id] {
+		l.t.Fatalf("the buyer of %s was erased: %v, and before %v", id, erased, l.bought[id])
+	}
+	if m, err := l.Movement(l.t.Context(), id); err != nil || m.Buyer != nil {
+		l.t.Fatalf("the buyer of %s is known still: %+v, %v", id, m.Buyer, err)
+	}
+	if l.bought[id] = true; erased {
+		l.counts["buyer erased"]++
+		l.records[trace.ErasureRecord]++
+	}
+}
+
+// ship sends a batch on its way, or has one arrive, perhaps again.
+func (l *life) ship() {
+	if len(l.roads) > 0 && l.rnd.IntN(2) == 0 {
+		road := l.roads[l.rnd.IntN(len(l.roads))]
+		l.now = l.now.Add(time.Hour)
+		var wrong error
+		switch {
+		case road.there:
+			wrong = farm.ErrConflict
+		case l.now.Sub(road.Departed) > trace.MaxOnTheWay:
+			wrong = &trace.FieldError{}
+		}
+		if _, err := l.service.Arrive(l.t.Context(), "tea", road.ID, l.now); l.expect("arrival", err, wrong) {
+			road.there = true
+			l.records[trace.ArrivalRecord+" "+road.ID]++
+		}
+		return
+	}
+	b := l.any()
+	if b == "" {
+		return
+	}
+	low, high := 0.0, 4.0
+	sh := trace.Shipment{
+		ID: newULID(), Tenant: "tea", Batches: []string{b}, Origin: "450400", Destination: "450100", Loggers: []string{"leaf-1"},
+		Limits: evidence.Limits{Min: &low, Max: &high, Source: "本场"}, Departed: l.now, Account: "wei",
+	}
+	var wrong error
+	if l.owner[b] != "tea" {
+		wrong = farm.ErrNotFound
+	}
+	if _, _, err := l.service.Depart(l.t.Context(), sh); l.expect("departure", err, wrong) {
+		l.roads = append(l.roads, &naiveRoad{Shipment: sh})
+		l.records[trace.ShipmentRecord+" "+sh.ID]++
+	}
+}
+
 // callBack opens a recall, or goes on with it.
 func (l *life) callBack() {
-	switch {
+	switch n := l.rnd.IntN(10); {
 	case l.recall == nil:
 		l.openRecall()
-	case l.rnd.IntN(6) == 0:
+	case n == 0:
 		l.closeRecall()
+	case n == 1:
+		l.widen()
+	case n == 2:
+		l.narrow()
 	default:
 		l.report()
 	}
 }
 
+// stepped takes over what a step has made of the recall: what has come into it has no
+// certificates any more.
+func (l *life) stepped(got recall.Recall) {
+	r := l.recall
+	r.steps++
+	in := map[string]bool{}
+	for _, h := range r.holdings {
+		in[h.Key()] = !h.Cleared
+	}
+	for _, h := range got.Holdings {
+		if has := l.inForce[h.Batch]; has != "" && !h.Cleared && !in[h.Key()] {
+			l.counts["certificate recalled"]++
+			l.void[has], l.inForce[h.Batch] = true, ""
+		}
+	}
+	r.holdings = got.Holdings
+}
+
+// widen takes a batch in that was not.
+func (l *life) widen() {
+	b := l.any()
+	if b == "" || l.recalled(l.recall, b) {
+		return
+	}
+	var wrong error
+	if l.recall.closed {
+		wrong = recall.ErrClosed
+	}
+	got, err := l.recalls.Widen(l.t.Context(), officer, l.recall.id, newULID(), recall.Widening{Batches: []string{b}}, "又有投诉")
+	if !l.expect("recall widened", err, wrong) {
+		return
+	}
+	l.recall.batches[b] = true
+	delete(l.recall.cleared, b)
+	l.stepped(got)
+	for _, b := range l.batches {
+		if l.owner[b] != "" && l.recalled(l.recall, b) && !slices.ContainsFunc(got.Holdings, func(h recall.Standing) bool { return h.Batch == b && !h.Cleared }) {
+			l.t.Fatalf("%s is recalled, and not in what the widened recall holds", b)
+		}
+	}
+}
+
+// narrow clears a batch, and with it what hangs on it alone.
+func (l *life) narrow() {
+	r := l.recall
+	h := r.holdings[l.rnd.IntN(len(r.holdings))]
+	var wrong error
+	switch {
+	case r.closed:
+		wrong = recall.ErrClosed
+	case h.Cleared:
+		wrong = farm.ErrNotFound
+	}
+	got, err := l.recalls.Narrow(l.t.Context(), officer, r.id, newULID(), []string{h.Batch}, "检验合格")
+	if !l.expect("recall narrowed", err, wrong) {
+		return
+	}
+	r.cleared[h.Batch] = true
+	l.stepped(got)
+	for _, h := range got.Holdings {
+		if l.owner[h.Batch] != "" && !h.Cleared && !l.recalled(r, h.Batch) {
+			l.t.Fatalf("%s is cleared, and in what the narrowed recall holds", h.Batch)
+		}
+	}
+}
+
 func (l *life) openRecall() {
-	r := &naiveRecall{id: newULID(), tenant: "tea", batches: map[string]bool{}, lots: map[string]bool{}, days: map[string]bool{}, destroyed: map[string]int64{}}
+	r := &naiveRecall{id: newULID(), tenant: "tea", batches: map[string]bool{}, lots: map[string]bool{}, days: map[string]bool{}, cleared: map[string]bool{}, ended: map[string]int64{}, released: map[string]int64{}}
 	start := recall.Start{Kind: recall.FromLot, ID: l.farm.lots[l.rnd.IntN(len(l.farm.lots))]}
 	if b := l.any(); b != "" && l.rnd.IntN(2) == 0 {
 		start = recall.Start{Kind: recall.FromBatch, ID: b}
@@ -406,13 +650,8 @@ func (l *life) openRecall() {
 	if !maps.Equal(in, want) {
 		l.t.Fatalf("recalled are %v, want %v", in, want)
 	}
-	for b := range want {
-		if has := l.inForce[b]; has != "" {
-			l.counts["certificate recalled"]++
-			l.void[has], l.inForce[b] = true, ""
-		}
-	}
-	l.recall, r.steps, r.holdings = r, 1, got.Holdings
+	l.recall = r
+	l.stepped(got)
 }
 
 // share fills in what others share with a batch.
@@ -431,28 +670,35 @@ func (l *life) share(r *naiveRecall, batch string) {
 	}
 }
 
-// report says that some of a holding was destroyed, or more than there is.
+// report says that some of a holding was destroyed or released, or more than there is.
 func (l *life) report() {
 	r := l.recall
 	h := r.holdings[l.rnd.IntN(len(r.holdings))]
-	rest := h.Held.N - r.destroyed[h.Key()]
+	rest := h.Held.N - r.ended[h.Key()]
 	n, wrong := rest+1, error(&recall.AmountError{})
 	if rest > 0 && l.rnd.IntN(3) > 0 {
-		n, wrong = 1+l.rnd.Int64N(rest), nil
+		n, wrong = rest, nil
+		if l.rnd.IntN(3) == 0 {
+			n = 1 + l.rnd.Int64N(rest)
+		}
 	}
 	if r.closed {
 		wrong = recall.ErrClosed
 	}
-	_, err := l.recalls.Report(l.t.Context(), officer, r.id, newULID(), recall.Progress{Batch: h.Batch, Sale: h.Sale, To: recall.Destroyed, Amount: chain.Amount{N: n, Unit: h.Held.Unit}})
-	if l.expect("report", err, wrong) {
-		r.destroyed[h.Key()] += n
-		r.steps++
+	to := []recall.State{recall.Destroyed, recall.Released, recall.Released}[l.rnd.IntN(3)]
+	got, err := l.recalls.Report(l.t.Context(), officer, r.id, newULID(), recall.Progress{Batch: h.Batch, Sale: h.Sale, To: to, Amount: chain.Amount{N: n, Unit: h.Held.Unit}})
+	if !l.expect("report", err, wrong) {
+		return
 	}
+	if r.ended[h.Key()] += n; to == recall.Released {
+		r.released[h.Key()] += n
+	}
+	l.stepped(got)
 }
 
 func (l *life) closeRecall() {
 	r, reason := l.recall, []string{"", "已散失"}[l.rnd.IntN(2)]
-	missing := slices.ContainsFunc(r.holdings, func(h recall.Standing) bool { return h.Held.N > r.destroyed[h.Key()] })
+	missing := slices.ContainsFunc(r.holdings, func(h recall.Standing) bool { return !h.Cleared && h.Held.N > r.ended[h.Key()] })
 	if !missing { // what came to light meanwhile may be
 		reason = "已散失"
 	}
@@ -463,10 +709,10 @@ func (l *life) closeRecall() {
 	case reason == "":
 		wrong = recall.ErrUnaccounted
 	}
-	_, err := l.recalls.Close(l.t.Context(), officer, r.id, newULID(), reason)
+	got, err := l.recalls.Close(l.t.Context(), officer, r.id, newULID(), reason)
 	if l.expect("recall closed", err, wrong) {
 		r.closed = true
-		r.steps++
+		l.stepped(got)
 	}
 }
 
@@ -630,6 +876,24 @@ func (l *life) auditPapers() {
 			delete(l.issued, c.ID)
 		}
 	}
+	for b, tests := range l.tests {
+		d, err := l.certs.Dossier(l.t.Context(), b)
+		check(l.t, err)
+		if len(d.Reports) != len(tests) {
+			l.t.Errorf("%d reports of %s; want %d", len(d.Reports), b, len(tests))
+			continue
+		}
+		for i, test := range tests {
+			got := d.Reports[i]
+			l.records[trace.ReportRecord+" "+test.id]++
+			if l.void[test.id] {
+				l.records[trace.VoidRecord+" "+test.id]++
+			}
+			if got.ID != test.id || got.InForce() == test.gone || (got.Verdict == cert.Fail) != test.fails {
+				l.t.Errorf("report %d of %s: %+v, want %+v", i, b, got, *test)
+			}
+		}
+	}
 	if len(l.issued) > 0 {
 		l.t.Errorf("certificates are lost: %v", l.issued)
 	}
@@ -687,7 +951,7 @@ func live(t *testing.T, w *world, i int) {
 	}()
 	l, steps := newLife(t, w, i), 6
 	if i%12 == 0 {
-		steps = 80
+		steps = 100
 	}
 	for range steps {
 		l.step()
@@ -704,6 +968,9 @@ func (w *world) prove(t *testing.T, dir, key string) {
 	for _, tenant := range []string{"tea", "oysters"} {
 		check(t, w.EachRecord(t.Context(), tenant, time.Unix(0, 0), noon.AddDate(1, 0, 0), func(r trace.Record) error {
 			of := r.Kind + " " + r.Subject
+			if r.Kind == trace.ErasureRecord {
+				of = r.Kind // nobody is told its subject
+			}
 			total++
 			w.records[of]--
 			if says := w.says[of]; says != "" && !strings.Contains(string(r.Body), says) {
@@ -765,7 +1032,8 @@ func TestWholeHistories(t *testing.T) {
 		"use", "use refused", "void", "correct", "leave", "harvest refused", "harvest by leave", "batch by leave", "open", "refused open", "inside by name",
 		"harvest", "process", "split", "pack", "corrected", "refused split", "refused pack", "merge", "sell", "loss", "receive", "decline", "refused harvest", "refused process", "refused merge", "refused sell", "refused void",
 		"close", "refused close", "certificate", "refused certificate", "void certificate", "certificate recalled",
-		"recall", "refused recall", "report", "refused report", "recall closed", "refused recall closed",
+		"recall", "refused recall", "report", "refused report", "recall closed", "refused recall closed", "recall widened", "refused recall widened", "recall narrowed", "refused recall narrowed",
+		"test", "refused test", "report void", "refused report void", "buyer erased", "departure", "refused departure", "arrival", "refused arrival",
 	} {
 		if all[what] < 3 {
 			t.Errorf("%s: only %d; the lives are lopsided", what, all[what])
