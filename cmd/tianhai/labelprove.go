@@ -28,7 +28,7 @@ func (c *labelProveCommand) prove(out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("read proof: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	d := json.NewDecoder(io.LimitReader(f, maxProof))
 	d.DisallowUnknownFields()
 	var p unit.Proof

@@ -104,7 +104,7 @@ func TestStockThatComesBack(t *testing.T) {
 			r, err = end(s, id)
 			check(t, err)
 			sum := recall.Tallied(r.Holdings)[0]
-			if sum.Outstanding != kg(40) || r.Missing()[0] != (recall.Missing{Batch: "leaf-1", Amount: kg(40)}) || r.Frees("leaf-1") {
+			if sum.Outstanding != kg(40) || r.Missing()[0] != (recall.Missing{Batch: "leaf-1", Amount: kg(40)}) || frees(r, "leaf-1") {
 				t.Errorf("counted %+v, missing %v", sum, r.Missing())
 			}
 			if file, err = s.Get(ctx, id); err != nil || len(file.Found) != 0 {

@@ -95,7 +95,8 @@ func testManagedAccounts(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	seed(t, s)
 	for _, a := range []auth.Account{
-		{Login: "boss", Role: auth.Administrator, Password: "$x", Created: noon}, {Login: "wei", Role: auth.Farmer, Tenant: "tea", Password: "$x", Created: noon},
+		{Login: "boss", Role: auth.Administrator, Password: "$x", Created: noon},
+		{Login: "wei", Role: auth.Farmer, Tenant: "tea", Password: "$x", Created: noon},
 		{Login: "lu", Role: auth.Inspector, Region: "450702", Password: "$x", Created: noon},
 	} {
 		check(t, s.CreateAccount(ctx, a))
