@@ -1,0 +1,133 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"tianhai/cmd/internal/store"
+	"tianhai/trace/scan"
+)
+
+// The load of BenchmarkScans.
+const (
+	looksPerSecond = 5000
+	pagesPerSecond = 200 // asked for meanwhile, each at its time, whatever became of the last
+	scanRoundFor   = 5 * time.Second
+	scanRounds     = 3 // of each, in turn
+)
+
+// BenchmarkScans takes down 5,000 looks a second, of 20,000 devices at 200 codes, while
+// consumer pages are asked for at a steady pace, and in turn asks for them while nobody
+// looks. It reports the 99th percentile of a page in both, and their ratio.
+func BenchmarkScans(b *testing.B) {
+	b.Run("SQLite", func(b *testing.B) {
+		benchScans(b, store.Options{DSN: "sqlite:" + filepath.Join(b.TempDir(), "bench.db")})
+	})
+	b.Run("PostgreSQL", func(b *testing.B) {
+		dir := startPostgres(b)
+		admin, err := sql.Open("pgx", postgresURL(dir, "postgres"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer admin.Close()
+		if _, err := admin.ExecContext(b.Context(), "CREATE DATABASE bench"); err != nil {
+			b.Fatal(err)
+		}
+		benchScans(b, store.Options{DSN: postgresURL(dir, "bench")})
+	})
+}
+
+func benchScans(b *testing.B, opt store.Options) {
+	s, err := store.Open(b.Context(), opt)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	page, codes := sell(b, s)
+	// The page is made anew once a second in either round, as it is where anything at all
+	// is written.
+	stop := commit(b, s, time.Second)
+	defer stop()
+	log := slog.New(slog.DiscardHandler)
+	var alone, beside []time.Duration
+	var written, dropped int64
+	for b.Loop() {
+		for range scanRounds {
+			alone = append(alone, paced(b, page, codes)...)
+			watch := &scan.Watch{Files: s, Log: log}
+			r := scan.NewRecorder(s, log, watch.Look)
+			ctx, cancel := context.WithCancel(b.Context())
+			var running sync.WaitGroup
+			running.Go(func() { _ = r.Run(ctx) })
+			running.Go(func() { lookAt(ctx, r, codes) })
+			beside = append(beside, paced(b, page, codes)...)
+			cancel()
+			running.Wait()
+			stats := r.Stats()
+			written, dropped = written+stats.Written, dropped+stats.Dropped
+		}
+	}
+	b.ReportMetric(p99(alone), "alone-p99-ms")
+	b.ReportMetric(p99(beside), "p99-ms")
+	b.ReportMetric(p99(beside)/p99(alone), "of-alone")
+	b.ReportMetric(float64(written)/scanRounds/scanRoundFor.Seconds(), "looks/s")
+	b.ReportMetric(float64(dropped), "dropped")
+	b.ReportMetric(0, "ns/op")
+}
+
+// lookAt takes down looks at the pace of looksPerSecond until ctx is done.
+func lookAt(ctx context.Context, r *scan.Recorder, codes []string) {
+	const every = 10 * time.Millisecond
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	began, n := time.Now(), 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for due := int(time.Since(began).Seconds() * looksPerSecond); n < due; n++ {
+			v := scan.Visitor{Address: fmt.Sprintf("198.51.100.%d", rand.IntN(20_000)), Agent: "MicroMessenger", Place: scan.Place{Region: "45"}}
+			r.Saw(scan.Subject{Code: codes[rand.IntN(len(codes))], Tenant: tea.ID}, v, time.Now())
+		}
+	}
+}
+
+// paced asks for pages at the pace of pagesPerSecond, and returns how long each took
+// from when it was due.
+func paced(b *testing.B, h http.Handler, codes []string) []time.Duration {
+	b.Helper()
+	var mu sync.Mutex
+	var all []time.Duration
+	var asked sync.WaitGroup
+	began := time.Now()
+	for n := range int(scanRoundFor.Seconds() * pagesPerSecond) {
+		due := began.Add(time.Duration(n) * time.Second / pagesPerSecond)
+		time.Sleep(time.Until(due))
+		asked.Go(func() {
+			r := httptest.NewRequest(http.MethodGet, "/t/"+codes[n%len(codes)], nil)
+			r.Header.Set("Accept-Encoding", "gzip")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			took := time.Since(due)
+			if w.Code != http.StatusOK {
+				b.Errorf("a page: %d", w.Code)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, took)
+		})
+	}
+	asked.Wait()
+	return all
+}
