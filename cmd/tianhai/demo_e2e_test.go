@@ -105,7 +105,7 @@ func startDemo(t *testing.T, env ...string) *demo {
 		t.Setenv(name, value)
 	}
 	d := &demo{server: startServer(t, "demo", t.TempDir(), "--seed", "7"), passwords: map[string]string{}}
-	code := regexp.MustCompile(`/t/([0-9A-Za-z]{13})\b`)
+	code := regexp.MustCompile(`/t/([0-9A-Za-z]{13})\s+[0-9A-Z]`) // of batches: their lot stands behind
 	account := regexp.MustCompile(`(?m)^\s+([a-z]+)\s+([0-9a-z-]{8,})\s`)
 	waitFor(t, "a code for each story", 2*time.Minute, func() bool {
 		var codes []string
