@@ -203,7 +203,12 @@ func (s *server) writeEvents(w http.ResponseWriter, r *request, name string, eve
 		w.Header().Set("GS1-Extensions", strings.Join(extensions, ","))
 	}
 	head := repository.Head{Query: name, Created: s.Now()}
-	return r.write(w, http.StatusOK, repository.AppendDocument(nil, head, events))
+	doc := repository.AppendDocument(nil, head, events)
+	if r.links {
+		w.Header().Set("GS1-EPC-Format", digitalLinks)
+		doc = epcis.Linked(doc)
+	}
+	return r.write(w, http.StatusOK, doc)
 }
 
 // tree returns the resource that a path begins with.

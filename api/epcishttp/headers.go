@@ -15,6 +15,9 @@ import (
 // The versions that are spoken, and no others.
 const version = "2.0"
 
+// digitalLinks asks for EPCs as GS1 Digital Links.
+const digitalLinks = "Always_GS1_Digital_Link"
+
 // versions says what is spoken.
 func versions(h http.Header) {
 	for _, name := range []string{"GS1-EPCIS-Version", "GS1-EPCIS-Min", "GS1-EPCIS-Max", "GS1-CBV-Version", "GS1-CBV-Min", "GS1-CBV-Max"} {
@@ -29,11 +32,12 @@ type asks struct {
 	media   string      // of the answer
 	names   epcis.Names // prefixes, of GS1-Extensions
 	proceed bool
+	links   bool // EPCs are to be GS1 Digital Links, whatever they were
 }
 
 var (
 	versionForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
-	epcFormats  = []string{"", "No_Preference", "Always_GS1_Digital_Link", "Always_EPC_URN", "Never_Translates"}
+	epcFormats  = []string{"", "No_Preference", digitalLinks, "Always_EPC_URN", "Never_Translates"}
 	cbvFormats  = []string{"", "No_Preference", "Always_Web_URI", "Always_URN", "Never_Translates"}
 )
 
@@ -51,6 +55,7 @@ func readHeaders(h http.Header) (asks, error) {
 			return a, refuse("Validation", "%s: %.80q is none of %s", name, h.Get(name), strings.Join(words[1:], ", "))
 		}
 	}
+	a.links = h.Get("GS1-EPC-Format") == digitalLinks
 	a.proceed = h.Get("GS1-Capture-Error-Behaviour") == "proceed"
 	if err := a.extensions(h.Values("GS1-Extensions")); err != nil {
 		return a, err
