@@ -23,12 +23,11 @@ const (
 	Travel      Reason = "impossible_travel"
 	Outside     Reason = "outside_market"
 	ManyDevices Reason = "many_devices"
-	Activations Reason = "more_activations_than_printed"
 )
 
 // Reasons returns all of them.
 func Reasons() []Reason {
-	return []Reason{Travel, Outside, ManyDevices, Activations, Reason(Unknown), Reason(Unprinted), Reason(Unbound), Reason(Unharvested), Reason(Void), Reason(Recalled)}
+	return []Reason{Travel, Outside, ManyDevices, Reason(Unknown), Reason(Unprinted), Reason(Unbound), Reason(Unharvested), Reason(Void), Reason(Recalled)}
 }
 
 // From where on looks are an alarm.
@@ -71,14 +70,12 @@ type Alarm struct {
 
 // Evidence is what an alarm was raised for, as far as it is of the alarm's kind.
 type Evidence struct {
-	Looks     int64    `json:"looks,omitempty"`   // of the day
-	Devices   int      `json:"devices,omitempty"` // of the day
-	Regions   []string `json:"regions,omitempty"` // where it was looked at
-	Markets   []string `json:"markets,omitempty"` // where it is sold
-	Distance  int      `json:"distance_km,omitempty"`
-	Minutes   int      `json:"minutes,omitempty"`
-	Printed   int64    `json:"printed,omitempty"`
-	Activated int64    `json:"activated,omitempty"`
+	Looks    int64    `json:"looks,omitempty"`   // of the day
+	Devices  int      `json:"devices,omitempty"` // of the day
+	Regions  []string `json:"regions,omitempty"` // where it was looked at
+	Markets  []string `json:"markets,omitempty"` // where it is sold
+	Distance int      `json:"distance_km,omitempty"`
+	Minutes  int      `json:"minutes,omitempty"`
 }
 
 // String returns the evidence as JSON.

@@ -31,8 +31,6 @@ export interface Evidence {
   markets?: string[]
   distance_km?: number
   minutes?: number
-  printed?: number
-  activated?: number
 }
 
 export interface ScanAlarm {
@@ -53,6 +51,5 @@ export function evidenceWords(e: Evidence): string[] {
   if (e.looks) lines.push(t('attention.evidence.looks', { n: e.looks, devices: e.devices ?? 0 }))
   if (e.regions?.length) lines.push(t('attention.evidence.regions', { regions: e.regions.join(', ') }))
   if (e.markets?.length) lines.push(t('attention.evidence.markets', { markets: e.markets.join(', ') }))
-  if (e.activated) lines.push(t('attention.evidence.activated', { n: e.activated, printed: e.printed ?? 0 }))
   return lines
 }
