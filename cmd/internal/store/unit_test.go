@@ -387,11 +387,12 @@ func testGuesses(t *testing.T, s *store.Store) {
 	ctx := t.Context()
 	guess := show
 	guess.Cover = label.Encode(label.Decode(strings.ReplaceAll(l.Cover, "-", ""))+1, label.CoverLength)
-	mistyped := show
-	mistyped.Cover = l.Cover[1:] + l.Cover[:1]
-	if mistyped.Cover = strings.ReplaceAll(mistyped.Cover, "-", ""); mistyped.Cover == strings.ReplaceAll(l.Cover, "-", "") {
-		t.Skip("a code of one character eight times cannot be mistyped like this")
+	// One character for another is always found out.
+	mistyped, other := show, "0"
+	if l.Cover[:1] == other {
+		other = "1"
 	}
+	mistyped.Cover = other + l.Cover[1:]
 	for range 2 * unit.TriesPerCode {
 		if _, _, err := w.Reveal(ctx, mistyped); err == nil {
 			t.Fatal("a mistyped code was taken")
