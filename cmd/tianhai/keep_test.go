@@ -52,7 +52,7 @@ func TestPurgeByTheRules(t *testing.T) {
 	check(db.PutProduct(ctx, trace.Product{ID: "liubao", Kind: trace.Tea, Name: farm.Text{Zh: "六堡茶"}}))
 	harvest := chain.Movement{ID: "m", Tenant: "tea", Kind: chain.Harvest, At: now, Recorded: now, Site: "tea-2", Outputs: []chain.Output{{Batch: "b", Product: "liubao", Lot: "1", Amount: chain.Amount{N: 1e6, Unit: "kg"}, Began: began, Harvest: now}}}
 	check(db.Move(ctx, harvest, []trace.Batch{{ID: "b", Tenant: "tea", Site: "tea-2", Product: "liubao", Lot: "1", Quantity: 1, Unit: "kg", Began: began, Harvest: now, Opened: now}},
-		trace.Record{ID: "r", Tenant: "tea", Kind: trace.MovementRecord, Subject: "m", Body: []byte("{}"), At: now, Index: -1}))
+		trace.Record{ID: "r", Tenant: "tea", Kind: trace.MovementRecord, Subject: "m", Body: []byte("{}"), Salt: []byte("0123456789abcdef"), At: now, Index: -1}))
 
 	srv, err := influx.OpenServer(ctx, influx.ServerOptions{Dir: t.TempDir(), Addr: "127.0.0.1:0"})
 	check(err)

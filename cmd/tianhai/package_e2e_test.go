@@ -40,10 +40,10 @@ func TestPackage(t *testing.T) {
 		return bytes.Split(bytes.TrimSpace(raw), []byte("\n"))
 	}
 	lines := pack("oysters", "own.jsonl")
-	if end := string(lines[len(lines)-1]); len(lines) != 6 || end != `{"records":4,"unsealed":0}` {
+	if end := string(lines[len(lines)-1]); len(lines) != 7 || end != `{"records":5,"unsealed":0}` {
 		t.Fatalf("%d lines, the last %s", len(lines), end)
 	}
-	for _, line := range lines[1:5] {
+	for _, line := range lines[1:6] {
 		var r struct {
 			Leaf, Opening json.RawMessage
 			Receipt       string
