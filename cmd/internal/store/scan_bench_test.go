@@ -20,7 +20,7 @@ import (
 // The load of BenchmarkScans.
 const (
 	looksPerSecond = 5000
-	pagesPerSecond = 200 // asked for meanwhile, each at its time, whatever became of the last
+	pagesPerSecond = 40 // asked for meanwhile, each at its time, whatever became of the last
 	scanRoundFor   = 5 * time.Second
 	scanRounds     = 3 // of each, in turn
 )
