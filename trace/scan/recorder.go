@@ -31,7 +31,7 @@ type Recorder struct {
 	waiting []look
 	full    chan struct{} // tells Run that much waits
 
-	unknown, unknownDay int // sightings of codes that were never issued; for Run alone
+	unknown, unknownDay int // looks of a day at codes that were never issued; guarded by mu
 
 	salts   atomic.Pointer[map[int][]byte]
 	written atomic.Int64
@@ -75,16 +75,18 @@ type Visitor struct {
 }
 
 // Saw takes down that a visitor looked at a code. It never blocks; false says that
-// too many wait and this one was dropped and counted.
+// too many wait, or were of codes that nobody issued, and this one was dropped and
+// counted.
 func (r *Recorder) Saw(s Subject, v Visitor, at time.Time) bool {
 	l := look{Subject: s, at: at, device: r.device(v, Day(at)), place: v.Place}
 	r.mu.Lock()
 	n := len(r.waiting)
-	if n < MaxWaiting {
+	takes := n < MaxWaiting && (s.State != Unknown || r.takesUnknown(Day(at)))
+	if takes {
 		r.waiting = append(r.waiting, l)
 	}
 	r.mu.Unlock()
-	if n >= MaxWaiting {
+	if !takes {
 		r.dropped.Add(1)
 		return false
 	}
@@ -160,7 +162,7 @@ func (r *Recorder) write(ctx context.Context) {
 	if len(batch) == 0 {
 		return
 	}
-	seen, all := r.gather(batch)
+	seen, all := gather(batch)
 	if err := r.store.AddSightings(ctx, all); err != nil {
 		r.log.WarnContext(ctx, "looks at codes wait to be written", "looks", len(batch), "error", err)
 		r.putBack(batch)
@@ -188,9 +190,8 @@ func (r *Recorder) putBack(batch []look) {
 }
 
 // gather counts looks of the same device at the same code from the same place, and
-// returns them by code and all in one. Of codes that were never issued, of which
-// anybody can think out as many as he likes, it takes MaxUnknown a day.
-func (r *Recorder) gather(batch []look) (seen []Look, all []Sighting) {
+// returns them by code and all in one.
+func gather(batch []look) (seen []Look, all []Sighting) {
 	type key struct {
 		code   string
 		day    int
@@ -203,10 +204,6 @@ func (r *Recorder) gather(batch []look) (seen []Look, all []Sighting) {
 		k := key{l.Code, Day(l.at), l.device, l.place}
 		i, again := counted[k]
 		if !again {
-			if l.State == Unknown && !r.takesUnknown(k.day) {
-				r.dropped.Add(1)
-				continue
-			}
 			i = len(all)
 			counted[k] = i
 			all = append(all, Sighting{Code: l.Code, Day: k.day, Device: l.device, Place: l.place, First: l.at})
@@ -226,6 +223,8 @@ func (r *Recorder) gather(batch []look) (seen []Look, all []Sighting) {
 	return seen, all
 }
 
+// takesUnknown counts one more look at a code that was never issued, unless there are
+// as many as are taken in a day: anybody can think out more. It is called with mu held.
 func (r *Recorder) takesUnknown(day int) bool {
 	if r.unknownDay != day {
 		r.unknownDay, r.unknown = day, 0

@@ -18,7 +18,7 @@ const (
 	MaxWaiting  = 1 << 16             // looks that wait to be written; further ones are dropped and counted
 	WriteEvery  = time.Second         // how long a look waits at most, as long as the database answers
 	KeepDevices = 30 * 24 * time.Hour // how long sightings are kept; totals stay
-	MaxUnknown  = 10_000              // sightings of a day, of codes that were never issued
+	MaxUnknown  = 10_000              // looks of a day, at codes that were never issued
 )
 
 // Day returns the day of a time in China, as days since 1970.

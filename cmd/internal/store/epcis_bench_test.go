@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -25,19 +24,7 @@ const epcisAsked = 200
 // BenchmarkEPCIS captures documents of a thousand events as jobs do, from the bytes of
 // the document to the commit, and asks for pages of thirty.
 func BenchmarkEPCIS(b *testing.B) {
-	b.Run("sqlite", func(b *testing.B) { benchEPCIS(b, store.Options{Dir: b.TempDir()}) })
-	b.Run("postgres", func(b *testing.B) {
-		dir := startPostgres(b)
-		admin, err := sql.Open("pgx", postgresURL(dir, "postgres"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer admin.Close()
-		if _, err := admin.ExecContext(b.Context(), "CREATE DATABASE bench"); err != nil {
-			b.Fatal(err)
-		}
-		benchEPCIS(b, store.Options{DSN: postgresURL(dir, "bench")})
-	})
+	onBoth(b, benchEPCIS)
 }
 
 func benchEPCIS(b *testing.B, opt store.Options) {

@@ -2,10 +2,8 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,21 +26,7 @@ const (
 // every batch of a level is mixed with a neighbour and split again: nearly every way
 // down meets another. It reports milliseconds, and how many batches an answer holds.
 func BenchmarkGenealogy(b *testing.B) {
-	b.Run("SQLite", func(b *testing.B) {
-		benchGenealogy(b, store.Options{DSN: "sqlite:" + filepath.Join(b.TempDir(), "bench.db")})
-	})
-	b.Run("PostgreSQL", func(b *testing.B) {
-		dir := startPostgres(b)
-		admin, err := sql.Open("pgx", postgresURL(dir, "postgres"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer admin.Close()
-		if _, err := admin.ExecContext(b.Context(), "CREATE DATABASE bench"); err != nil {
-			b.Fatal(err)
-		}
-		benchGenealogy(b, store.Options{DSN: postgresURL(dir, "bench")})
-	})
+	onBoth(b, benchGenealogy)
 }
 
 func benchName(level, i int) string { return fmt.Sprintf("B%02d-%04d", level, i) }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,21 +45,7 @@ const (
 // stay, of a process that made each once, and in turn for the same bytes from a gin handler that only writes them. It
 // reports pages a second, their share of the handler's, and the 99th percentile of both.
 func BenchmarkConsumerPage(b *testing.B) {
-	b.Run("SQLite", func(b *testing.B) {
-		benchPages(b, store.Options{DSN: "sqlite:" + filepath.Join(b.TempDir(), "bench.db")})
-	})
-	b.Run("PostgreSQL", func(b *testing.B) {
-		dir := startPostgres(b)
-		admin, err := sql.Open("pgx", postgresURL(dir, "postgres"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer admin.Close()
-		if _, err := admin.ExecContext(b.Context(), "CREATE DATABASE bench"); err != nil {
-			b.Fatal(err)
-		}
-		benchPages(b, store.Options{DSN: postgresURL(dir, "bench")})
-	})
+	onBoth(b, benchPages)
 }
 
 func benchPages(b *testing.B, opt store.Options) {

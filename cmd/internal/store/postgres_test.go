@@ -63,6 +63,23 @@ func TestPostgres(t *testing.T) {
 	})
 }
 
+// onBoth runs a benchmark on a new database of each kind.
+func onBoth(b *testing.B, bench func(b *testing.B, opt store.Options)) {
+	b.Run("SQLite", func(b *testing.B) { bench(b, store.Options{Dir: b.TempDir()}) })
+	b.Run("PostgreSQL", func(b *testing.B) {
+		dir := startPostgres(b)
+		admin, err := sql.Open("pgx", postgresURL(dir, "postgres"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer admin.Close()
+		if _, err := admin.ExecContext(b.Context(), "CREATE DATABASE bench"); err != nil {
+			b.Fatal(err)
+		}
+		bench(b, store.Options{DSN: postgresURL(dir, "bench")})
+	})
+}
+
 func postgresURL(dir, database string) string {
 	return "postgres://postgres@/" + database + "?sslmode=disable&host=" + url.QueryEscape(dir)
 }

@@ -2,13 +2,11 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -29,21 +27,7 @@ const (
 // consumer pages are asked for at a steady pace, and in turn asks for them while nobody
 // looks. It reports the 99th percentile of a page in both, and their ratio.
 func BenchmarkScans(b *testing.B) {
-	b.Run("SQLite", func(b *testing.B) {
-		benchScans(b, store.Options{DSN: "sqlite:" + filepath.Join(b.TempDir(), "bench.db")})
-	})
-	b.Run("PostgreSQL", func(b *testing.B) {
-		dir := startPostgres(b)
-		admin, err := sql.Open("pgx", postgresURL(dir, "postgres"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer admin.Close()
-		if _, err := admin.ExecContext(b.Context(), "CREATE DATABASE bench"); err != nil {
-			b.Fatal(err)
-		}
-		benchScans(b, store.Options{DSN: postgresURL(dir, "bench")})
-	})
+	onBoth(b, benchScans)
 }
 
 func benchScans(b *testing.B, opt store.Options) {

@@ -1,8 +1,6 @@
 package store_test
 
 import (
-	"database/sql"
-	"path/filepath"
 	"runtime"
 	"runtime/metrics"
 	"sync"
@@ -18,21 +16,7 @@ import (
 // after the other, and looks single codes up in it. It reports seconds, codes a second
 // and the most memory that was in use beyond what was before.
 func BenchmarkUnits(b *testing.B) {
-	b.Run("SQLite", func(b *testing.B) {
-		benchUnits(b, store.Options{DSN: "sqlite:" + filepath.Join(b.TempDir(), "bench.db")})
-	})
-	b.Run("PostgreSQL", func(b *testing.B) {
-		dir := startPostgres(b)
-		admin, err := sql.Open("pgx", postgresURL(dir, "postgres"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer admin.Close()
-		if _, err := admin.ExecContext(b.Context(), "CREATE DATABASE units"); err != nil {
-			b.Fatal(err)
-		}
-		benchUnits(b, store.Options{DSN: postgresURL(dir, "units")})
-	})
+	onBoth(b, benchUnits)
 }
 
 func benchUnits(b *testing.B, opt store.Options) {
