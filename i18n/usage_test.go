@@ -72,6 +72,8 @@ var composed = map[string]string{
 	"manage.use.":                "what a column of a file is",
 	"notice.recall.":             "recall.Message.Type",
 	"medium.":                    "farm.Medium, and every one",
+	"people.may.":                "auth.Role, which people are given",
+	"people.state.":              "what can be done with an account",
 	"problem.":                   "codes of the API's problem+json answers",
 	"quantity.":                  "farm.Quantity.ID",
 	"recall.ask.":                "what a dialog about a recall does",

@@ -197,6 +197,8 @@ func TestManage(t *testing.T) {
 		c.says("没有要删的") // nothing is rolled up yet, and so nothing may go
 		c.axe("retention")
 	})
+	var invitation string
+	t.Run("people", func(t *testing.T) { invitation = people(t, s, enter) })
 	t.Run("every page", func(t *testing.T) {
 		c := enter(t, "admin", "/manage/#/devices", 390)
 		c.says("老探头")
@@ -217,9 +219,46 @@ func TestManage(t *testing.T) {
 	if secret == "" {
 		t.Skip("no label was read: see above")
 	}
-	if strings.Contains(s.log.String(), secret) || strings.Contains(s.log.String(), strings.ReplaceAll(code, "-", "")) {
+	if strings.Contains(s.log.String(), invitation) || strings.Contains(s.log.String(), secret) || strings.Contains(s.log.String(), strings.ReplaceAll(code, "-", "")) {
 		t.Error("a secret is in the log")
 	}
+}
+
+// people lets a manager invite somebody, who chooses a password and works until he is
+// disabled. It returns the code.
+func people(t *testing.T, s *server, enter func(*testing.T, string, string, int) *chrome) string {
+	manager := enter(t, "wang", "/manage/#/people", 390)
+	manager.waitJS("who is there", `document.querySelector('[data-login=wang]')`)
+	if text := manager.text(); strings.Contains(text, "cha") || strings.Contains(text, "admin") {
+		t.Errorf("a manager sees others' people:\n%s", text)
+	}
+	manager.retype("input[name=name]", "韦小妹")
+	manager.retype("input[name=login]", "wei")
+	manager.click("form.card:last-of-type button.primary")
+	manager.waitJS("the code", `document.getElementById('slip-code')`)
+	manager.axe("people")
+	code := manager.eval(`document.getElementById('slip-code').value`)
+	address := manager.eval(`document.querySelector('.slip dd').textContent`)
+
+	c := newChrome(t, 390, 844)
+	c.open(address)
+	c.waitJS("the login filled in", `document.getElementById('login')?.value === 'wei'`)
+	c.axe("the way in")
+	c.retype("#code", "aaaa-bbbb-cccc")
+	c.retype("#password", "eight-or-more")
+	c.click("form button.primary")
+	c.says("邀请码不正确")
+	c.retype("#code", strings.ToUpper(code))
+	c.click("form button.primary")
+	c.says("一号排")
+
+	manager.click("[data-login=wei] .buttons button:last-child")
+	manager.says("立即退出")
+	manager.click("[data-login=wei] button.danger")
+	manager.waitJS("the state", `document.querySelector('[data-login=wei] .state.disabled')`)
+	c.open(s.HTTP + "/field/")
+	c.waitJS("the login again", `document.querySelector('form [name=username]')`)
+	return code
 }
 
 // claimInField does as a farmer with wet hands does: mistypes, guesses, claims at the

@@ -33,6 +33,11 @@ export async function signIn(login: string, password: string): Promise<void> {
   enter(await api.post<Principal>('/session', { login, password }))
 }
 
+/** Makes a password of the code that somebody was given, and signs in. */
+export async function accept(login: string, code: string, password: string): Promise<void> {
+  enter(await api.post<Principal>('/session/invitation', { login, code, password }))
+}
+
 /** Signs out and forgets what this browser kept. */
 export async function signOut(): Promise<void> {
   await api.delete('/session')
