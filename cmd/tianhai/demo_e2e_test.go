@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +20,7 @@ import (
 
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/epcis"
 )
 
 func readAll(resp *http.Response) string {
@@ -141,6 +143,7 @@ func TestDemo(t *testing.T) {
 	t.Run("recall", func(t *testing.T) { checkRecall(t, d) })
 	t.Run("certificates", func(t *testing.T) { checkCertificates(t, d) })
 	t.Run("accounts see their own", func(t *testing.T) { checkAccounts(t, d) })
+	t.Run("operations are EPCIS events", func(t *testing.T) { checkEvents(t, d) })
 	t.Run("live", func(t *testing.T) { checkLive(t, d) })
 	t.Run("aerator obeys and the alarm ends", func(t *testing.T) { checkPond(t, d, hook) })
 	t.Run("consumer page in a browser", func(t *testing.T) { checkConsumer(t, d) })
@@ -309,6 +312,75 @@ type siteView struct {
 	Latest                  map[string]struct {
 		Value float64
 		Time  time.Time
+	}
+}
+
+// checkEvents reads what the demo's farms did as events of EPCIS: all of it right by the
+// standard, each event provable by its record's leaf, and of others nothing.
+func checkEvents(t *testing.T, d *demo) {
+	events := func(login, query string) (raw string, list []map[string]any) {
+		resp, raw := newPartner(t, d.HTTP, login, d.passwords[login]).do("GET", "/events?perPage=1000"+query, "")
+		var doc struct {
+			Body struct {
+				Results struct {
+					Body struct {
+						Events []map[string]any `json:"eventList"`
+					} `json:"resultsBody"`
+				} `json:"queryResults"`
+			} `json:"epcisBody"`
+		}
+		if err := json.Unmarshal([]byte(raw), &doc); err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d %.300s, %v", login, resp.StatusCode, raw, err)
+		}
+		return raw, doc.Body.Results.Body.Events
+	}
+	var raw string
+	var all []map[string]any
+	waitFor(t, "every code in an event", time.Minute, func() bool {
+		raw, all = events("admin", "")
+		return !slices.ContainsFunc(d.codes, func(c string) bool { return !strings.Contains(raw, "/t/"+c+`"`) })
+	})
+	doc, err := epcis.Parse([]byte(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if faults := doc.Validate(); len(faults) > 0 {
+		t.Errorf("%d faults, such as %s", len(faults), faults[0])
+	}
+	hashes, err := doc.Hashes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves := map[string]bool{}
+	for _, c := range d.codes {
+		_, body := newBrowser(t, d.HTTP).send("GET", "/t/"+c+"/record", nil)
+		rec, err := trace.ParseOpening(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, hash, _ := strings.Cut(string(rec.Leaf()), `"h":"`)
+		leaves[hash[:64]] = true
+	}
+	proven := 0
+	for i, e := range all {
+		if e["eventID"] != hashes[i] {
+			t.Errorf("event %v hashes to %s", e["eventID"], hashes[i])
+		}
+		if leaves[fmt.Sprint(e["tianhai:leaf"])] {
+			proven++
+		}
+	}
+	if proven != len(d.codes) {
+		t.Errorf("%d events name the leaf of a code's record, of %d", proven, len(d.codes))
+	}
+	if _, tea := events("tea", ""); len(tea) == 0 || len(tea) >= len(all) || slices.ContainsFunc(tea, func(e map[string]any) bool {
+		where, _ := e["bizLocation"].(map[string]any)
+		return where != nil && !strings.HasSuffix(fmt.Sprint(where["id"]), "/site/yunling-garden-1")
+	}) {
+		t.Errorf("the tea grower sees %d of %d events, among them others'", len(tea), len(all))
+	}
+	if _, sprays := events("bureau", "&EQ_bizStep="+url.QueryEscape(d.HTTP+"/epcis/voc/BizStep-spray")); len(sprays) == 0 {
+		t.Error("no spraying is found")
 	}
 }
 

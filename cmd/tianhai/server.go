@@ -37,6 +37,7 @@ import (
 	"tianhai/trace/complaint"
 	"tianhai/trace/epcis/repository"
 	"tianhai/trace/epcis/standing"
+	"tianhai/trace/epcis/told"
 	"tianhai/trace/evidence"
 	"tianhai/trace/input"
 	"tianhai/trace/ledger"
@@ -87,6 +88,7 @@ type server struct {
 	recalls    *recall.Service
 	recallPost *recall.Post
 	events     *repository.Repository
+	told       *told.Teller
 	standing   *standing.Service
 	looks      *scan.Recorder
 	album      *photo.Album // of complaints
@@ -308,7 +310,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	s.sealer = trace.NewSealer(s.store, s.ledger, s.log)
 	s.late = newTeller(s.send, s.log, untoldLate(s.store, s.texts, s.log))
 	s.tracer = &trace.Service{
-		Store: s.store, Journal: s.store, Evidence: series{s.series}, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.sealer.Wake,
+		Store: s.store, Journal: s.store, Evidence: series{s.series}, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.added,
 		Sensors: records{s.store}, Series: kept, Shipments: s.store,
 		Water: series{s.series}, Licences: s.store, Inputs: s.store, Bans: input.Banned(), OwnBans: s.store.OwnBans, Stock: s.store, Chain: s.store,
 		Overrides: s.store, Harvests: s.store, Late: func(context.Context, []trace.LateUse) { s.late.Wake() },
@@ -317,11 +319,19 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 		return err
 	}
 	s.standing = standing.New(standing.Config{Store: s.store, Events: s.store, Client: hookClient(s.cfg.Recalls.PrivateHooks), Logger: s.log})
+	s.told = told.New(s.store, s.log)
+	s.told.Told = s.standing.Wake
 	s.events = repository.New(repository.Config{Shelf: s.store, Jobs: s.store, Captured: s.standing.Wake, Logger: s.log})
 	s.certs = &trace.Certifier{Service: s.tracer, Book: s.store}
 	s.openRecalls()
 	s.openScans()
 	return nil
+}
+
+// added is called when there is a new record.
+func (s *server) added() {
+	s.sealer.Wake()
+	s.told.Wake()
 }
 
 // run works until ctx is done or a part fails.
@@ -345,7 +355,7 @@ func (s *server) run(ctx context.Context) error {
 	}
 	old := history.NewWorker(s.desk, s.journal, s.journal, s.series)
 	works := []func(context.Context) error{
-		s.keeper.Run, s.watch.Run, s.checker.run, unwell.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, s.recallPost.Run, s.events.Run, s.standing.Run, old.Run, s.mender.Run,
+		s.keeper.Run, s.watch.Run, s.checker.run, unwell.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, s.recallPost.Run, s.events.Run, s.told.Run, s.standing.Run, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
 	works = append(works, s.looks.Run, s.copies.Run, s.heard.Run, s.erasePhones)

@@ -70,7 +70,7 @@ func (s *server) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.units.PublicURL = s.publicURL() // known since the server listens
+	s.units.PublicURL, s.told.PublicURL = s.publicURL(), s.publicURL() // known since the server listens
 	machines := api.New(api.Config{
 		Sessions: &auth.Sessions{Store: s.store, Invited: s.store}, Accounts: records{s.store}, Door: s.door, Farms: records{s.store}, Operators: s.store, Directory: records{s.store}, GTINs: s.store, Inputs: s.store, Overrides: overrides{s.store, s.tracer}, Stocks: stocks{s.store, s.tracer}, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
 		Units: s.units, Rolls: rolls{s.store, s.units},

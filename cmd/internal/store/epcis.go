@@ -90,15 +90,7 @@ func (s *Store) CaptureEvents(ctx context.Context, b repository.Batch) (taken []
 		if taken, err = takenEvents(ctx, tx, b); err != nil || len(taken) > 0 {
 			return err
 		}
-		// Nobody's clock may put an event before one that was recorded earlier.
-		now := s.now().UTC().Truncate(time.Microsecond)
-		if now.Before(last.Recorded.Time) {
-			now = last.Recorded.Time
-		}
-		if err := insertEvents(ctx, tx, b, last.Seq, now); err != nil {
-			return err
-		}
-		if err := putMaster(ctx, tx, b.Tenant, b.Master); err != nil {
+		if err := s.appendEvents(ctx, tx, b, last); err != nil {
 			return err
 		}
 		if b.Job == nil {
@@ -107,6 +99,19 @@ func (s *Store) CaptureEvents(ctx context.Context, b repository.Batch) (taken []
 		return setCapture(ctx, tx, *b.Job)
 	})
 	return taken, fail("capture events", err)
+}
+
+// appendEvents writes events behind the last one, and what is said of elements.
+func (s *Store) appendEvents(ctx context.Context, tx bun.Tx, b repository.Batch, last epcisEventRow) error {
+	// Nobody's clock may put an event before one that was recorded earlier.
+	now := s.now().UTC().Truncate(time.Microsecond)
+	if now.Before(last.Recorded.Time) {
+		now = last.Recorded.Time
+	}
+	if err := insertEvents(ctx, tx, b, last.Seq, now); err != nil {
+		return err
+	}
+	return putMaster(ctx, tx, b.Tenant, b.Master)
 }
 
 // lastEvent returns number and time of the last event, and keeps others from adding one

@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/epcis/told"
 )
 
 type recordRow struct {
@@ -46,6 +48,11 @@ func addRecord(ctx context.Context, tx bun.Tx, rec trace.Record) error {
 	}
 	if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 		return err
+	}
+	if slices.Contains(told.Kinds(), rec.Kind) {
+		if _, err := tx.NewInsert().Model(&untoldRow{Record: rec.ID, At: row.At}).Exec(ctx); err != nil {
+			return err
+		}
 	}
 	for _, p := range rec.Personal {
 		open := openingRow{Record: rec.ID, Tenant: rec.Tenant, Path: p.Path, Salt: p.Salt, Text: p.Text}

@@ -125,6 +125,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"recall notices":     testRecallNotices,
 		"recall histories":   testRecallHistories,
 		"movements":          testMovements,
+		"told as events":     testTold,
 		"voids of movements": testVoids,
 		"handover":           testHandover,
 		"directory":          testFindTenants,
