@@ -24,27 +24,20 @@ import (
 )
 
 // TestPostgres runs the suite on a PostgreSQL server of its own, in a temporary
-// directory and reachable through a socket there only.
+// directory and reachable through a socket there only, on copies of one empty database.
 func TestPostgres(t *testing.T) {
 	dir := startPostgres(t)
+	empty, err := store.Open(t.Context(), createDatabase(t, dir, "empty", "template1"))
+	check(t, err)
+	check(t, empty.Close())
 	databases := 0
-	fresh := func(t *testing.T) store.Options {
+	suite(t, func(t *testing.T) store.Options {
 		t.Helper()
 		databases++
-		name := fmt.Sprintf("test%d", databases)
-		admin, err := sql.Open("pgx", postgresURL(dir, "postgres"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer admin.Close()
-		if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
-			t.Fatal(err)
-		}
-		return store.Options{DSN: postgresURL(dir, name)}
-	}
-	suite(t, fresh)
+		return createDatabase(t, dir, fmt.Sprintf("test%d", databases), "empty")
+	})
 	t.Run("opened at once", func(t *testing.T) {
-		opt := fresh(t)
+		opt := createDatabase(t, dir, "unmade", "template1")
 		errs := make(chan error)
 		for range 3 {
 			go func() {
@@ -67,17 +60,22 @@ func TestPostgres(t *testing.T) {
 func onBoth(b *testing.B, bench func(b *testing.B, opt store.Options)) {
 	b.Run("SQLite", func(b *testing.B) { bench(b, store.Options{Dir: b.TempDir()}) })
 	b.Run("PostgreSQL", func(b *testing.B) {
-		dir := startPostgres(b)
-		admin, err := sql.Open("pgx", postgresURL(dir, "postgres"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer admin.Close()
-		if _, err := admin.ExecContext(b.Context(), "CREATE DATABASE bench"); err != nil {
-			b.Fatal(err)
-		}
-		bench(b, store.Options{DSN: postgresURL(dir, "bench")})
+		bench(b, createDatabase(b, startPostgres(b), "bench", "template1"))
 	})
+}
+
+// createDatabase creates a database like another on the server in dir.
+func createDatabase(t testing.TB, dir, name, like string) store.Options {
+	t.Helper()
+	admin, err := sql.Open("pgx", postgresURL(dir, "postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+like); err != nil {
+		t.Fatal(err)
+	}
+	return store.Options{DSN: postgresURL(dir, name)}
 }
 
 func postgresURL(dir, database string) string {
