@@ -547,9 +547,12 @@ func handler(t testing.TB, w *world, hub *api.Hub) http.Handler {
 	return api.New(config(t, w, hub))
 }
 
+// words are read once for all servers, which only look them up.
+var words = sync.OnceValues(i18n.Load)
+
 func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 	t.Helper()
-	catalog, err := i18n.Load()
+	catalog, err := words()
 	if err != nil {
 		t.Fatal(err)
 	}
