@@ -26,7 +26,7 @@ test: testdeps web ## everything
 	go vet ./...
 	$(LINT) run
 	go test -race -shuffle=on -timeout 25m ./...
-	go test -run 'TestManyHistories|TestWholeHistories|Test(SQLite|Postgres)/chain_histories' ./cmd/internal/store
+	go test -run 'TestManyHistories|TestWholeHistories|Test(SQLite|Postgres)/chain_histories|TestLongJobs' ./cmd/internal/store ./trace/label/press
 
 testdeps: ## install what the tests need beyond Go and Node, or say what is missing
 	@scripts/testdeps
@@ -50,7 +50,7 @@ $(BENCH_PEERS)/telegraf:
 	GOBIN=$(BENCH_PEERS) go install -tags "custom,inputs.mqtt_consumer,outputs.influxdb_v2,parsers.json,serializers.influx" github.com/influxdata/telegraf/cmd/telegraf@v1.37.2
 
 bench: build $(BENCH_PEERS)/telegraf ## throughput and cost beside Telegraf behind Mosquitto; prints a table
-	PATH="$(BENCH_PEERS):$$PATH" go test -run '^$$' -bench . -benchtime 1x -timeout 90m ./cmd/tianhai ./cmd/internal/store
+	PATH="$(BENCH_PEERS):$$PATH" go test -run '^$$' -bench . -benchtime 1x -timeout 90m ./cmd/tianhai ./cmd/internal/store ./trace/label/press
 
 screenshots: build ## docs/screenshots from a running demo
 	go test -run TestScreenshots -count=1 ./cmd/tianhai -screenshots ../../docs/screenshots

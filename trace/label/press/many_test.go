@@ -1,3 +1,8 @@
+// The race detector makes this take minutes, and what it holds itself is counted too:
+// make test runs it without.
+
+//go:build !race
+
 package press_test
 
 import (

@@ -78,6 +78,9 @@ func gray(t *testing.T, raw []byte) *image.Gray {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p, ok := page.(*image.Gray); ok {
+		return p
+	}
 	out := image.NewGray(page.Bounds())
 	draw.Draw(out, out.Bounds(), page, image.Point{}, draw.Src)
 	return out
