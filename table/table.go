@@ -6,6 +6,7 @@ package table
 import (
 	"bufio"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -99,19 +100,69 @@ func unguard(s string) string {
 // NewXLSX returns a writer of a workbook with one sheet, whose first row stays in
 // sight. Rows go to a temporary file as they come, and to w on Close.
 func NewXLSX(w io.Writer, sheet string) (Writer, error) {
-	f := excelize.NewFile()
+	b := NewBook(w)
+	s, err := b.Sheet(sheet, nil)
+	return &xlsxWriter{b, s}, err
+}
+
+type xlsxWriter struct {
+	book *Book
+	*Sheet
+}
+
+// Close ends the only sheet, and writes the workbook.
+func (x *xlsxWriter) Close() error { return x.book.Close() }
+
+// A Book is a workbook of several sheets, which are filled side by side. Rows go to
+// temporary files as they come, and to its writer on Close.
+type Book struct {
+	out    io.Writer
+	file   *excelize.File
+	sheets []*Sheet
+}
+
+// NewBook returns a workbook without sheets; one must be added before Close.
+func NewBook(w io.Writer) *Book { return &Book{out: w, file: excelize.NewFile()} }
+
+// Sheet adds a sheet, whose first row stays in sight, with the widths of its columns
+// in characters; nil leaves them to the reader. Two must not have one name.
+func (b *Book) Sheet(name string, widths []float64) (*Sheet, error) {
 	const first = "Sheet1"
-	if err := f.SetSheetName(first, sheetName(sheet)); err != nil {
+	name = sheetName(name)
+	if len(b.sheets) == 0 {
+		if err := b.file.SetSheetName(first, name); err != nil {
+			return nil, err
+		}
+	} else if _, err := b.file.NewSheet(name); err != nil {
 		return nil, err
 	}
-	s, err := f.NewStreamWriter(sheetName(sheet))
+	stream, err := b.file.NewStreamWriter(name)
 	if err != nil {
 		return nil, err
 	}
-	x := &xlsxWriter{out: w, file: f, sheet: s}
-	err = s.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"})
-	return x, err
+	for i, width := range widths {
+		if err := stream.SetColWidth(i+1, i+1, width); err != nil {
+			return nil, err
+		}
+	}
+	s := &Sheet{stream: stream}
+	b.sheets = append(b.sheets, s)
+	return s, stream.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"})
 }
+
+// Close writes the workbook, and removes what was temporary.
+func (b *Book) Close() error {
+	for _, s := range b.sheets {
+		if err := s.stream.Flush(); err != nil {
+			return errors.Join(err, b.file.Close())
+		}
+	}
+	_, err := b.file.WriteTo(b.out)
+	return errors.Join(err, b.file.Close())
+}
+
+// Discard gives up a workbook that is not closed.
+func (b *Book) Discard() error { return b.file.Close() }
 
 // sheetName is what a sheet may be called: at most 31 characters, and some not.
 func sheetName(s string) string {
@@ -122,38 +173,28 @@ func sheetName(s string) string {
 	return string(r[:min(len(r), 31)])
 }
 
-type xlsxWriter struct {
-	out   io.Writer
-	file  *excelize.File
-	sheet *excelize.StreamWriter
-	rows  int
+// A Sheet of a Book takes rows as a Writer does.
+type Sheet struct {
+	stream *excelize.StreamWriter
+	rows   int
 }
 
-func (x *xlsxWriter) Row(cells []any) error {
-	x.rows++
-	if x.rows > MaxRows {
+// Row appends a row.
+func (s *Sheet) Row(cells []any) error {
+	s.rows++
+	if s.rows > MaxRows {
 		return fmt.Errorf("more than %d rows, which is all that a sheet holds", MaxRows)
 	}
-	at, err := excelize.CoordinatesToCellName(1, x.rows)
+	at, err := excelize.CoordinatesToCellName(1, s.rows)
 	if err != nil {
 		return err
 	}
 	texts := make([]any, len(cells))
 	for i, cell := range cells {
-		if s, ok := cell.(string); ok && len([]rune(s)) > excelize.TotalCellChars {
-			cell = string([]rune(s)[:excelize.TotalCellChars-1]) + "…"
+		if text, ok := cell.(string); ok && len([]rune(text)) > excelize.TotalCellChars {
+			cell = string([]rune(text)[:excelize.TotalCellChars-1]) + "…"
 		}
 		texts[i] = cell
 	}
-	return x.sheet.SetRow(at, texts)
-}
-
-func (x *xlsxWriter) Close() error {
-	if err := x.sheet.Flush(); err != nil {
-		return err
-	}
-	if _, err := x.file.WriteTo(x.out); err != nil {
-		return err
-	}
-	return x.file.Close()
+	return s.stream.SetRow(at, texts)
 }

@@ -5,15 +5,119 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/xuri/excelize/v2"
+
 	"tianhai/trace"
 	"tianhai/trace/ledger"
+	"tianhai/trace/parcel"
 )
 
+// packageDoc is what tests look at in a package.
+type packageDoc struct {
+	Complete        bool
+	Count, Unsealed int
+	Records         []struct {
+		ID, Kind, Stage string
+		Codes           []string
+		Index           *int64
+		Leaf, Opening   json.RawMessage
+		Receipt         string
+	}
+}
+
+// readPackage holds a package against its schema, with formats, and reads it.
+func readPackage(t *testing.T, raw []byte) packageDoc {
+	t.Helper()
+	described, err := jsonschema.UnmarshalJSON(bytes.NewReader(parcel.Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("package.json", described); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("package.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(doc); err != nil {
+		t.Errorf("the schema refuses the package: %v", err)
+	}
+	var p packageDoc
+	if err := json.Unmarshal(raw, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// checkProofs opens every record and holds it against the log's key.
+func checkProofs(t *testing.T, key string, p packageDoc) {
+	t.Helper()
+	for _, r := range p.Records {
+		opened, err := trace.ParseOpening(r.Opening)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proof, err := ledger.Verify(key, r.Receipt)
+		if err != nil || !bytes.Equal(proof.Leaf, r.Leaf) || !bytes.Equal(opened.Leaf(), r.Leaf) || r.Index == nil {
+			t.Errorf("%s %s: %v", r.Kind, r.ID, err)
+		}
+	}
+}
+
+// checkWorkbook looks for every record of a package on the sheet of its stage, once,
+// and on no other.
+func checkWorkbook(t *testing.T, raw []byte, p packageDoc) {
+	t.Helper()
+	book, err := excelize.OpenReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string][]string{} // by ID, with the sheet before them
+	for _, sheet := range book.GetSheetList()[2:] {
+		lines, err := book.GetRows(sheet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := slices.Index(lines[0], "记录号 id")
+		for _, line := range lines[1:] {
+			if rows[line[id]] != nil {
+				t.Errorf("record %s stands there twice", line[id])
+			}
+			rows[line[id]] = append([]string{sheet}, line...)
+		}
+	}
+	for _, r := range p.Records {
+		row := rows[r.ID]
+		var leaf struct {
+			H string
+		}
+		if err := json.Unmarshal(r.Leaf, &leaf); err != nil {
+			t.Fatal(err)
+		}
+		if row == nil || !strings.HasSuffix(row[0], " "+r.Stage) || row[1] != strings.Join(r.Codes, "、") || !slices.Contains(row, leaf.H) {
+			t.Errorf("record %s of %s with codes %q has the row %q", r.ID, r.Stage, r.Codes, row)
+		}
+		delete(rows, r.ID)
+	}
+	if len(rows) > 0 {
+		t.Errorf("nobody knows the rows %v", rows)
+	}
+}
+
 // TestPackage hands the records of an operator over: each leads to the leaf that its
-// receipt proves by the log's key.
+// receipt proves by the log's key, and stands in the workbook as well.
 func TestPackage(t *testing.T) {
 	data, dir := filepath.Join(t.TempDir(), "data"), t.TempDir()
 	_, printed := importAccounts(t, data, managedFarm+"products: [{id: oyster, kind: aquatic, species: oyster, name: {zh: 大蚝, en: Oyster}}]\n")
@@ -27,7 +131,7 @@ func TestPackage(t *testing.T) {
 	})
 	_, key := b.send("GET", "/log/key", nil)
 	today := time.Now().UTC()
-	pack := func(operator, name string) [][]byte {
+	pack := func(operator, name string) []byte {
 		t.Helper()
 		file := filepath.Join(dir, name)
 		if out, err := runTianhai(t, "package", operator, "--data", data, "--from", today.AddDate(0, 0, -1).Format(time.DateOnly), "--to", today.AddDate(0, 0, 1).Format(time.DateOnly), "--out", file); err != nil {
@@ -37,43 +141,34 @@ func TestPackage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return bytes.Split(bytes.TrimSpace(raw), []byte("\n"))
+		return raw
 	}
-	lines := pack("oysters", "own.jsonl")
-	if end := string(lines[len(lines)-1]); len(lines) != 7 || end != `{"records":5,"unsealed":0}` {
-		t.Fatalf("%d lines, the last %s", len(lines), end)
+	p := readPackage(t, pack("oysters", "own.json"))
+	if len(p.Records) != 5 || p.Count != 5 || p.Unsealed != 0 || p.Complete {
+		t.Fatalf("the package is %+v", p)
 	}
-	for _, line := range lines[1:6] {
-		var r struct {
-			Leaf, Opening json.RawMessage
-			Receipt       string
-		}
-		if err := json.Unmarshal(line, &r); err != nil {
-			t.Fatal(err)
-		}
-		opened, err := trace.ParseOpening(r.Opening)
-		if err != nil {
-			t.Fatal(err)
-		}
-		proof, err := ledger.Verify(string(bytes.TrimSpace(key)), r.Receipt)
-		if err != nil || !bytes.Equal(proof.Leaf, r.Leaf) || !bytes.Equal(opened.Leaf(), r.Leaf) {
-			t.Errorf("%s: %v", line, err)
+	checkProofs(t, string(bytes.TrimSpace(key)), p)
+	for _, r := range p.Records {
+		if r.Kind == trace.OperationRecord && !slices.Contains(r.Codes, code) {
+			t.Errorf("operation %s is of no batch: %v", r.ID, r.Codes)
 		}
 	}
-	if other := pack("tea", "other.jsonl"); len(other) != 2 {
-		t.Errorf("another operator has %s", other)
+	checkWorkbook(t, pack("oysters", "own.xlsx"), p)
+	if other := readPackage(t, pack("tea", "other.json")); len(other.Records) != 0 {
+		t.Errorf("another operator has %+v", other)
 	}
 	for name, args := range map[string][]string{
-		"over a file":      {"oysters", "--from", "2026-01-01", "--to", "2026-01-31", "--out", filepath.Join(dir, "own.jsonl")},
-		"nobody":           {"nobody", "--from", "2026-01-01", "--to", "2026-01-31", "--out", filepath.Join(dir, "nobody.jsonl")},
-		"days in reverse":  {"oysters", "--from", "2026-02-01", "--to", "2026-01-01", "--out", filepath.Join(dir, "x.jsonl")},
-		"no day of a year": {"oysters", "--from", "2026-02-30", "--to", "2026-03-01", "--out", filepath.Join(dir, "x.jsonl")},
+		"over a file":      {"oysters", "--from", "2026-01-01", "--to", "2026-01-31", "--out", filepath.Join(dir, "own.json")},
+		"no such file":     {"oysters", "--from", "2026-01-01", "--to", "2026-01-31", "--out", filepath.Join(dir, "own.csv")},
+		"nobody":           {"nobody", "--from", "2026-01-01", "--to", "2026-01-31", "--out", filepath.Join(dir, "nobody.json")},
+		"days in reverse":  {"oysters", "--from", "2026-02-01", "--to", "2026-01-01", "--out", filepath.Join(dir, "x.json")},
+		"no day of a year": {"oysters", "--from", "2026-02-30", "--to", "2026-03-01", "--out", filepath.Join(dir, "x.json")},
 	} {
 		if out, err := runTianhai(t, append([]string{"package", "--data", data}, args...)...); err == nil {
 			t.Errorf("%s: %s", name, out)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "nobody.jsonl")); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, "nobody.json")); err == nil {
 		t.Error("a package of nobody was left")
 	}
 }

@@ -167,6 +167,36 @@ func (s *Store) RecordsOf(ctx context.Context, subject string) ([]trace.Record, 
 	return each(rows, recordRow.record), fail("read records", err)
 }
 
+// CountRecords returns how many EachRecord would pass.
+func (s *Store) CountRecords(ctx context.Context, tenant string, from, to time.Time) (int, error) {
+	n, err := s.read.NewSelect().Model((*recordRow)(nil)).Where("r.tenant = ? AND r.at >= ? AND r.at < ?", tenant, instant{from}, instant{to}).Count(ctx)
+	return int(n), fail("count records", err)
+}
+
+// EachBatchRecord passes a tenant's records of closed batches with At ≥ from, oldest
+// first, without personal data. An error of each ends it and is returned.
+func (s *Store) EachBatchRecord(ctx context.Context, tenant string, from time.Time, each func(trace.Record) error) error {
+	const page = 50 // they are long
+	at, id := instant{from}, ""
+	for {
+		var rows []recordRow
+		err := s.read.NewSelect().Model(&rows).Where("r.tenant = ? AND r.kind = ? AND (r.at > ? OR r.at = ? AND r.id > ?)", tenant, trace.BatchRecord, at, at, id).
+			Order("r.at", "r.id").Limit(page).Scan(ctx)
+		if err != nil {
+			return fail("read records of batches", err)
+		}
+		for _, row := range rows {
+			if err := each(row.record()); err != nil {
+				return err
+			}
+		}
+		if len(rows) < page {
+			return nil
+		}
+		at, id = rows[page-1].At, rows[page-1].ID
+	}
+}
+
 // EachRecord passes the records of a tenant with from ≤ At < to, oldest first, with
 // the personal data that they commit to and that were not erased. An error of each
 // ends it and is returned.

@@ -41,6 +41,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"scan alarms":        testScanAlarms,
 		"complaints":         testComplaints,
 		"each record":        testEachRecord,
+		"packages":           testPackages,
 		"EPCIS capture":      testEPCISCapture,
 		"EPCIS queries":      testEPCISQueries,
 		"EPCIS many":         testEPCISMany,
