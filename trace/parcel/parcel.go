@@ -14,7 +14,6 @@ package parcel
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"time"
 
@@ -123,6 +122,3 @@ type Catalogs interface {
 	Current() *catalog.Catalog
 	At(ctx context.Context, version int) (*catalog.Catalog, error)
 }
-
-// errStop ends a pass over records that nobody wants any more.
-var errStop = errors.New("called off")

@@ -210,15 +210,13 @@ func (s *Store) EachRecord(ctx context.Context, tenant string, from, to time.Tim
 		if err != nil {
 			return fail("read records", err)
 		}
+		personal, err := s.personalOf(ctx, rows)
+		if err != nil {
+			return fail("read records", err)
+		}
 		for _, row := range rows {
 			rec := row.record()
-			var open []openingRow
-			if err := s.read.NewSelect().Model(&open).Where("o.record = ?", row.ID).Order("o.path").Scan(ctx); err != nil {
-				return fail("read records", err)
-			}
-			for _, o := range open {
-				rec.Personal = append(rec.Personal, trace.Personal{Path: o.Path, Salt: o.Salt, Text: o.Text})
-			}
+			rec.Personal = personal[row.ID]
 			if err := each(rec); err != nil {
 				return err
 			}
@@ -228,4 +226,19 @@ func (s *Store) EachRecord(ctx context.Context, tenant string, from, to time.Tim
 		}
 		at, id = rows[page-1].At, rows[page-1].ID
 	}
+}
+
+// personalOf returns, by record, what records commit to and was not erased.
+func (s *Store) personalOf(ctx context.Context, rows []recordRow) (map[string][]trace.Personal, error) {
+	personal := map[string][]trace.Personal{}
+	if len(rows) == 0 {
+		return personal, nil
+	}
+	ids := each(rows, func(r recordRow) string { return r.ID })
+	var open []openingRow
+	err := s.read.NewSelect().Model(&open).Where("o.record IN (?)", bun.List(ids)).Order("o.record", "o.path").Scan(ctx)
+	for _, o := range open {
+		personal[o.Record] = append(personal[o.Record], trace.Personal{Path: o.Path, Salt: o.Salt, Text: o.Text})
+	}
+	return personal, err
 }
