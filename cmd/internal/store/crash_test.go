@@ -10,6 +10,7 @@ import (
 	"tianhai/cmd/internal/store"
 	"tianhai/farm"
 	"tianhai/trace"
+	"tianhai/trace/scan"
 )
 
 const crashDir = "STORE_TEST_CRASH_DIR"
@@ -36,6 +37,7 @@ func TestCrash(t *testing.T) {
 	op, rec := newOperation("o1", noon)
 	equal(t, "acknowledged operation", op)(s.Operation(ctx, "o1"))
 	equal(t, "its record", []trace.Record{rec})(s.Unsealed(ctx, 10))
+	equal(t, "acknowledged look", scan.Total{Code: "CODE1", Count: 1, First: noon, Last: noon})(s.Total(ctx, "CODE1"))
 	_, err = s.Tenant(ctx, "half")
 	wantErr(t, "unfinished transaction", err, farm.ErrNotFound)
 	next, nextRec := newOperation("o2", noon)
@@ -47,6 +49,7 @@ func crash(t *testing.T, dir string) {
 	seed(t, s)
 	op, rec := newOperation("o1", noon)
 	check(t, s.AddOperation(t.Context(), op, rec))
+	check(t, s.AddSightings(t.Context(), []scan.Sighting{{Code: "CODE1", Day: scan.Day(noon), Count: 1, First: noon, Last: noon}}))
 	check(t, s.Hold(t.Context(), `INSERT INTO tenants (id, name, credit_code, phone, region) VALUES ('half', '{}', '', '', '')`))
 	check(t, syscall.Kill(os.Getpid(), syscall.SIGKILL))
 	select {}

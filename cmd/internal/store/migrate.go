@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"embed"
+	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
@@ -11,10 +12,10 @@ import (
 )
 
 // migrations holds NNNNN_name.sql for both databases and
-// NNNNN_name.{sqlite,postgres}.sql for one. A file that was released is never
-// changed.
+// NNNNN_name.{sqlite,postgres}.sql for one; those of SQLite's looks stand apart. A file
+// that was released is never changed.
 //
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql migrations/looks/*.sql
 var migrations embed.FS
 
 // migrate applies the migrations that the database has not seen, each in a
@@ -33,6 +34,11 @@ func (s *Store) migrate(ctx context.Context) error {
 			return err
 		}
 		options = append(options, goose.WithSessionLocker(one))
+	}
+	if s.write.Dialect().Name() == dialect.SQLite {
+		if err := s.migrateLooks(ctx); err != nil {
+			return fmt.Errorf("looks at codes: %w", err)
+		}
 	}
 	foreign, err := fs.Glob(files, "*"+other)
 	if err != nil {

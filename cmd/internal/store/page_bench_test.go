@@ -54,7 +54,7 @@ func benchPages(b *testing.B, opt store.Options) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	ours, codes := sell(b, s)
+	ours, codes := sell(b, s, s, pagesSold)
 	page := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "/t/"+codes[0], nil)
 	r.Header.Set("Accept-Encoding", "gzip")
@@ -204,8 +204,9 @@ func skipAnswer(in *bufio.Reader) error {
 	return err
 }
 
-// sell closes and seals batches and returns the consumer page over them.
-func sell(b *testing.B, s *store.Store) (http.Handler, []string) {
+// sell closes and seals n batches and returns the consumer page over them, which reads
+// their records from one who knows them.
+func sell(b testing.TB, s *store.Store, of consumer.Records, n int) (http.Handler, []string) {
 	b.Helper()
 	must := func(err error) {
 		if err != nil {
@@ -222,10 +223,10 @@ func sell(b *testing.B, s *store.Store) (http.Handler, []string) {
 	must(s.PutProduct(ctx, liubao))
 	var codes []string
 	var records []trace.Record
-	for i := range pagesSold {
-		batch := newBatch(fmt.Sprintf("B%03d", i))
+	for i := range n {
+		batch := newBatch(fmt.Sprintf("B%04d", i))
 		must(s.AddBatch(ctx, batch))
-		code, err := label.NewCode(rand.NewChaCha8([32]byte{byte(i)}))
+		code, err := label.NewCode(rand.NewChaCha8([32]byte{byte(i), byte(i >> 8)}))
 		must(err)
 		done, rec := closed(batch, code)
 		rec.Body, err = json.Marshal(grown(done))
@@ -243,7 +244,7 @@ func sell(b *testing.B, s *store.Store) (http.Handler, []string) {
 	texts, err := i18n.Load()
 	must(err)
 	page, err := consumer.New(consumer.Options{
-		Records: s, Recalls: &recall.Service{Book: s}, Statements: s, Shipments: s, Notes: s, Revision: s.Revision,
+		Records: of, Recalls: &recall.Service{Book: s}, Statements: s, Shipments: s, Notes: s, Revision: s.Revision,
 		Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn", Catalog: texts, Logger: slog.New(slog.DiscardHandler),
 	})
 	must(err)

@@ -18,17 +18,20 @@ type pulse struct {
 	count int       // of connections so far; guarded by mu
 }
 
-// Revision returns a word that is another than before once anything was committed since,
-// by this process or by another, and the same while nothing was. It reads no table.
+// Revision returns a word that is another than before once anything but looks at codes
+// was committed since, by this process or by another, and the same while nothing was.
 func (s *Store) Revision(ctx context.Context) (string, error) {
 	if s.read.Dialect().Name() == dialect.SQLite {
 		revision, err := s.pulse.revision(ctx)
 		return revision, fail("read revision", err)
 	}
-	// Which transactions one may see is all that can make a difference.
-	var snapshot string
-	err := s.read.NewRaw("SELECT pg_current_snapshot()::text").Scan(ctx, &snapshot)
-	return snapshot, fail("read revision", err)
+	// How many transactions ended that one may see, and were not of looks alone: all below
+	// xmax but those that run. Of both there are only ever more, and all is of one snapshot.
+	var revision string
+	err := s.read.NewRaw(`SELECT pg_postmaster_start_time()::text || ' ' ||
+		(pg_snapshot_xmax(seen)::text::bigint - (SELECT count(*) FROM pg_snapshot_xip(seen)) - w.n)
+		FROM pg_current_snapshot() AS seen, scan_writes AS w`).Scan(ctx, &revision)
+	return revision, fail("read revision", err)
 }
 
 func (p *pulse) revision(ctx context.Context) (string, error) {

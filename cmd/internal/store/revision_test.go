@@ -2,9 +2,12 @@ package store_test
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"testing"
 
 	"tianhai/cmd/internal/store"
+	"tianhai/trace/scan"
 )
 
 // testRevision reads the revision between writes of every kind of outcome.
@@ -29,6 +32,32 @@ func testRevision(t *testing.T, s *store.Store) {
 	op, rec := newOperation("o1", noon)
 	check(t, s.AddOperation(t.Context(), op, rec))
 	moved("a record was added", true)
+	saw := func() {
+		t.Helper()
+		check(t, s.AddSightings(t.Context(), []scan.Sighting{{Code: "CODE1", Day: scan.Day(noon), Count: 1, First: noon, Last: noon}}))
+	}
+	saw()
+	moved("somebody looked at a code", false)
+	stop := make(chan struct{})
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				saw()
+			}
+		}
+	})
+	for n := range 20 {
+		op, rec := newOperation(fmt.Sprintf("beside-%d", n), noon)
+		check(t, s.AddOperation(t.Context(), op, rec))
+		moved("a record was added beside looks", true)
+		moved("there were looks alone", false)
+	}
+	close(stop)
+	looking.Wait()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.Revision(gone); err == nil {

@@ -80,7 +80,7 @@ func (s *Store) AddSightings(ctx context.Context, all []scan.Sighting) error {
 	}
 	// Always in the same order, so that two processes do not wait for each other.
 	slices.SortFunc(totals, func(a, b scanTotalRow) int { return strings.Compare(a.Code, b.Code) })
-	return fail("add looks at codes", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	return fail("add looks at codes", s.inLooks(ctx, func(ctx context.Context, tx bun.Tx) error {
 		for part := range slices.Chunk(totals, scanRows) {
 			_, err := tx.NewInsert().Model(&part).On("CONFLICT (code) DO UPDATE").Set("looks = c.looks + EXCLUDED.looks").
 				Set("last = CASE WHEN EXCLUDED.last > c.last THEN EXCLUDED.last ELSE c.last END").
@@ -117,7 +117,7 @@ func later(a, b time.Time) time.Time {
 // Total returns all looks at a code; none where nobody looked.
 func (s *Store) Total(ctx context.Context, code string) (scan.Total, error) {
 	var rows []scanTotalRow
-	err := s.read.NewSelect().Model(&rows).Where("c.code = ?", code).Scan(ctx)
+	err := s.looks.read.NewSelect().Model(&rows).Where("c.code = ?", code).Scan(ctx)
 	if err != nil || len(rows) == 0 {
 		return scan.Total{}, fail("read looks at a code", err)
 	}
@@ -129,7 +129,7 @@ func (s *Store) Sightings(ctx context.Context, codes []string, since int) ([]sca
 	var all []scan.Sighting
 	for part := range slices.Chunk(codes, scanRows) {
 		var rows []sightingRow
-		err := s.read.NewSelect().Model(&rows).Where("s.code IN (?)", bun.List(part)).Where("s.day >= ?", since).
+		err := s.looks.read.NewSelect().Model(&rows).Where("s.code IN (?)", bun.List(part)).Where("s.day >= ?", since).
 			Order("s.last DESC").Limit(MaxSightings).Scan(ctx)
 		if err != nil {
 			return nil, fail("read sightings of codes", err)
@@ -142,18 +142,18 @@ func (s *Store) Sightings(ctx context.Context, codes []string, since int) ([]sca
 // Salt returns the key of a day's device hashes, and makes one where there is none.
 func (s *Store) Salt(ctx context.Context, day int) ([]byte, error) {
 	var text string
-	_, err := s.write.NewRaw("INSERT INTO scan_salts (day, salt) VALUES (?, ?) ON CONFLICT (day) DO NOTHING", day, rand.Text()).Exec(ctx)
+	_, err := s.looks.write.NewRaw("INSERT INTO scan_salts (day, salt) VALUES (?, ?) ON CONFLICT (day) DO NOTHING", day, rand.Text()).Exec(ctx)
 	if err == nil {
-		err = s.write.NewRaw("SELECT salt FROM scan_salts WHERE day = ?", day).Scan(ctx, &text)
+		err = s.looks.write.NewRaw("SELECT salt FROM scan_salts WHERE day = ?", day).Scan(ctx, &text)
 	}
 	return []byte(text), fail("key of a day", err)
 }
 
 // Forget deletes keys of days before one, and sightings of days before another.
 func (s *Store) Forget(ctx context.Context, saltsBefore, sightingsBefore int) error {
-	_, err := s.write.NewRaw("DELETE FROM scan_salts WHERE day < ?", saltsBefore).Exec(ctx)
+	_, err := s.looks.write.NewRaw("DELETE FROM scan_salts WHERE day < ?", saltsBefore).Exec(ctx)
 	if err == nil {
-		_, err = s.write.NewRaw("DELETE FROM scan_sightings WHERE day < ?", sightingsBefore).Exec(ctx)
+		_, err = s.looks.write.NewRaw("DELETE FROM scan_sightings WHERE day < ?", sightingsBefore).Exec(ctx)
 	}
 	return fail("forget sightings", err)
 }

@@ -18,14 +18,14 @@ import (
 // The load of BenchmarkScans.
 const (
 	looksPerSecond = 5000
-	pagesPerSecond = 40 // asked for meanwhile, each at its time, whatever became of the last
 	scanRoundFor   = 5 * time.Second
-	scanRounds     = 3 // of each, in turn
+	scanRounds     = 2 // of each, in turn
 )
 
-// BenchmarkScans takes down 5,000 looks a second, of 20,000 devices at 200 codes, while
-// consumer pages are asked for at a steady pace, and in turn asks for them while nobody
-// looks. It reports the 99th percentile of a page in both, and their ratio.
+// BenchmarkScans takes down 5,000 looks a second, of 20,000 devices at as many codes as
+// there are pages, while consumer pages are asked for at a steady pace, and in turn asks
+// for them while nobody looks. It reports the 99th percentile of a page in both, and
+// their ratio.
 func BenchmarkScans(b *testing.B) {
 	onBoth(b, benchScans)
 }
@@ -36,12 +36,24 @@ func benchScans(b *testing.B, opt store.Options) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	page, codes := sell(b, s)
-	// The page is made anew once a second in either round, as it is where anything at all
-	// is written.
-	stop := commit(b, s, time.Second)
-	defer stop()
+	page, codes := sell(b, s, s, 2000)
+	for _, load := range []struct {
+		pages int           // each of another batch, asked for in a second
+		write time.Duration // how often something is committed; 0 for never
+	}{{40, time.Second}, {200, 0}, {2000, 0}} {
+		b.Run(fmt.Sprintf("%d pages, a commit every %v", load.pages, load.write), func(b *testing.B) {
+			stop := commit(b, s, load.write)
+			defer stop()
+			benchLooks(b, s, page, codes[:load.pages])
+		})
+	}
+}
+
+func benchLooks(b *testing.B, s *store.Store, page http.Handler, codes []string) {
 	log := slog.New(slog.DiscardHandler)
+	for _, code := range codes {
+		ask(b, page, code)
+	}
 	var alone, beside []time.Duration
 	var written, dropped int64
 	for b.Loop() {
@@ -87,26 +99,20 @@ func lookAt(ctx context.Context, r *scan.Recorder, codes []string) {
 	}
 }
 
-// paced asks for pages at the pace of pagesPerSecond, and returns how long each took
-// from when it was due.
+// paced asks for each page once a second, and returns how long each took from when it
+// was due, whatever became of the last.
 func paced(b *testing.B, h http.Handler, codes []string) []time.Duration {
 	b.Helper()
 	var mu sync.Mutex
 	var all []time.Duration
 	var asked sync.WaitGroup
 	began := time.Now()
-	for n := range int(scanRoundFor.Seconds() * pagesPerSecond) {
-		due := began.Add(time.Duration(n) * time.Second / pagesPerSecond)
+	for n := range int(scanRoundFor.Seconds()) * len(codes) {
+		due := began.Add(time.Duration(n) * time.Second / time.Duration(len(codes)))
 		time.Sleep(time.Until(due))
 		asked.Go(func() {
-			r := httptest.NewRequest(http.MethodGet, "/t/"+codes[n%len(codes)], nil)
-			r.Header.Set("Accept-Encoding", "gzip")
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, r)
+			ask(b, h, codes[n%len(codes)])
 			took := time.Since(due)
-			if w.Code != http.StatusOK {
-				b.Errorf("a page: %d", w.Code)
-			}
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, took)
@@ -114,4 +120,16 @@ func paced(b *testing.B, h http.Handler, codes []string) []time.Duration {
 	}
 	asked.Wait()
 	return all
+}
+
+// ask asks for a page as browsers do, and returns it as it came.
+func ask(t testing.TB, h http.Handler, code string) []byte {
+	r := httptest.NewRequest(http.MethodGet, "/t/"+code, nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Errorf("a page: %d", w.Code)
+	}
+	return w.Body.Bytes()
 }

@@ -74,7 +74,7 @@ var (
 	_ history.MendStore   = (*Store)(nil)
 )
 
-// fileName is the SQLite database within Options.Dir.
+// fileName is the SQLite database within Options.Dir; beside it lies that of looks.
 const fileName = "tianhai.db"
 
 // Bounds on what a database may keep us waiting for, and on its connections.
@@ -99,12 +99,13 @@ type Options struct {
 type Store struct {
 	read  *bun.DB
 	write *bun.DB // of SQLite one connection, so that writers wait in line instead of failing
-	pulse pulse   // of SQLite
+	looks looks
+	pulse pulse // of SQLite
 	now   func() time.Time
 }
 
-// Open opens the database, creates the SQLite file where it is missing, readable
-// by its owner alone, and brings the schema up to date. Several processes may
+// Open opens the database, creates the SQLite files where they are missing, readable
+// by their owner alone, and brings the schema up to date. Several processes may
 // open one PostgreSQL database at once.
 func Open(ctx context.Context, opt Options) (*Store, error) {
 	s := &Store{now: opt.Now}
@@ -141,12 +142,29 @@ func (s *Store) openSQLite(path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	if s.write, err = connectSQLite(path, 1, false); err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
+	if s.pulse.db, err = connectSQLite(path, 1, true); err != nil {
 		return err
+	}
+	if s.read, err = connectSQLite(path, readers(), true); err != nil {
+		return err
+	}
+	return s.looks.open(path + looksSuffix)
+}
+
+// readers is how many read one SQLite file at once.
+func readers() int { return max(4, runtime.NumCPU()) }
+
+// connectSQLite opens a pool on a file, which it creates where it is missing.
+func connectSQLite(path string, conns int, reading bool) (*bun.DB, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
 	}
 	pragmas := url.Values{
 		"_busy_timeout": {fmt.Sprint(busyTimeout.Milliseconds())},
@@ -158,27 +176,19 @@ func (s *Store) openSQLite(path string) error {
 		"_dqs":          {"0"},
 		"_pragma":       {"recursive_triggers(on)"}, // or REPLACE would pass by the triggers that forbid deletion
 	}
-	connect := func(conns int) (*bun.DB, error) {
-		file := url.URL{Scheme: "file", Path: path, RawQuery: pragmas.Encode()}
-		connector, err := sqlite.NewConnector(file.String())
-		if err != nil {
-			return nil, err
-		}
-		db := sql.OpenDB(connector)
-		db.SetMaxOpenConns(conns)
-		db.SetMaxIdleConns(conns)
-		return bun.NewDB(db, sqlitedialect.New()), nil
+	if reading {
+		pragmas.Set("_query_only", "on")
+		pragmas.Set("_txlock", "deferred")
 	}
-	if s.write, err = connect(1); err != nil {
-		return err
+	file := url.URL{Scheme: "file", Path: path, RawQuery: pragmas.Encode()}
+	connector, err := sqlite.NewConnector(file.String())
+	if err != nil {
+		return nil, err
 	}
-	pragmas.Set("_query_only", "on")
-	pragmas.Set("_txlock", "deferred")
-	if s.pulse.db, err = connect(1); err != nil {
-		return err
-	}
-	s.read, err = connect(max(4, runtime.NumCPU()))
-	return err
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return bun.NewDB(db, sqlitedialect.New()), nil
 }
 
 func (s *Store) openPostgres(dsn string) error {
@@ -205,12 +215,16 @@ func (s *Store) openPostgres(dsn string) error {
 	db.SetConnMaxLifetime(maxConnAge)
 	s.write = bun.NewDB(db, pgdialect.New())
 	s.read = s.write
+	s.looks = looks{s.read, s.write}
 	return nil
 }
 
 // Close waits for what is under way and closes the database.
 func (s *Store) Close() error {
 	err := s.pulse.close()
+	if s.looks.write != s.write {
+		err = errors.Join(err, s.looks.close())
+	}
 	if s.read != nil && s.read != s.write {
 		err = errors.Join(err, s.read.Close())
 	}

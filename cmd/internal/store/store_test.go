@@ -141,6 +141,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"sale moved":         testSaleMoved,
 		"whole histories":    testSomeLives,
 
+		"looks leave pages": testLooksLeavePages,
+
 		"reports":                testReports,
 		"samples":                testSamples,
 		"report files":           testReportFiles,
