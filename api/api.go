@@ -286,6 +286,7 @@ type Config struct {
 	Records    Records
 	Recorder   Recorder
 	Chain      Chain
+	Partners   Partners
 	Mover      Mover
 	Shipments  Shipments
 	Shipper    Shipper

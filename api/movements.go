@@ -14,6 +14,7 @@ import (
 	"tianhai/farm"
 	"tianhai/trace"
 	"tianhai/trace/chain"
+	"tianhai/trace/epcis/lineage"
 )
 
 const usualMovements = 100
@@ -307,6 +308,27 @@ type genealogyView struct {
 	Batches   []chain.Node    `json:"batches"`
 	Direction chain.Direction `json:"direction"`
 	Movements []chain.Step    `json:"movements"`
+	// Captured are events that operators captured about these batches, and More whether
+	// there are more than are told.
+	Captured []lineage.Link `json:"captured"`
+	More     bool           `json:"more,omitempty"`
+}
+
+// Partners finds what operators' captured events say of batches; *lineage.Finder.
+type Partners interface {
+	Follow(ctx context.Context, batches []string, dir chain.Direction, tenant string) (links []lineage.Link, more bool, err error)
+}
+
+// captured returns what partners say of the batches of a genealogy: to an operator of its
+// own, to an officer of all.
+func (s *server) captured(ctx context.Context, g chain.Graph, dir chain.Direction, tenant string) ([]lineage.Link, bool, error) {
+	var ids []string
+	for _, b := range g.Batches {
+		if tenant == "" || b.Tenant == tenant {
+			ids = append(ids, b.Batch)
+		}
+	}
+	return s.Partners.Follow(ctx, ids, dir, tenant)
 }
 
 func (s *server) drawGenealogy(c *gin.Context) error { return s.genealogy(c, true) }
@@ -329,7 +351,11 @@ func (s *server) genealogy(c *gin.Context, draw bool) error {
 		g = g.For(p.Tenant)
 	}
 	if !draw {
-		c.JSON(http.StatusOK, genealogyView{b.ID, list(g.Batches), dir, list(g.Steps)})
+		links, more, err := s.captured(ctx, g, dir, p.Tenant)
+		if err != nil {
+			return err
+		}
+		c.JSON(http.StatusOK, genealogyView{b.ID, list(g.Batches), dir, list(g.Steps), list(links), more})
 		return nil
 	}
 	words, err := s.chainWords(c, b, p.Tenant)

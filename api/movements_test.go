@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -130,8 +131,21 @@ func TestGenealogySeen(t *testing.T) {
 	base, _ := serve(t, newWorld())
 	for login, want := range map[string]int{"farmer": 3, "manager": 3, "bureau": 4, "admin": 4} {
 		got := client{t, base, login}.do("GET", "/batches/"+batchID+"/genealogy", "").body
-		if n := strings.Count(got, `"depth"`); n != want {
-			t.Errorf("%s sees %d batches, want %d: %s", login, n, want, got)
+		var said struct {
+			Batches  []struct{ Batch, Tenant string }
+			Captured []struct{ Batches []string }
+		}
+		if err := json.Unmarshal([]byte(got), &said); err != nil || len(said.Batches) != want {
+			t.Errorf("%s sees %d batches, want %d: %v, %s", login, len(said.Batches), want, err, got)
+		}
+		asked := 0 // a farm is told of partners only what they say of its own
+		for _, b := range said.Batches {
+			if want == 4 || b.Tenant == "oyster" {
+				asked++
+			}
+		}
+		if len(said.Captured) != asked {
+			t.Errorf("%s sees what partners say of %d batches, want %d", login, len(said.Captured), asked)
 		}
 		for path, header := range map[string][]string{"/genealogy.svg?lang=zh-CN": nil, "/genealogy?lang=zh-CN": {"Accept", "image/svg+xml"}} {
 			a := client{t, base, login}.do("GET", "/batches/"+batchID+path, "", header...)

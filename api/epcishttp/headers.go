@@ -41,6 +41,13 @@ var (
 	cbvFormats  = []string{"", "No_Preference", "Always_Web_URI", "Always_URN", "Never_Translates"}
 )
 
+// linked reports whether EPCs are to be Digital Links: by the standard that is so where
+// nothing is said.
+func linked(h http.Header) bool {
+	format := h.Get("GS1-EPC-Format")
+	return format == "" || format == digitalLinks
+}
+
 func readHeaders(h http.Header) (asks, error) {
 	a := asks{names: epcis.NamesOf()}
 	for _, what := range []string{"EPCIS", "CBV"} {
@@ -55,7 +62,7 @@ func readHeaders(h http.Header) (asks, error) {
 			return a, refuse("Validation", "%s: %.80q is none of %s", name, h.Get(name), strings.Join(words[1:], ", "))
 		}
 	}
-	a.links = h.Get("GS1-EPC-Format") == digitalLinks
+	a.links = linked(h)
 	a.proceed = h.Get("GS1-Capture-Error-Behaviour") == "proceed"
 	if err := a.extensions(h.Values("GS1-Extensions")); err != nil {
 		return a, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"tianhai/trace/epcis"
 	"tianhai/trace/epcis/query"
 	"tianhai/trace/epcis/repository"
 	"tianhai/trace/epcis/standing"
@@ -191,7 +192,11 @@ func (l *listener) tell(ctx context.Context) error {
 			if err := l.conn.SetWriteDeadline(time.Now().Add(socketWait)); err != nil {
 				return err
 			}
-			if err := l.conn.WriteMessage(websocket.TextMessage, repository.AppendDocument(nil, head, events)); err != nil {
+			doc := repository.AppendDocument(nil, head, events)
+			if l.r.links {
+				doc = epcis.Linked(doc)
+			}
+			if err := l.conn.WriteMessage(websocket.TextMessage, doc); err != nil {
 				return err
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -373,6 +374,7 @@ func checkEvents(t *testing.T, d *demo) {
 	if proven != len(d.codes) {
 		t.Errorf("%d events name the leaf of a code's record, of %d", proven, len(d.codes))
 	}
+	checkPartner(t, d, all)
 	if _, tea := events("tea", ""); len(tea) == 0 || len(tea) >= len(all) || slices.ContainsFunc(tea, func(e map[string]any) bool {
 		where, _ := e["bizLocation"].(map[string]any)
 		return where != nil && !strings.HasSuffix(fmt.Sprint(where["id"]), "/site/yunling-garden-1")
@@ -382,6 +384,49 @@ func checkEvents(t *testing.T, d *demo) {
 	if _, sprays := events("bureau", "&EQ_bizStep="+url.QueryEscape(d.HTTP+"/epcis/voc/BizStep-spray")); len(sprays) == 0 {
 		t.Error("no spraying is found")
 	}
+}
+
+// checkPartner lets another farm capture what it made of the tea grower's batch: who calls
+// the batch by the code on its label is heard, who guesses its name is not.
+func checkPartner(t *testing.T, d *demo, all []map[string]any) {
+	var code, batch string
+	for _, e := range all {
+		if where, _ := e["bizLocation"].(map[string]any); e["tianhai:traceCode"] != nil && strings.HasSuffix(fmt.Sprint(where["id"]), "/site/yunling-garden-1") {
+			code = fmt.Sprint(e["tianhai:traceCode"])
+			goods, _ := e["quantityList"].([]any)
+			named, _ := goods[0].(map[string]any)
+			batch = path.Base(fmt.Sprint(named["epcClass"]))
+		}
+	}
+	blend := func(id, of string) string {
+		return fmt.Sprintf(`{"@context": "https://ref.gs1.org/standards/epcis/epcis-context.jsonld", "type": "TransformationEvent", "eventID": "urn:uuid:%s", "eventTime": "2026-11-20T08:00:00+08:00", "eventTimeZoneOffset": "+08:00", "inputQuantityList": [{"epcClass": %q}], "outputQuantityList": [{"epcClass": "https://citrus.example/jelly"}]}`, id, of)
+	}
+	citrus := newPartner(t, d.HTTP, "citrus", d.passwords["citrus"])
+	for _, event := range []string{blend("jelly", code), blend("guess", "https://id.gs1.org/01/06901234567892/10/"+batch)} {
+		if resp, body := citrus.do("POST", "/events", event); resp.StatusCode != http.StatusCreated {
+			t.Fatalf("%d %s", resp.StatusCode, body)
+		}
+	}
+	for login, want := range map[string]int{"tea": 1, "bureau": 1} {
+		b := newBrowser(t, d.HTTP)
+		b.login(login, d.passwords[login])
+		var kin struct {
+			Captured []struct {
+				Event, Operator string
+				Into            []string
+			}
+		}
+		b.getJSON("/api/v1/batches/"+batch+"/genealogy", &kin)
+		if len(kin.Captured) != want || kin.Captured[0].Event != "urn:uuid:jelly" || !slices.Equal(kin.Captured[0].Into, []string{"https://citrus.example/jelly"}) {
+			t.Errorf("%s is told of %s: %+v", login, batch, kin.Captured)
+		}
+	}
+	c := newChrome(t, 390, 844)
+	c.open(d.HTTP + "/manage/#/batches/" + batch)
+	c.login("tea", d.passwords["tea"])
+	c.says("合作方上报的事件")
+	c.says("https://citrus.example/jelly")
+	c.axe("a batch of which a partner made something")
 }
 
 func checkAccounts(t *testing.T, d *demo) {

@@ -188,11 +188,11 @@ func TestEPCISOfTheProgram(t *testing.T) {
 			t.Errorf("a page of the last three: %s", ids(t, body))
 		}
 	})
-	for format, want := range map[string]string{"": "urn:epc:id:sgtin:4012345.011111.b", "Always_EPC_URN": "urn:epc:id:sgtin:4012345.011111.b", "Always_GS1_Digital_Link": "https://id.gs1.org/01/04012345111118/21/b"} {
+	for format, want := range map[string]string{"": "https://id.gs1.org/01/04012345111118/21/b", "Never_Translates": "urn:epc:id:sgtin:4012345.011111.b", "Always_EPC_URN": "urn:epc:id:sgtin:4012345.011111.b", "Always_GS1_Digital_Link": "https://id.gs1.org/01/04012345111118/21/b"} {
 		resp, body := wang.do("GET", "/events?EQ_eventID=urn:uuid:b", "", "GS1-EPC-Format", format)
 		said := "Never_Translates"
-		if format == "Always_GS1_Digital_Link" {
-			said = format
+		if format == "Always_GS1_Digital_Link" || format == "" { // the standard's default
+			said = "Always_GS1_Digital_Link"
 		}
 		if !strings.Contains(string(body), want) || resp.Header.Get("GS1-EPC-Format") != said {
 			t.Errorf("GS1-EPC-Format %s: %s, %s", format, resp.Header.Get("GS1-EPC-Format"), body)

@@ -47,9 +47,10 @@ var layout = map[string]string{
 	"trace/epcis":            "trace/label",
 	"trace/epcis/query":      "trace/epcis",
 	"trace/epcis/repository": "farm trace/epcis trace/epcis/query",
+	"trace/epcis/lineage":    "trace/chain trace/epcis trace/epcis/query trace/epcis/repository",
 	"trace/epcis/told":       "farm trace trace/catalog trace/chain trace/epcis trace/epcis/repository trace/label",
-	"trace/epcis/standing":   "farm trace/epcis/query trace/epcis/repository",
-	"api":                    "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/cert trace/chain trace/evidence trace/gate trace/input trace/photo trace/recall trace/label trace/label/press trace/resolver trace/scan trace/complaint trace/unit trace/parcel api/auth api/once table",
+	"trace/epcis/standing":   "farm trace/epcis trace/epcis/query trace/epcis/repository",
+	"api":                    "farm i18n ingest ingest/decode ingest/device ingest/history ingest/mapping monitor/alert trace trace/catalog trace/cert trace/chain trace/epcis/lineage trace/evidence trace/gate trace/input trace/photo trace/recall trace/label trace/label/press trace/resolver trace/scan trace/complaint trace/unit trace/parcel api/auth api/once table",
 	"api/auth":               "farm",
 	"api/once":               "",
 	"api/epcishttp":          "farm api/auth trace/epcis trace/epcis/query trace/epcis/repository trace/epcis/standing",
@@ -58,7 +59,7 @@ var layout = map[string]string{
 	"dashboards/web":         "i18n",
 	"firmware-sim":           "firmware-sim/fleet",
 	"firmware-sim/fleet":     "",
-	"cmd/internal/store":     "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace trace/cert trace/chain trace/gate trace/input trace/catalog trace/photo trace/recall trace/resolver trace/epcis trace/epcis/query trace/epcis/repository trace/epcis/told trace/epcis/standing trace/unit trace/scan trace/complaint trace/parcel api/auth api/once",
+	"cmd/internal/store":     "farm ingest ingest/device ingest/history ingest/mapping monitor/alert trace trace/cert trace/chain trace/gate trace/input trace/catalog trace/photo trace/recall trace/resolver trace/epcis trace/epcis/query trace/epcis/lineage trace/epcis/repository trace/epcis/told trace/epcis/standing trace/unit trace/scan trace/complaint trace/parcel api/auth api/once",
 	"cmd/tianhai":            "*",
 }
 

@@ -38,6 +38,12 @@ func (e *Event) Terms() []Term {
 	return append(slices.Clip(e.terms), text1("eventID", bounded(canonicalKey(e.ID))))
 }
 
+// Has reports whether a text field of the event, such as action, is so.
+func (e *Event) Has(field, text string) bool {
+	v, _ := e.o.get(field).(string)
+	return v == text
+}
+
 // Len returns how many events the document has; 0 where it has no list.
 func (d *Document) Len() int {
 	events, err := d.events()

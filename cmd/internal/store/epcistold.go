@@ -11,6 +11,7 @@ import (
 	"tianhai/trace"
 	"tianhai/trace/chain"
 	"tianhai/trace/epcis"
+	"tianhai/trace/epcis/lineage"
 	"tianhai/trace/epcis/repository"
 	"tianhai/trace/epcis/told"
 )
@@ -54,6 +55,33 @@ func (s *Store) EventBatch(ctx context.Context, id string) (told.Batch, error) {
 		}
 	}
 	return out, err
+}
+
+// EventNames returns what batches are called in events; see lineage.Source.
+func (s *Store) EventNames(ctx context.Context, batches []string) ([]lineage.Batch, error) {
+	var all []lineage.Batch
+	for some := range slices.Chunk(batches, epcisRows) {
+		var rows []struct {
+			ID, Tenant string
+			Code, Name *string
+		}
+		err := s.read.NewSelect().TableExpr("batches AS b").Join("LEFT JOIN epcis_batches AS eb ON eb.batch = b.id").
+			ColumnExpr("b.id, b.tenant, b.code, eb.name").Where("b.id IN (?)", bun.List(some)).OrderExpr("b.id").Scan(ctx, &rows)
+		if err != nil {
+			return nil, fail("read names of batches", err)
+		}
+		for _, r := range rows {
+			b := lineage.Batch{ID: r.ID, Tenant: r.Tenant}
+			if r.Code != nil {
+				b.Code = *r.Code
+			}
+			if r.Name != nil {
+				b.Name = *r.Name
+			}
+			all = append(all, b)
+		}
+	}
+	return all, nil
 }
 
 // NameBatch returns what a batch is called in events; see told.Source.

@@ -537,7 +537,7 @@ func testRecallHistories(t *testing.T, s *store.Store) {
 	seed(t, s)
 	check(t, s.PutInput(ctx, newInput(7), "admin"))
 	rng := rand.New(rand.NewPCG(1, 2))
-	h := lineage{grown: map[string][2]int{}, parents: map[string][]string{}, uses: map[string][]int{}}
+	h := descent{grown: map[string][2]int{}, parents: map[string][]string{}, uses: map[string][]int{}}
 	for i := range 3 {
 		check(t, s.AddLot(ctx, newLot(fmt.Sprint("l", i), 1000)))
 	}
@@ -603,8 +603,8 @@ func testRecallHistories(t *testing.T, s *store.Store) {
 	}
 }
 
-// lineage is what testRecallHistories knows of what it wrote.
-type lineage struct {
+// descent is what testRecallHistories knows of what it wrote.
+type descent struct {
 	all     []string
 	grown   map[string][2]int // first and last day
 	parents map[string][]string
@@ -612,7 +612,7 @@ type lineage struct {
 }
 
 // start returns a start, and which grown batches it touches.
-func (h lineage) start(rng *rand.Rand, day func(int) time.Time) (recall.Start, func(string) bool) {
+func (h descent) start(rng *rand.Rand, day func(int) time.Time) (recall.Start, func(string) bool) {
 	if rng.IntN(2) == 0 {
 		lot := fmt.Sprint("l", rng.IntN(3))
 		// The lots are all of one batch of their maker, but of the start's only are they used.
@@ -629,6 +629,6 @@ func (h lineage) start(rng *rand.Rand, day func(int) time.Time) (recall.Start, f
 	}
 }
 
-func (h lineage) reached(b string, touches func(string) bool) bool {
+func (h descent) reached(b string, touches func(string) bool) bool {
 	return touches(b) || slices.ContainsFunc(h.parents[b], func(p string) bool { return h.reached(p, touches) })
 }

@@ -127,6 +127,8 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"recall histories":   testRecallHistories,
 		"movements":          testMovements,
 		"told as events":     testTold,
+		"captured lineage":   testLineage,
+		"lineage naive":      testLineageNaive,
 		"voids of movements": testVoids,
 		"handover":           testHandover,
 		"directory":          testFindTenants,

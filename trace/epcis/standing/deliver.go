@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tianhai/farm"
+	"tianhai/trace/epcis"
 	"tianhai/trace/epcis/query"
 	"tianhai/trace/epcis/repository"
 )
@@ -204,8 +205,10 @@ func Ask(q query.Query, c Controls, tenant string, since, last int64) repository
 	return repository.Ask{Scope: repository.Scope{Tenant: tenant}, Query: q, Since: since, UpTo: last, Limit: MaxEvents}
 }
 
+// document has EPCs as Digital Links, which is what the standard has for who says nothing
+// else.
 func (s *Service) document(sub Subscription, events []repository.Stored) []byte {
-	return repository.AppendDocument(nil, repository.Head{Query: sub.Query, Subscription: sub.ID, Created: s.cfg.Now()}, events)
+	return epcis.Linked(repository.AppendDocument(nil, repository.Head{Query: sub.Query, Subscription: sub.ID, Created: s.cfg.Now()}, events))
 }
 
 func tooLarge(most int) []byte {

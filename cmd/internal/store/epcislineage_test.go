@@ -1,0 +1,156 @@
+package store_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"tianhai/cmd/internal/store"
+	"tianhai/trace/chain"
+	"tianhai/trace/epcis/lineage"
+	"tianhai/trace/resolver"
+)
+
+// made is a transformation that an operator captures.
+func made(id string, of, into []string) string {
+	list := func(names []string) string {
+		var all []string
+		for _, n := range names {
+			all = append(all, fmt.Sprintf(`{"epcClass": %q, "quantity": 1, "uom": "KGM"}`, n))
+		}
+		return strings.Join(all, ",")
+	}
+	return fmt.Sprintf(`{"type": "TransformationEvent", "eventID": "urn:uuid:%s", "eventTime": "2026-05-20T01:00:00Z", "eventTimeZoneOffset": "+08:00",
+		"inputQuantityList": [%s], "outputQuantityList": [%s]}`, id, list(of), list(into))
+}
+
+// links returns the events that are found, in any order.
+func links(t *testing.T, s *store.Store, dir chain.Direction, tenant string, batches ...string) string {
+	t.Helper()
+	f := &lineage.Finder{Source: s, PublicURL: "https://farm.example.com"}
+	found, more, err := f.Follow(t.Context(), batches, dir, tenant)
+	check(t, err)
+	var ids []string
+	for _, l := range found {
+		ids = append(ids, strings.TrimPrefix(l.Event, "urn:uuid:"))
+	}
+	slices.Sort(ids)
+	if more {
+		ids = append(ids, "more")
+	}
+	return strings.Join(ids, " ")
+}
+
+// What operators capture joins the genealogy: by anybody who calls a batch by what nobody
+// guesses, by its own operator under any name, and by nobody else.
+func testLineage(t *testing.T, s *store.Store) {
+	seed(t, s)
+	check(t, s.AddHolding(t.Context(), resolver.Holding{GTIN: "06901234567892", Tenant: "tea", Product: "liubao", Account: "admin", Set: noon}))
+	moveTold(t, s, chain.Movement{ID: "m1", Kind: chain.Harvest, Outputs: []chain.Output{out("a", kg(100))}}, "garden-1")
+	b, err := s.Batch(t.Context(), "a")
+	check(t, err)
+	done, rec := closed(b, "CODE-A")
+	rec.Body = []byte(`{"v": 1, "lot": "l-a", "closed": "2026-05-20T13:00:00Z", "harvest": "2026-05-20T11:00:00Z"}`)
+	check(t, s.CloseBatch(t.Context(), done, rec))
+	tell(t, s)
+	const (
+		byID   = "https://farm.example.com/epcis/id/batch/a"
+		byCode = "https://farm.example.com/t/CODE-A"
+		byLot  = "https://id.gs1.org/01/06901234567892/10/l-a"
+	)
+	capture(t, s, "oysters",
+		made("blend", []string{byCode, "https://oysters.example/x"}, []string{"https://oysters.example/y"}),
+		made("guess", []string{byLot}, []string{"https://oysters.example/stolen"}),
+		made("further", []string{"https://oysters.example/y"}, []string{"https://oysters.example/z"}),
+		made("seed", []string{"https://oysters.example/fry"}, []string{byID}),
+		made("before", []string{"https://oysters.example/egg"}, []string{"https://oysters.example/fry"}),
+		`{"type": "AggregationEvent", "eventID": "urn:uuid:pallet", "eventTime": "2026-05-20T02:00:00Z", "eventTimeZoneOffset": "+08:00", "action": "ADD",
+		"parentID": "https://oysters.example/pallet", "childQuantityList": [{"epcClass": "https://oysters.example/z", "quantity": 1, "uom": "KGM"}]}`,
+	)
+	capture(t, s, "tea",
+		made("fed", []string{"https://feed.example/lot"}, []string{byLot}),
+		made("hijack", []string{"https://oysters.example/y"}, []string{"https://tea.example/other"}), // another's names are another's
+	)
+	for name, tt := range map[string]struct {
+		dir    chain.Direction
+		tenant string
+		want   string
+	}{
+		"an officer, both ways": {chain.Both, "", "before blend fed further pallet seed"},
+		"an officer, down":      {chain.Down, "", "blend further pallet"},
+		"an officer, up":        {chain.Up, "", "before fed seed"},
+		"the farm, one step":    {chain.Both, "tea", "blend fed seed"},
+	} {
+		if got := links(t, s, tt.dir, tt.tenant, "a"); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+	if got := links(t, s, chain.Both, "", "nobody's"); got != "" {
+		t.Errorf("of no batch: %s", got)
+	}
+	wrong := strings.Replace(made("blend", []string{byCode, "https://oysters.example/x"}, []string{"https://oysters.example/y"}), `"eventTime"`,
+		`"errorDeclaration": {"declarationTime": "2026-05-21T00:00:00Z", "reason": "did_not_occur"}, "eventTime"`, 1)
+	capture(t, s, "oysters", wrong)
+	if got, want := links(t, s, chain.Down, "", "a"), ""; got != want {
+		t.Errorf("after the blend was declared an error: %s", got)
+	}
+}
+
+// Random events are followed as a search that knows nothing of databases follows them.
+func testLineageNaive(t *testing.T, s *store.Store) {
+	seed(t, s)
+	moveTold(t, s, chain.Movement{ID: "m1", Kind: chain.Harvest, Outputs: []chain.Output{out("a", kg(100))}}, "garden-1")
+	r := rand.New(rand.NewPCG(7, 7))
+	name := func() string {
+		if n := r.IntN(40); n > 0 {
+			return fmt.Sprintf("https://oysters.example/%d", n)
+		}
+		return "https://farm.example.com/epcis/id/batch/a"
+	}
+	type event struct{ of, into []string }
+	events := map[string]event{}
+	var texts []string
+	for i := range 60 {
+		id := fmt.Sprintf("e%02d", i)
+		e := event{}
+		for range 1 + r.IntN(2) {
+			e.of, e.into = append(e.of, name()), append(e.into, name())
+		}
+		events[id], texts = e, append(texts, made(id, e.of, e.into))
+	}
+	capture(t, s, "oysters", texts...)
+	for _, dir := range []chain.Direction{chain.Down, chain.Up} {
+		reached, found := map[string]bool{"https://farm.example.com/epcis/id/batch/a": true}, map[string]bool{}
+		for grew := true; grew; {
+			grew = false
+			for id, e := range events {
+				from, to := e.of, e.into
+				if dir == chain.Up {
+					from, to = to, from
+				}
+				if found[id] || !slices.ContainsFunc(from, func(n string) bool { return reached[n] }) {
+					continue
+				}
+				grew, found[id] = true, true
+				for _, n := range to {
+					reached[n] = true
+				}
+			}
+		}
+		var want []string
+		for id := range found {
+			want = append(want, id)
+		}
+		slices.Sort(want)
+		if got := links(t, s, dir, "", "a"); got != strings.Join(want, " ") {
+			t.Errorf("%s: %s, want %v", dir, got, want)
+		}
+		if len(want) < 5 {
+			t.Errorf("%s: only %v are to be found; draw others", dir, want)
+		}
+	}
+}
+
+var _ lineage.Source = (*store.Store)(nil)
