@@ -36,6 +36,19 @@ func (f eraseFlags) orders() (string, error) {
 	return "shell:" + u.Username, nil
 }
 
+// open opens the records, and says who orders what is to be done to them.
+func (f eraseFlags) open(ctx context.Context) (db *store.Store, by string, err error) {
+	cfg, err := f.load()
+	if err != nil {
+		return nil, "", err
+	}
+	if by, err = f.orders(); err != nil {
+		return nil, "", err
+	}
+	db, err = openStore(ctx, cfg)
+	return db, by, err
+}
+
 type eraseTenantCommand struct {
 	eraseFlags
 	Tenant string `arg:"" help:"Its identifier, which stays."`
@@ -43,15 +56,7 @@ type eraseTenantCommand struct {
 
 // Run erases. Every receipt stays good.
 func (c *eraseTenantCommand) Run(ctx context.Context) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	by, err := c.orders()
-	if err != nil {
-		return err
-	}
-	db, err := openStore(ctx, cfg)
+	db, by, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,15 +76,7 @@ type erasePersonCommand struct {
 
 // Run erases. Every receipt stays good.
 func (c *erasePersonCommand) Run(ctx context.Context) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	by, err := c.orders()
-	if err != nil {
-		return err
-	}
-	db, err := openStore(ctx, cfg)
+	db, by, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,15 +99,7 @@ type eraseAccountCommand struct {
 
 // Run erases the name and ends the account.
 func (c *eraseAccountCommand) Run(ctx context.Context) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	by, err := c.orders()
-	if err != nil {
-		return err
-	}
-	db, err := openStore(ctx, cfg)
+	db, by, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
