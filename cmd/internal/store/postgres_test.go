@@ -26,7 +26,7 @@ import (
 // TestPostgres runs the suite on a PostgreSQL server of its own, in a temporary
 // directory and reachable through a socket there only, on copies of one empty database.
 func TestPostgres(t *testing.T) {
-	dir := startPostgres(t)
+	dir := startPostgres(t, "fsync=off")
 	empty, err := store.Open(t.Context(), createDatabase(t, dir, "empty", "template1"))
 	check(t, err)
 	check(t, empty.Close())
@@ -60,7 +60,7 @@ func TestPostgres(t *testing.T) {
 func onBoth(b *testing.B, bench func(b *testing.B, opt store.Options)) {
 	b.Run("SQLite", func(b *testing.B) { bench(b, store.Options{Dir: b.TempDir()}) })
 	b.Run("PostgreSQL", func(b *testing.B) {
-		bench(b, createDatabase(b, startPostgres(b), "bench", "template1"))
+		bench(b, createDatabase(b, startPostgres(b, "fsync=on"), "bench", "template1"))
 	})
 }
 
@@ -82,9 +82,9 @@ func postgresURL(dir, database string) string {
 	return "postgres://postgres@/" + database + "?sslmode=disable&host=" + url.QueryEscape(dir)
 }
 
-// startPostgres starts a server and stops it when the test has ended, however
-// that ends: the server is our child and dies with us.
-func startPostgres(t testing.TB) (dir string) {
+// startPostgres starts a server with a setting and stops it when the test has ended,
+// however that ends: the server is our child and dies with us.
+func startPostgres(t testing.TB, setting string) (dir string) {
 	t.Helper()
 	initdb, server := findPostgres("initdb"), findPostgres("postgres")
 	if initdb == "" || server == "" {
@@ -115,7 +115,7 @@ func startPostgres(t testing.TB) (dir string) {
 	if out, err := create.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
-	serve := exec.Command(server, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50")
+	serve := exec.Command(server, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", setting, "-c", "max_connections=50")
 	serve.Dir = dir
 	serve.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGQUIT}
 	runServer(t, serve)

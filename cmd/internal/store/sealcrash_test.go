@@ -209,7 +209,7 @@ func TestKilledWhileSealing(t *testing.T) {
 		testKilledWhileSealing(t, store.Options{DSN: "sqlite:" + t.TempDir() + "/records.db"})
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
-		dir := startPostgres(t)
+		dir := startPostgres(t, "fsync=off")
 		testKilledWhileSealing(t, store.Options{DSN: postgresURL(dir, "postgres")})
 	})
 }
