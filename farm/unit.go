@@ -73,6 +73,33 @@ func InVocabulary(v float64, unit string) (x float64, code string, ok bool) {
 	return from.convert(v, to), code, true
 }
 
+// ConvertValue returns v, which is in the unit from, in the unit to, right to 15 digits;
+// false where either is unknown or they are not of one kind.
+func ConvertValue(v float64, from, to string) (float64, bool) {
+	a, b, ok := alike(from, to)
+	if !ok {
+		return 0, false
+	}
+	return a.convert(v, b), true
+}
+
+// ConvertDifference is ConvertValue for the difference of two values: 9 degrees Fahrenheit
+// are 5 kelvins.
+func ConvertDifference(v float64, from, to string) (float64, bool) {
+	a, b, ok := alike(from, to)
+	if !ok {
+		return 0, false
+	}
+	a.zero, b.zero = 0, 0
+	return a.convert(v, b), true
+}
+
+func alike(from, to string) (a, b scale, ok bool) {
+	a, _ = lookupUnit(normalUnit(from))
+	b, _ = lookupUnit(normalUnit(to))
+	return a, b, a.kind != ofNothing && a.kind == b.kind
+}
+
 // A scale is a unit as its kind's base unit has it: base = factor·v + zero.
 type scale struct {
 	kind   unitKind

@@ -193,3 +193,27 @@ func FuzzConvert(f *testing.F) {
 		}
 	})
 }
+
+func TestConvertValue(t *testing.T) {
+	for _, test := range []struct {
+		v                 float64
+		from, to          string
+		value, difference float64
+	}{
+		{9, "[degF]", "K", 260.372222222222, 5},
+		{1, "Cel", "K", 274.15, 1},
+		{2, "mg/L", "g/m3", 2, 2},
+	} {
+		if got, ok := farm.ConvertValue(test.v, test.from, test.to); !ok || got != test.value {
+			t.Errorf("%v %s: %v %s, %v, want %v", test.v, test.from, got, test.to, ok, test.value)
+		}
+		if got, ok := farm.ConvertDifference(test.v, test.from, test.to); !ok || got != test.difference {
+			t.Errorf("a difference of %v %s: %v %s, %v, want %v", test.v, test.from, got, test.to, ok, test.difference)
+		}
+	}
+	for _, units := range [][2]string{{"Cel", "mg/L"}, {"", ""}, {"ell", "ell"}} {
+		if _, ok := farm.ConvertValue(1, units[0], units[1]); ok {
+			t.Errorf("%s became %s", units[0], units[1])
+		}
+	}
+}

@@ -45,7 +45,7 @@ var layout = map[string]string{
 	"trace/unit":             "farm trace trace/label",
 	"trace/parcel":           "farm table trace trace/catalog trace/chain trace/recall trace/unit",
 	"trace/epcis":            "trace/label",
-	"trace/epcis/query":      "trace/epcis",
+	"trace/epcis/query":      "farm trace/epcis",
 	"trace/epcis/repository": "farm trace/epcis trace/epcis/query",
 	"trace/epcis/lineage":    "trace/chain trace/epcis trace/epcis/query trace/epcis/repository",
 	"trace/epcis/told":       "farm trace trace/catalog trace/chain trace/epcis trace/epcis/repository trace/label",

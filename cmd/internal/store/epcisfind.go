@@ -184,12 +184,11 @@ func tableOf(c query.Condition) string {
 
 // terms narrows terms t to those that meet a condition.
 func (f *finder) terms(q *bun.SelectQuery, c query.Condition) *bun.SelectQuery {
+	if c.Op == query.Numbers || c.Op == query.Compare {
+		return q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery { return numbers(q, c) })
+	}
 	q = q.Where("t.field IN (?)", bun.List(c.Fields))
 	switch c.Op {
-	case query.Numbers:
-		return q.Where("t.number IN (?)", bun.List(c.Numbers))
-	case query.Compare:
-		return q.Where("t.number ? ?", bun.Safe(c.Sign), c.Numbers[0])
 	case query.Exists:
 		return q
 	case query.Within:
@@ -212,6 +211,22 @@ func (f *finder) terms(q *bun.SelectQuery, c query.Condition) *bun.SelectQuery {
 		}
 		return q
 	})
+}
+
+// numbers narrows terms t to those whose number meets a condition, in any unit.
+func numbers(q *bun.SelectQuery, c query.Condition) *bun.SelectQuery {
+	or := func(fields []string, numbers []float64) {
+		if c.Op == query.Numbers {
+			q = q.WhereOr("t.field IN (?) AND t.number IN (?)", bun.List(fields), bun.List(numbers))
+		} else {
+			q = q.WhereOr("t.field IN (?) AND t.number ? ?", bun.List(fields), bun.Safe(c.Sign), numbers[0])
+		}
+	}
+	or(c.Fields, c.Numbers)
+	for _, r := range c.Also {
+		or([]string{r.Field}, r.Numbers)
+	}
+	return q
 }
 
 // within returns a query for what is within places, as master data say.

@@ -160,6 +160,7 @@ func (p *parser) equal(c Condition, rest string, values []string) (Condition, er
 			}
 			c.Numbers = append(c.Numbers, f)
 		}
+		c.Also = elsewhere(rest, c.Numbers)
 		return c, nil
 	}
 	if attr, ok := strings.CutPrefix(rest, "ATTR_"); ok { // as GS1's schema writes EQATTR_
@@ -268,7 +269,7 @@ func (p *parser) compare(c Condition, op, rest string, values []string) (Conditi
 		return c, err
 	case numberField(rest):
 		f, err := number(v)
-		c.Fields, c.Numbers = []string{numberTerm(rest)}, []float64{f}
+		c.Fields, c.Numbers, c.Also = []string{numberTerm(rest)}, []float64{f}, elsewhere(rest, []float64{f})
 		return c, err
 	}
 	c.Fields = p.extension(rest)

@@ -67,7 +67,8 @@ const (
 	EqAttr            // master data of the text have Attributes[0] with one of Texts
 )
 
-// A Condition is one parameter, read.
+// A Condition is one parameter, read. Of Numbers and Compare, what is in Also meets it
+// too.
 type Condition struct {
 	Name       string // as the client wrote it
 	Fields     []string
@@ -76,6 +77,7 @@ type Condition struct {
 	Texts      []string
 	Patterns   []Pattern
 	Numbers    []float64
+	Also       []Reading
 	Attributes []string
 }
 

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -79,6 +80,30 @@ func TestQueryInJSON(t *testing.T) {
 		e, _ := errors.AsType[*query.Error](err)
 		if test.want == "" && err != nil || test.want != "" && (e == nil || e.Kind != query.Definition || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
+
+// What a sensor measured is found in whatever unit it was given; a deviation has no zero.
+func TestUnits(t *testing.T) {
+	for param, want := range map[string]string{
+		"GE_value_CEL=10":        "[{value_FAH [50]} {value_KEL [283.15]}]",
+		"EQ_maxValue_FAH=32|212": "[{maxValue_CEL [0 100]} {maxValue_KEL [273.15 373.15]}]",
+		"LT_sDev_CEL=1":          "[{sDev_FAH [1.8]} {sDev_KEL [1]}]",
+		"EQ_quantity_LTR=1":      "[]",
+		"EQ_value_KGM=1":         "[]",
+		"EQ_value=1":             "[]",
+	} {
+		values, err := url.ParseQuery(param)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := query.Parse(values, epcis.NamesOf())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(q.Conditions[0].Also); got != want {
+			t.Errorf("%s is %s, want %s", param, got, want)
 		}
 	}
 }
