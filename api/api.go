@@ -263,6 +263,7 @@ type Config struct {
 	Operators  Operators
 	Directory  Directory
 	GTINs      GTINs
+	Programs   Programs
 	Units      Units
 	Rolls      Rolls
 	Inputs     Inputs

@@ -95,6 +95,7 @@ func kinds() []kind {
 		{recall.ErrEmpty, http.StatusConflict, "recall_empty"},
 		{recall.ErrTooLarge, http.StatusConflict, "recall_too_large"},
 		{recall.ErrUnaccounted, http.StatusConflict, "recall_unaccounted"},
+		{auth.ErrPrograms, http.StatusConflict, "programs_full"},
 		{unit.ErrFull, http.StatusConflict, "rolls_full"},
 		{ingest.ErrNoDelete, http.StatusConflict, "no_delete"},
 		{chain.ErrTooMany, http.StatusConflict, "genealogy_too_large"},

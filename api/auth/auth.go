@@ -22,6 +22,8 @@ const (
 	Farmer        Role = "farmer"
 	Laboratory    Role = "laboratory" // works for an operator that tests what others send in
 	Device        Role = "device"     // no account: a device that shows its secret
+	Writer        Role = "writer"     // no account: a Program that may change something
+	Reader        Role = "reader"     // no account: a Program that may not
 )
 
 // Roles returns those that an account can have.
@@ -126,6 +128,7 @@ type Object struct {
 // whoever keeps a server is no authority; everyone else, nothing: a device speaks
 // through its own topics and its own door, which know it by its secret, and asks for
 // nothing here. Whoever works at a farm or watches over farms may look operators up.
+// A writer acts within its tenant's events, where alone it is let in; a reader reads them.
 // An administrator manages every account, a manager those of the farm's managers and
 // farmers, and an officer the inspectors of the region and the officers of divisions
 // within it: who tests or watches over a farm is not appointed by it.
@@ -150,6 +153,10 @@ func Can(p Principal, a Action, o Object) bool {
 		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command || a == Administer || a == Recall || a == Answer)
 	case Farmer:
 		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command)
+	case Writer:
+		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Administer)
+	case Reader:
+		return p.Tenant != "" && p.Tenant == o.Tenant && a == Read
 	}
 	return false
 }

@@ -222,7 +222,7 @@ func scopeOf(p auth.Principal) (repository.Scope, bool) {
 		return repository.Scope{}, true
 	case auth.Bureau, auth.Inspector:
 		return repository.Scope{Region: p.Region}, p.Region != ""
-	case auth.Manager, auth.Farmer:
+	case auth.Manager, auth.Farmer, auth.Writer, auth.Reader:
 		return repository.Scope{Tenant: p.Tenant}, p.Tenant != ""
 	}
 	return repository.Scope{}, false

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -98,5 +99,66 @@ func TestEPCISAccess(t *testing.T) {
 	// A device has a secret, and nothing to say here.
 	if resp, _ := as[""].do("GET", "/events", "", "Authorization", "Bearer "+secrets["sonde"]); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a device: %d", resp.StatusCode)
+	}
+	programAccess(t, s.HTTP, passwordOf(t, printed, "wang"), as["admin"])
+}
+
+// programAccess: a program does at /epcis what its token is for, does nothing anywhere
+// else, and ends with it or with who added it.
+func programAccess(t *testing.T, base, password string, admin partner) {
+	t.Helper()
+	wang := newBrowser(t, base)
+	wang.login("wang", password)
+	add := func(body string) (partner, string) {
+		t.Helper()
+		var made struct{ ID, Token string }
+		if status, raw := wang.send("POST", "/api/v1/tenants/oysters/programs", []byte(body)); status != http.StatusCreated || json.Unmarshal(raw, &made) != nil {
+			t.Fatalf("program: %d %s", status, raw)
+		}
+		return partner{t, base, made.Token}, made.ID
+	}
+	reader, id := add(`{"name": "冷库", "days": 30}`)
+	writer, _ := add(`{"name": "ERP", "writes": true, "days": 365}`)
+	for _, test := range []struct {
+		method, path, body string
+		reads, writes      int
+	}{
+		{"GET", "/events", "", 200, 200},
+		{"GET", "/queries", "", 200, 200},
+		{"POST", "/events", epcisEvent("p", ""), 403, 201},
+		{"POST", "/capture", epcisHead + "]}}", 403, 202},
+		{"POST", "/queries", `{"name": "p", "query": {}}`, 403, 201},
+		{"POST", "/queries/p/subscriptions", `{"dest": "https://x.invalid/", "stream": true}`, 403, 201},
+		{"GET", "/queries/p/events", "", 200, 200},
+		{"DELETE", "/queries/p", "", 403, 204},
+		{"GET", base + "/api/v1/tenants/oysters", "", 401, 401},
+	} {
+		if resp, body := reader.do(test.method, test.path, test.body); resp.StatusCode != test.reads {
+			t.Errorf("%s %s of a reader: %d %s, want %d", test.method, test.path, resp.StatusCode, body, test.reads)
+		}
+		if resp, body := writer.do(test.method, test.path, test.body); resp.StatusCode != test.writes {
+			t.Errorf("%s %s of a writer: %d %s, want %d", test.method, test.path, resp.StatusCode, body, test.writes)
+		}
+	}
+	if resp, _ := reader.do("GET", base+"/api/v1/tenants/oysters", "", "Cookie", "th_session="+reader.token); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a token as a cookie: %d", resp.StatusCode)
+	}
+	if _, body := writer.do("GET", "/events", ""); ids(t, body) != "p a" {
+		t.Errorf("a program sees %s", body)
+	}
+	if _, raw := wang.send("GET", "/api/v1/tenants/oysters/programs", nil); strings.Count(string(raw), `"used"`) != 2 || strings.Contains(string(raw), "thp_") {
+		t.Errorf("programs: %s", raw)
+	}
+	if status, raw := wang.send("DELETE", "/api/v1/tenants/oysters/programs/"+id, nil); status != http.StatusNoContent {
+		t.Fatalf("%d %s", status, raw)
+	}
+	if resp, _ := reader.do("GET", "/events", ""); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a program that was taken away: %d", resp.StatusCode)
+	}
+	if resp, body := admin.do("PUT", base+"/api/v1/accounts/wang", `{"disabled": true}`, "Cookie", "th_session="+admin.token, "Content-Type", "application/json"); resp.StatusCode != http.StatusOK {
+		t.Fatal(body)
+	}
+	if resp, _ := writer.do("GET", "/events", ""); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a program of a disabled account: %d", resp.StatusCode)
 	}
 }

@@ -87,6 +87,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"managed accounts":   testManagedAccounts,
 		"invitations":        testInvitations,
 		"sessions":           testSessions,
+		"programs":           testPrograms,
 		"answers":            testOnce,
 		"answer race":        testOnceRace,
 		"pages":              testPages,

@@ -31,6 +31,7 @@ export const pages: Page[] = [
   { path: 'recalls', title: 'recall.title', group: 'farm', administrator: false, list: lazy(() => import('../shared/recall/RecallList.vue')), one: lazy(() => import('../shared/recall/RecallOne.vue')) },
   { path: 'consumers', title: 'attention.title', group: 'farm', administrator: false, list: lazy(() => import('../shared/consumers/ConsumersPage.vue')) },
   { path: 'people', title: 'people.title', group: 'farm', administrator: false, list: lazy(() => import('../shared/people/PeoplePage.vue')) },
+  { path: 'programs', title: 'manage.programs', group: 'data', administrator: false, list: lazy(() => import('./ProgramList.vue')) },
   { path: 'lists', title: 'manage.lists', group: 'data', administrator: false, list: lazy(() => import('./ListsPage.vue')) },
   { path: 'mappings', title: 'manage.mappings', group: 'data', administrator: true, list: lazy(() => import('./MappingList.vue')), one: lazy(() => import('./MappingPage.vue')) },
   { path: 'history', title: 'manage.history', group: 'data', administrator: false, list: lazy(() => import('./HistoryPage.vue')) },
