@@ -20,3 +20,9 @@ func (p *Pacer) Heard(messages, bytes int) {
 
 // Wait passes on.
 func (p *Pacer) Wait(now time.Time) time.Duration { return p.p.wait(now) }
+
+// MaxConnect is how long a first packet may be.
+const MaxConnect = maxConnect
+
+// ReadHead reads the head of a first packet.
+var ReadHead = readHead

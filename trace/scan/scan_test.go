@@ -268,3 +268,19 @@ func TestParseMarkets(t *testing.T) {
 		}
 	}
 }
+
+// What are places once are the same places ever after.
+func FuzzParseMarkets(f *testing.F) {
+	for _, seed := range []string{"45,4501,vn", "CN-GD,cn", "450000, 440000", "CN-00", "0000", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, names string) {
+		once, err := scan.ParseMarkets(strings.Split(names, ","))
+		if err != nil {
+			return
+		}
+		if twice, err := scan.ParseMarkets(once); err != nil || !slices.Equal(twice, once) || len(once) > scan.MaxMarkets || !slices.IsSorted(once) {
+			t.Errorf("%q are %q, and those %q, %v", names, once, twice, err)
+		}
+	})
+}
