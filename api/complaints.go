@@ -13,8 +13,8 @@ import (
 
 // Complaints knows what consumers complain of.
 type Complaints interface {
-	// ListComplaints returns those in scope without their answers, the latest first.
-	ListComplaints(ctx context.Context, in Scope, open bool) ([]complaint.Complaint, error)
+	// ListComplaints returns those that are asked for without their answers, the latest first.
+	ListComplaints(ctx context.Context, q NoticeQuery) ([]complaint.Complaint, error)
 	Complaint(ctx context.Context, id string) (complaint.Complaint, error) // farm.ErrNotFound
 	// Answer returns farm.ErrConflict where the complaint is closed.
 	Answer(ctx context.Context, id string, a complaint.Answer) (complaint.Complaint, error)
@@ -43,14 +43,13 @@ func (s *server) complaintView(c *gin.Context, m complaint.Complaint) complaintV
 
 func (s *server) listComplaints() listing[complaintView] {
 	return listing[complaintView]{
-		name: "complaints", falling: true, key: func(m complaintView) string { return timeKey(m.Received, m.ID) },
-		read: func(c *gin.Context, _ page) ([]complaintView, error) {
-			open, err := openState(c)
-			in, ok := scopeOf(who(c))
+		name: "complaints", falling: true, pages: true, key: func(m complaintView) string { return timeKey(m.Received, m.ID) },
+		read: func(c *gin.Context, p page) ([]complaintView, error) {
+			q, ok, err := noticeQuery(c, p, "open", string(complaint.Received), string(complaint.Answered), string(complaint.Closed))
 			if err != nil || !ok {
 				return nil, err
 			}
-			found, err := s.Complaints.ListComplaints(c.Request.Context(), in, open)
+			found, err := s.Complaints.ListComplaints(c.Request.Context(), q)
 			var all []complaintView
 			for _, m := range found {
 				all = append(all, s.complaintView(c, m))

@@ -99,11 +99,13 @@ func (s *server) routes() []route {
 		takes[decideOverrideRequest, trace.Override](post, "/overrides/:id/decision", s.decideOverride, "Allows or declines."),
 		lists(s, "/late-uses", "Inputs recorded after the harvest that they concern.", s.listLateUses()),
 
-		lists(s, "/scan-alarms", "Codes that look like copies, and why; those raised last first.", s.listScanAlarms()).asks("state", "open: those that nobody has acknowledged"),
+		lists(s, "/scan-alarms", "Codes that look like copies, and why; those raised last first.", s.listScanAlarms()).
+			asks("state", "open: those that nobody has acknowledged; or acknowledged").asks("batch", "only of it").asks("from", when).asks("to", when),
 		takes[acknowledgeRequest, scan.Alarm](post, "/scan-alarms/:id/acknowledge", s.acknowledgeScanAlarm, "Acknowledges an alarm, with what was found."),
 		get[marketsView]("/tenants/:id/markets", s.getMarkets, "Where an operator says that its products are sold."),
 		takes[marketsView, marketsView](put, "/tenants/:id/markets", s.putMarkets, "Sets where an operator's products are sold."),
-		lists(s, "/complaints", "What consumers complain of, the latest first.", s.listComplaints()).asks("state", "open: those that are not closed"),
+		lists(s, "/complaints", "What consumers complain of, the latest first.", s.listComplaints()).
+			asks("state", "open: those that are not closed; or received, answered or closed").asks("batch", "only of it").asks("from", when).asks("to", when),
 		get[complaintView]("/complaints/:id", s.getComplaint, "A complaint and its answers."),
 		get[none]("/complaints/:id/photo", s.getComplaintPhoto, "The picture of a complaint.").also("image/jpeg"),
 		takes[answerRequest, complaintView](post, "/complaints/:id/answers", s.answerComplaint, "Answers a complaint, under the client's ULID."),

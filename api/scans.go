@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -17,8 +19,8 @@ import (
 
 // Scans knows which codes look like copies, and where products are sold.
 type Scans interface {
-	// ListScanAlarms returns those in scope, those raised last first.
-	ListScanAlarms(ctx context.Context, in Scope, open bool) ([]scan.Alarm, error)
+	// ListScanAlarms returns those that are asked for, those raised last first.
+	ListScanAlarms(ctx context.Context, q NoticeQuery) ([]scan.Alarm, error)
 	ScanAlarm(ctx context.Context, id string) (scan.Alarm, error) // farm.ErrNotFound
 	// AcknowledgeScanAlarm stores what was found; farm.ErrConflict where somebody has.
 	AcknowledgeScanAlarm(ctx context.Context, id, account, finding string) (scan.Alarm, error)
@@ -29,29 +31,56 @@ type Scans interface {
 // An alarm about a code that is nobody's is for the officers of its region.
 func alarmObject(a scan.Alarm) auth.Object { return auth.Object{Tenant: a.Tenant, Region: a.Region} }
 
+// A NoticeQuery asks for alarms about codes, or for complaints, behind a place; what is
+// zero is any.
+type NoticeQuery struct {
+	Scope
+	State    string
+	Batch    string
+	From, To time.Time
+	After    Place
+	Limit    int
+}
+
+// noticeQuery reads the parameters of a list of notices, which have these states; ok is
+// false where the caller sees none.
+func noticeQuery(c *gin.Context, p page, states ...string) (q NoticeQuery, ok bool, err error) {
+	q = NoticeQuery{State: c.Query("state"), Batch: c.Query("batch"), After: timePlace(p.after), Limit: p.limit}
+	if q.State != "" && !slices.Contains(states, q.State) {
+		return q, false, &invalidError{"state", "is not one of " + strings.Join(states, ", ")}
+	}
+	if q.Batch != "" {
+		if _, err := ulid.ParseStrict(q.Batch); err != nil {
+			return q, false, &invalidError{"batch", "is not the ID of a batch"}
+		}
+	}
+	if q.From, err = queryTime(c, "from", time.Time{}); err != nil {
+		return q, false, err
+	}
+	if q.To, err = queryTime(c, "to", time.Time{}); err != nil {
+		return q, false, err
+	}
+	if !q.To.IsZero() && !q.From.Before(q.To) {
+		return q, false, &invalidError{"from", "is not before to"}
+	}
+	q.Scope, ok = scopeOf(who(c))
+	return q, ok, nil
+}
+
 func (s *server) listScanAlarms() listing[scan.Alarm] {
 	return listing[scan.Alarm]{
-		name: "scan_alarms", falling: true, key: func(a scan.Alarm) string { return timeKey(a.Raised, a.ID) },
-		read: func(c *gin.Context, _ page) ([]scan.Alarm, error) {
-			open, err := openState(c)
-			in, ok := scopeOf(who(c))
+		name: "scan_alarms", falling: true, pages: true, key: func(a scan.Alarm) string { return timeKey(a.Raised, a.ID) },
+		read: func(c *gin.Context, p page) ([]scan.Alarm, error) {
+			q, ok, err := noticeQuery(c, p, "open", "acknowledged")
 			if err != nil || !ok {
 				return nil, err
 			}
-			return s.Scans.ListScanAlarms(c.Request.Context(), in, open)
+			return s.Scans.ListScanAlarms(c.Request.Context(), q)
 		},
 		sees: func(c *gin.Context, a *scan.Alarm) (bool, error) {
 			return auth.Can(who(c), auth.Read, alarmObject(*a)), nil
 		},
 	}
-}
-
-// openState reads the parameter state, which is open or absent.
-func openState(c *gin.Context) (bool, error) {
-	if state := c.Query("state"); state != "" && state != "open" {
-		return false, &invalidError{"state", "is not open"}
-	}
-	return c.Query("state") == "open", nil
 }
 
 type acknowledgeRequest struct {

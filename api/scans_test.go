@@ -4,8 +4,10 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tianhai/api"
 	"tianhai/farm"
@@ -33,14 +35,14 @@ func aComplaint() complaint.Complaint {
 	}
 }
 
-func (w *world) ListScanAlarms(_ context.Context, in api.Scope, _ bool) ([]scan.Alarm, error) {
+func (w *world) ListScanAlarms(_ context.Context, q api.NoticeQuery) ([]scan.Alarm, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return nil, err
 	}
 	var all []scan.Alarm
-	for _, a := range scanAlarms() {
-		if w.within(in, a.Tenant, a.Region) {
+	for _, a := range slices.Backward(scanAlarms()) {
+		if w.within(q.Scope, a.Tenant, a.Region) && behind(q.After, a.Raised, a.ID) && len(all) < q.Limit {
 			all = append(all, a)
 		}
 	}
@@ -86,12 +88,13 @@ func (w *world) SetMarkets(_ context.Context, _ string, regions []string, _ stri
 	return nil
 }
 
-func (w *world) ListComplaints(_ context.Context, in api.Scope, _ bool) ([]complaint.Complaint, error) {
+func (w *world) ListComplaints(_ context.Context, q api.NoticeQuery) ([]complaint.Complaint, error) {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
 		return nil, err
 	}
-	if c := aComplaint(); w.within(in, c.Tenant, c.Region) {
+	w.notices = q
+	if c := aComplaint(); w.within(q.Scope, c.Tenant, c.Region) && behind(q.After, c.Received, c.ID) {
 		return []complaint.Complaint{c}, nil
 	}
 	return nil, nil
@@ -147,6 +150,32 @@ func TestAnswerComplaint(t *testing.T) {
 				t.Errorf("%s sees %s", login, got.body)
 			}
 		}
+	}
+}
+
+// What narrows a list of notices reaches whoever reads them; what is none is refused.
+func TestNoticeQuery(t *testing.T) {
+	w := newWorld()
+	base, _ := serve(t, w)
+	c := client{t, base, "bureau"}
+	for query, field := range map[string]string{
+		"state=closed&batch=" + batchID + "&from=2026-07-01T00:00:00Z&to=2026-07-02T00:00:00Z": "",
+		"state=gone": "state", "batch=7": "batch", "from=today": "from", "to=x": "to",
+		"from=2026-07-02T00:00:00Z&to=2026-07-01T00:00:00Z": "from",
+	} {
+		got := c.do(http.MethodGet, "/complaints?"+query, "")
+		if field != "" {
+			if got.status != http.StatusBadRequest || !strings.Contains(got.body, field) {
+				t.Errorf("%s: %d %s", query, got.status, got.body)
+			}
+			continue
+		}
+		if q := w.notices; got.status != http.StatusOK || q.State != "closed" || q.Batch != batchID || q.To.Sub(q.From) != 24*time.Hour || q.Region == "" {
+			t.Errorf("%s: %d, asked for %+v", query, got.status, q)
+		}
+	}
+	if got := c.do(http.MethodGet, "/scan-alarms?state=closed", ""); got.status != http.StatusBadRequest {
+		t.Errorf("a state of complaints: %d", got.status)
 	}
 }
 

@@ -60,6 +60,7 @@ type world struct {
 	looked   []api.OperatorQuery
 	alerts   []alert.Alert
 	batches  map[string]trace.Batch
+	notices  api.NoticeQuery // asked last
 	ops      map[string]trace.Operation
 	licences []farm.Licence
 	links    []resolver.Link

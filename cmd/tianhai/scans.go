@@ -17,9 +17,12 @@ import (
 // copies shows alarms about codes, as the API asks for them.
 type copies struct{ store *store.Store }
 
-// ListScanAlarms returns those in scope.
-func (c copies) ListScanAlarms(ctx context.Context, in api.Scope, open bool) ([]scan.Alarm, error) {
-	return c.store.ScanAlarms(ctx, store.ScanFilter{Tenant: in.Tenant, Region: in.Region, Open: open})
+// ListScanAlarms returns those that are asked for.
+func (c copies) ListScanAlarms(ctx context.Context, q api.NoticeQuery) ([]scan.Alarm, error) {
+	return c.store.ScanAlarms(ctx, store.ScanFilter{
+		Tenant: q.Tenant, Region: q.Region, Batch: q.Batch, Open: q.State == "open", Acknowledged: q.State == "acknowledged",
+		From: q.From, To: q.To, After: store.Place(q.After), Limit: q.Limit,
+	})
 }
 
 // ScanAlarm returns one.
@@ -53,9 +56,15 @@ type complaints struct {
 	album *photo.Album
 }
 
-// ListComplaints returns those in scope.
-func (c complaints) ListComplaints(ctx context.Context, in api.Scope, open bool) ([]complaint.Complaint, error) {
-	return c.store.Complaints(ctx, store.ComplaintFilter{Tenant: in.Tenant, Region: in.Region, Open: open})
+// ListComplaints returns those that are asked for.
+func (c complaints) ListComplaints(ctx context.Context, q api.NoticeQuery) ([]complaint.Complaint, error) {
+	f := store.ComplaintFilter{
+		Tenant: q.Tenant, Region: q.Region, Batch: q.Batch, From: q.From, To: q.To, After: store.Place(q.After), Limit: q.Limit,
+	}
+	if f.Open = q.State == "open"; !f.Open {
+		f.State = complaint.State(q.State)
+	}
+	return c.store.Complaints(ctx, f)
 }
 
 // Complaint returns one with its answers.

@@ -11,9 +11,6 @@ import (
 	"tianhai/trace/complaint"
 )
 
-// MaxComplaints is how many are returned at most.
-const MaxComplaints = 1000
-
 type complaintRow struct {
 	bun.BaseModel `bun:"table:complaints,alias:c"`
 
@@ -84,23 +81,29 @@ func (s *Store) CountComplaints(ctx context.Context, code string, since time.Tim
 
 // A ComplaintFilter narrows a list of complaints; zero fields do not.
 type ComplaintFilter struct {
-	Tenant string
-	Region string
-	Open   bool // not closed
-	Untold bool
+	Tenant, Region, Batch string
+	Open                  bool // not closed
+	State                 complaint.State
+	Untold                bool
+	From, To              time.Time // received from here until before there
+	After                 Place
+	Limit                 int // 0: MaxPage
 }
 
-// Complaints returns complaints without their answers, the latest first,
-// MaxComplaints at most.
+// Complaints returns a page of complaints without their answers, the latest first.
 func (s *Store) Complaints(ctx context.Context, f ComplaintFilter) ([]complaint.Complaint, error) {
 	var rows []complaintRow
-	q := s.read.NewSelect().Model(&rows).Order("c.received DESC", "c.id DESC").Limit(MaxComplaints)
+	q := newestFirst(s.read.NewSelect().Model(&rows), "c.received", "c.id", f.After, f.Limit)
 	if f.Open {
 		q = q.Where("c.state <> ?", complaint.Closed)
+	}
+	if f.State != "" {
+		q = q.Where("c.state = ?", f.State)
 	}
 	if f.Untold {
 		q = q.Where("c.told IS NULL")
 	}
+	q = aboutBatch(q, "c.batch", f.Batch, "c.received", f.From, f.To)
 	err := within(q, "c.tenant", f.Tenant, "c.region", f.Region).Scan(ctx)
 	return each(rows, complaintRow.complaint), fail("read complaints", err)
 }

@@ -37,6 +37,13 @@ func testComplaints(t *testing.T, s *store.Store) {
 	}
 
 	equal(t, "all", []complaint.Complaint{second, want})(s.Complaints(ctx, store.ComplaintFilter{Open: true, Untold: true}))
+	equal(t, "the batch's", []complaint.Complaint{second, want})(s.Complaints(ctx, store.ComplaintFilter{Batch: want.Batch}))
+	equal(t, "another batch's", []complaint.Complaint{})(s.Complaints(ctx, store.ComplaintFilter{Batch: "b9"}))
+	equal(t, "since", []complaint.Complaint{second})(s.Complaints(ctx, store.ComplaintFilter{From: second.Received}))
+	equal(t, "until", []complaint.Complaint{want})(s.Complaints(ctx, store.ComplaintFilter{To: second.Received}))
+	equal(t, "received", []complaint.Complaint{second, want})(s.Complaints(ctx, store.ComplaintFilter{State: complaint.Received}))
+	equal(t, "closed", []complaint.Complaint{})(s.Complaints(ctx, store.ComplaintFilter{State: complaint.Closed}))
+	equal(t, "behind the first", []complaint.Complaint{want})(s.Complaints(ctx, store.ComplaintFilter{After: store.Place{At: second.Received, ID: second.ID}, Limit: 1}))
 	equal(t, "another's", []complaint.Complaint{})(s.Complaints(ctx, store.ComplaintFilter{Tenant: "oysters"}))
 	equal(t, "the city's", []complaint.Complaint{second, want})(s.Complaints(ctx, store.ComplaintFilter{Region: site.Region}))
 	check(t, s.ToldComplaint(ctx, "02", noon))

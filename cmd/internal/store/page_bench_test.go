@@ -232,9 +232,19 @@ func sell(b testing.TB, s *store.Store, of consumer.Records, n int) (http.Handle
 		rec.Body, err = json.Marshal(grown(done))
 		must(err)
 		must(s.CloseBatch(ctx, done, rec))
-		rec.Index, err = log.Append(ctx, rec.Leaf())
-		must(err)
 		codes, records = append(codes, code), append(records, rec)
+	}
+	// The log seals those together that come together.
+	errs := make(chan error, len(records))
+	for i := range records {
+		go func() {
+			var err error
+			records[i].Index, err = log.Append(ctx, records[i].Leaf())
+			errs <- err
+		}()
+	}
+	for range records {
+		must(<-errs)
 	}
 	for _, rec := range records {
 		receipt, err := log.Receipt(ctx, rec.Index)

@@ -17,9 +17,8 @@ import (
 
 // Limits of what is read at once.
 const (
-	MaxScanAlarms = 1000
-	MaxSightings  = 5000 // of the codes of a second
-	scanRows      = 500  // written by a statement
+	MaxSightings = 5000 // of the codes of a second
+	scanRows     = 500  // written by a statement
 )
 
 type scanTotalRow struct {
@@ -236,25 +235,54 @@ func (s *Store) RaiseAlarm(ctx context.Context, a scan.Alarm) (raised bool, err 
 
 // A ScanFilter narrows a list of alarms about codes; zero fields do not.
 type ScanFilter struct {
-	Tenant string
-	Region string
-	Open   bool
-	Untold bool
+	Tenant, Region, Batch string
+	Open, Acknowledged    bool
+	Untold                bool
+	From, To              time.Time // raised from here until before there
+	After                 Place
+	Limit                 int // 0: MaxPage
 }
 
-// ScanAlarms returns alarms about codes, those raised last first, MaxScanAlarms at
-// most.
+// ScanAlarms returns a page of alarms about codes, those raised last first.
 func (s *Store) ScanAlarms(ctx context.Context, f ScanFilter) ([]scan.Alarm, error) {
 	var rows []scanAlarmRow
-	q := s.read.NewSelect().Model(&rows).Order("a.raised DESC", "a.id DESC").Limit(MaxScanAlarms)
+	q := newestFirst(s.read.NewSelect().Model(&rows), "a.raised", "a.id", f.After, f.Limit)
 	if f.Open {
 		q = q.Where("a.acknowledged IS NULL")
+	}
+	if f.Acknowledged {
+		q = q.Where("a.acknowledged IS NOT NULL")
 	}
 	if f.Untold {
 		q = q.Where("a.told IS NULL")
 	}
+	q = aboutBatch(q, "a.batch", f.Batch, "a.raised", f.From, f.To)
 	err := within(q, "a.tenant", f.Tenant, "a.region", f.Region).Scan(ctx)
 	return each(rows, scanAlarmRow.alarm), fail("read alarms about codes", err)
+}
+
+// newestFirst is a page behind a place; a limit of 0 is MaxPage.
+func newestFirst(q *bun.SelectQuery, timeColumn, idColumn string, after Place, limit int) *bun.SelectQuery {
+	if limit == 0 {
+		limit = MaxPage
+	}
+	q = q.Order(timeColumn+" DESC", idColumn+" DESC").Limit(bounded(limit, 1, MaxPage))
+	return behind(q, timeColumn, idColumn, after)
+}
+
+// aboutBatch narrows a list to a batch and a time; what is zero does not.
+func aboutBatch(q *bun.SelectQuery, batchColumn, batch, timeColumn string, from, to time.Time) *bun.SelectQuery {
+	at := bun.Ident(timeColumn)
+	if batch != "" {
+		q = q.Where("? = ?", bun.Ident(batchColumn), batch)
+	}
+	if !from.IsZero() {
+		q = q.Where("? >= ?", at, instant{from})
+	}
+	if !to.IsZero() {
+		q = q.Where("? < ?", at, instant{to})
+	}
+	return q
 }
 
 // ScanAlarm returns one; farm.ErrNotFound.

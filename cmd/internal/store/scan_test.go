@@ -77,12 +77,19 @@ func testScanAlarms(t *testing.T, s *store.Store) {
 	equal(t, "the city's", []scan.Alarm{a})(s.ScanAlarms(ctx, store.ScanFilter{Region: site.Region}))
 	equal(t, "the province's", []scan.Alarm{other, a})(s.ScanAlarms(ctx, store.ScanFilter{Region: farm.GuangxiCode}))
 
+	equal(t, "the batch's", []scan.Alarm{a})(s.ScanAlarms(ctx, store.ScanFilter{Batch: "b1"}))
+	equal(t, "since", []scan.Alarm{other})(s.ScanAlarms(ctx, store.ScanFilter{From: noon.Add(time.Second)}))
+	equal(t, "until", []scan.Alarm{a})(s.ScanAlarms(ctx, store.ScanFilter{From: noon, To: noon.Add(time.Minute)}))
+	equal(t, "acknowledged ones", []scan.Alarm{})(s.ScanAlarms(ctx, store.ScanFilter{Acknowledged: true}))
+	equal(t, "behind the first", []scan.Alarm{a})(s.ScanAlarms(ctx, store.ScanFilter{After: store.Place{At: other.Raised, ID: other.ID}, Limit: 1}))
+
 	check(t, s.ToldScanAlarm(ctx, "01", noon))
 	equal(t, "untold", []scan.Alarm{other})(s.ScanAlarms(ctx, store.ScanFilter{Untold: true}))
 	check(t, s.AcknowledgeScanAlarm(ctx, "01", "wei", "a lorry", noon.Add(time.Hour)))
 	wantErr(t, "acknowledged twice", s.AcknowledgeScanAlarm(ctx, "01", "li", "no", noon), farm.ErrConflict)
 	a.Acknowledged, a.By, a.Finding = noon.Add(time.Hour), "wei", "a lorry"
 	equal(t, "acknowledged", a)(s.ScanAlarm(ctx, "01"))
+	equal(t, "acknowledged ones", []scan.Alarm{a})(s.ScanAlarms(ctx, store.ScanFilter{Acknowledged: true}))
 	_, err = s.ScanAlarm(ctx, "99")
 	wantErr(t, "no alarm", err, farm.ErrNotFound)
 	if raise("04", a, noon.Add(scan.QuietAfter)) || !raise("05", a, noon.Add(scan.QuietAfter+2*time.Hour)) {
