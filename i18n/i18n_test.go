@@ -64,6 +64,21 @@ func TestLanguagesAgree(t *testing.T) {
 	}
 }
 
+// several matches a number before what there are several of.
+var several = regexp.MustCompile(`\{n\} (?:[a-z]+ )?[a-z]+[^s]s\b`)
+
+// English never says 1 batches.
+func TestEnglishOfOne(t *testing.T) {
+	c := load(t)
+	keys := c.Keys("en")
+	limits := []string{"fault.key", "fault.too_many", "manage.movement.over"} // never of one; the last is an amount
+	for _, key := range keys {
+		if msg := c.T("en", key); several.MatchString(msg) && !strings.HasSuffix(key, ".one") && !slices.Contains(keys, key+".one") && !slices.Contains(limits, key) {
+			t.Errorf("en.json lacks %q, beside %q", key+".one", msg)
+		}
+	}
+}
+
 // Only a language that counts one thing in other words has a message for one.
 func TestMessagesForOne(t *testing.T) {
 	c := load(t)

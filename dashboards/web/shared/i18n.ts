@@ -20,9 +20,14 @@ export const language = ref('zh-CN')
 
 const catalogs = shallowReactive<Record<string, Messages>>({})
 
-/** Takes the message from the first catalogue that has it and fills its {name} places. */
+/**
+ * Takes the message from the first catalogue that has it and fills its {name} places. Where
+ * {n} is 1, that catalogue may have other words under key.one, as in Go.
+ */
 export function translate(chain: (Messages | undefined)[], key: string, args: Record<string, string | number> = {}): string {
-  const message = chain.find((messages) => messages && Object.hasOwn(messages, key))?.[key] ?? key
+  const messages = chain.find((messages) => messages && Object.hasOwn(messages, key))
+  const one = String(args.n) === '1' ? messages?.[`${key}.one`] : undefined
+  const message = one ?? messages?.[key] ?? key
   return message.replace(/\{(\w+)\}/g, (place, name: string) => (Object.hasOwn(args, name) ? String(args[name]) : place))
 }
 
