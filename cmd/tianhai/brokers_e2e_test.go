@@ -72,6 +72,7 @@ accounts: [{login: li, name: 老李, role: farmer, tenant: oysters}, {login: roo
 // Several brokers at once: each device is heard through its own, and told there;
 // one that is away holds up nobody.
 func TestSeveralBrokers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	data, creds, file := filepath.Join(dir, "data"), filepath.Join(dir, "creds.csv"), filepath.Join(dir, "farm.yaml")
 	if err := os.WriteFile(file, []byte(manyFarms), 0o600); err != nil {

@@ -153,6 +153,7 @@ func TestDeviceCertificate(t *testing.T) {
 // A device that only posts is online since it was heard, and when that was survives
 // a restart.
 func TestDeviceWithoutSession(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
 	secret, password := importSonde(t, dir, data)

@@ -163,6 +163,7 @@ accounts: [{login: root, name: 管理员, role: administrator}]
 // An edge node behind a real broker: what it publishes before anybody knows it,
 // over a gap, a rebirth and kill -9 of the server, all arrives.
 func TestEdgeNode(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	data, file, creds, config := filepath.Join(dir, "data"), filepath.Join(dir, "farm.yaml"), filepath.Join(dir, "creds.csv"), filepath.Join(dir, "tianhai.yaml")
 	addr := outsideBroker(t)

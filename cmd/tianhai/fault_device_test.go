@@ -175,6 +175,7 @@ func huge(s *sender, n, size int) []byte {
 // TestLargeFrames has devices send 1 MiB a frame, side by side: they are kept. One
 // byte more ends the connection without an acknowledgement.
 func TestLargeFrames(t *testing.T) {
+	t.Parallel()
 	x := newTrial(t, "large", 6)
 	x.start()
 	for _, s := range x.senders {
@@ -315,6 +316,7 @@ func (s *sender) shout(c *rawClient) int {
 // A device that is silent in the middle of a frame, and one that never says who it
 // is, hold up nobody either.
 func TestHalfFrames(t *testing.T) {
+	t.Parallel()
 	x := newTrial(t, "half", 4)
 	x.start()
 	polite := newChoir(x, x.senders[1:])
