@@ -50,11 +50,12 @@ func (c *labelParseCommand) parse(out io.Writer) error {
 }
 
 type labelMakeCommand struct {
-	GTIN   *string  `name:"gtin" help:"The GTIN that GS1 has given for the product, of 8, 12, 13 or 14 digits (AI 01)." placeholder:"GTIN"`
-	Lot    *string  `help:"Batch or lot number (AI 10), to 20 characters." placeholder:"LOT"`
-	Serial *string  `help:"Serial number (AI 21), to 20 characters." placeholder:"SERIAL"`
-	AI     []string `name:"ai" sep:"none" help:"Any other AI and its value: 17=270630 for an expiry date. Repeat for more." placeholder:"AI=VALUE"`
-	Domain string   `help:"Who answers the scan: a domain, or http(s)://, a domain and a stem. Default: ${default}." default:"https://id.gs1.org" placeholder:"DOMAIN"`
+	GTIN       *string  `name:"gtin" help:"The GTIN that GS1 has given for the product, of 8, 12, 13 or 14 digits (AI 01)." placeholder:"GTIN"`
+	Lot        *string  `help:"Batch or lot number (AI 10), to 20 characters." placeholder:"LOT"`
+	Serial     *string  `help:"Serial number (AI 21), to 20 characters." placeholder:"SERIAL"`
+	AI         []string `name:"ai" sep:"none" help:"Any other AI and its value: 17=270630 for an expiry date. Repeat for more." placeholder:"AI=VALUE"`
+	Compressed bool     `help:"Make the link shorter, for machines alone: all but the domain in one part of base64url."`
+	Domain     string   `help:"Who answers the scan: a domain, or http(s)://, a domain and a stem. Default: ${default}." default:"https://id.gs1.org" placeholder:"DOMAIN"`
 }
 
 // Run prints the link.
@@ -69,7 +70,11 @@ func (c *labelMakeCommand) make(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, l)
+	text := l.String()
+	if c.Compressed {
+		text = l.Compressed()
+	}
+	_, err = fmt.Fprintln(out, text)
 	return err
 }
 

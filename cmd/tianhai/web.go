@@ -38,6 +38,7 @@ func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
 	mux.Handle("/c/", consumer) // who knows the reference of a complaint
 	digital := resolver.New(resolver.Options{Registry: s.store, Packets: packets{s.units, s.store}, PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log})
 	mux.Handle("/01/", digital)
+	mux.Handle("/{compressed}", digital)
 	mux.Handle("/.well-known/gs1resolver", digital)
 	mux.Handle("/epcis/", s.partners()) // asks for a session itself
 	mux.Handle("/log/", http.StripPrefix("/log", s.ledger.Handler()))

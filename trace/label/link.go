@@ -156,14 +156,9 @@ func MakeLink(base string, elements []Element) (Link, error) {
 	if key < 0 {
 		return Link{}, linkError("path", "", "none of the AIs opens a link; give a key such as (01) GTIN")
 	}
-	l := Link{base: base, path: []Element{elements[key]}}
-	rest := slices.Delete(elements, key, key+1)
-	for _, q := range bestOrder(identifiers()[l.path[0].AI].qualifiers, rest) {
-		if i := slices.IndexFunc(rest, func(e Element) bool { return e.AI == q }); i >= 0 {
-			l.path, rest = append(l.path, rest[i]), slices.Delete(rest, i, i+1)
-		}
-	}
-	l.query = sorted(rest)
+	l := Link{base: base}
+	l.path, l.query = arrange(elements, key)
+	l.query = sorted(l.query)
 	if err := l.check(LinkOptions{}); err != nil {
 		return Link{}, err
 	}
@@ -171,6 +166,19 @@ func MakeLink(base string, elements []Element) (Link, error) {
 		return Link{}, linkError("length", "", "%d bytes are more than %d", n, MaxLink)
 	}
 	return l, nil
+}
+
+// arrange parts the elements into the key and its qualifiers, and the others. It
+// changes the elements given.
+func arrange(elements []Element, key int) (path, rest []Element) {
+	path = []Element{elements[key]} // before it is deleted
+	rest = slices.Delete(elements, key, key+1)
+	for _, q := range bestOrder(identifiers()[path[0].AI].qualifiers, rest) {
+		if i := slices.IndexFunc(rest, func(e Element) bool { return e.AI == q }); i >= 0 {
+			path, rest = append(path, rest[i]), slices.Delete(rest, i, i+1)
+		}
+	}
+	return path, rest
 }
 
 // bestOrder returns the order of qualifiers of which most are there. Those that
@@ -216,8 +224,9 @@ func checkBase(base string) (string, error) {
 }
 
 // ParseLink reads a link, or says in a *LinkError what is wrong with it. The
-// rightmost key in the path counts; a stem before it may be anything. Parameters
-// whose names are not digits alone, and the fragment, are left out.
+// rightmost key in the path counts; a stem before it may be anything. A path that
+// ends in a compressed part is read too. Parameters whose names are not digits
+// alone, and the fragment, are left out.
 func ParseLink(uri string, opt LinkOptions) (Link, error) {
 	scheme, domain, rest, err := splitLink(uri)
 	if err != nil {
@@ -304,7 +313,14 @@ func (l *Link) readPath(path string, opt LinkOptions) (stem string, err error) {
 		}
 	}
 	if start < 0 {
-		return "", noKey(parts)
+		before, compressed, err := l.readCompressed(parts, opt)
+		switch {
+		case !compressed:
+			return "", noKey(parts)
+		case err != nil:
+			return "", err
+		}
+		return strings.TrimSuffix("/"+strings.Join(before, "/"), "/"), nil
 	}
 	for i := start; i < len(parts); i += 2 {
 		ai := resolve(parts[i], opt)
@@ -344,9 +360,6 @@ func noKey(parts []string) error {
 		if ai, ok := alphas[parts[i]]; ok {
 			return linkError("path", "", "%q is a name that the standard has dropped; write /%s/", parts[i], ai)
 		}
-	}
-	if last := parts[len(parts)-1]; len(last) >= 10 && !notCompact.MatchString(last) && strings.Trim(last, digits) != "" {
-		return linkError("path", "", "no GS1 key leads to %q; a compressed link is not read, it must be decompressed first", last)
 	}
 	if i := len(parts) - 2; i >= 0 && parts[i] != "" && strings.Trim(parts[i], digits) == "" && identifiers()[parts[i]] == nil {
 		return linkError("path", parts[i], "there is no such AI")

@@ -36,12 +36,14 @@ type Options struct {
 
 type server struct{ Options }
 
-// New returns the handler for /01/… and /.well-known/gs1resolver. It does no I/O.
+// New returns the handler for /01/…, for compressed links and for
+// /.well-known/gs1resolver. It does no I/O.
 func New(opts Options) http.Handler {
 	opts.PublicURL = strings.TrimSuffix(opts.PublicURL, "/")
 	s := &server{opts}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/01/", s.open(s.resolve))
+	mux.HandleFunc("/{compressed}", s.open(s.decompress))
 	mux.HandleFunc("/.well-known/gs1resolver", s.open(s.describe))
 	return mux
 }
@@ -96,11 +98,25 @@ func (s *server) parse(r *http.Request) (label.Link, error) {
 	return label.ParseLink(uri, label.LinkOptions{})
 }
 
+// decompress resolves a link with its key in a compressed path. What is none is no
+// page of ours.
+func (s *server) decompress(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.parse(r); err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	s.resolve(w, r)
+}
+
 func (s *server) resolve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Accept, Accept-Language")
 	link, err := s.parse(r)
 	if bad, ok := errors.AsType[*label.LinkError](err); ok {
 		fail(w, problem{Status: http.StatusBadRequest, Code: "bad_link", Title: "this is no GS1 Digital Link", Part: bad.Part, AI: bad.AI, Detail: bad.Error()})
+		return
+	}
+	if link.Elements()[0].AI != "01" { // compressed, for /01/ leads to no other key
+		fail(w, problem{Status: http.StatusNotFound, Code: "not_held", Title: "only GTINs are registered here", AI: link.Elements()[0].AI})
 		return
 	}
 	asked, err := url.ParseQuery(r.URL.RawQuery)

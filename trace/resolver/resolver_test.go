@@ -13,6 +13,7 @@ import (
 
 	"tianhai/farm"
 	"tianhai/i18n"
+	"tianhai/trace/label"
 	"tianhai/trace/resolver"
 )
 
@@ -77,6 +78,10 @@ func ask(t *testing.T, h held, method, target string, headers ...string) *httpte
 // One row or more for each rule that says where a request is sent.
 func TestRedirects(t *testing.T) {
 	const trace, shop = base + "/t/" + code, "https://shop.example/"
+	lot, err := label.MakeLink(base, []label.Element{{AI: "01", Value: gtin}, {AI: "10", Value: "A/1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct {
 		target  string
 		headers []string
@@ -90,6 +95,8 @@ func TestRedirects(t *testing.T) {
 		"variant passed by":             {"/01/" + gtin + "/22/V/10/A%2F1", nil, trace},
 		"serial walks up to the lot":    {"/01/" + gtin + "/10/A%2F1/21/9", nil, trace},
 		"lot walks up to the GTIN":      {"/01/" + gtin + "/10/none", nil, base + "/t/"},
+		"compressed":                    {strings.TrimPrefix(lot.Compressed(), base), nil, trace},
+		"partly compressed":             {"/01/" + gtin + "/EEKh", nil, base + "/t/"},
 		"serial's own link":             {"/01/" + gtin + "/10/A%2F1/21/7?linkType=gs1:registerProduct", nil, shop + "serial?linkType=gs1:registerProduct"},
 		"lot's own before the GTIN's":   {"/01/" + gtin + "/10/A%2F1?linkType=gs1:certificationInfo", nil, shop + "lot.pdf?linkType=gs1:certificationInfo"},
 		"type walks up":                 {"/01/" + gtin + "/10/B?linkType=gs1:certificationInfo", nil, shop + "all.pdf?linkType=gs1:certificationInfo"},
@@ -153,6 +160,7 @@ func TestRefusals(t *testing.T) {
 		"expiry in path":    {"GET", "/01/" + gtin + "/17/270630", 400, "?17=270630"},
 		"bad attribute":     {"GET", "/01/" + gtin + "?17=271399", 400, `"ai":"17"`},
 		"no value":          {"GET", "/01/", 400, "bad_link"},
+		"compressed SSCC":   {"GET", "/AAFdGUuw5W0g", 404, "only GTINs"},
 		"nobody's GTIN":     {"GET", "/01/04012345111118", 404, "not_held"},
 		"no such type":      {"GET", "/01/" + gtin + "?linkType=gs1:epcis", 404, "gs1:pip"},
 		"nonsense type":     {"GET", "/01/" + gtin + "?linkType=x%20y", 404, "no_such_link"},
