@@ -89,6 +89,9 @@ type Options struct {
 	// Photo returns a picture for strangers, a JPEG, by its hash; farm.ErrNotFound.
 	// The page asks only for those that a sealed record names.
 	Photo func(hash string) ([]byte, error)
+	// Cover returns the JPEG of one that stands first on the page, photo.CoverWidth by
+	// CoverHeight; nil: none does.
+	Cover func(hash string) ([]byte, error)
 	// Revision returns a word that is another after anything was committed, by whomever,
 	// that a page may show; while it is the same, a page may be answered again as it was.
 	// nil: every page is made anew.
@@ -144,7 +147,8 @@ func New(opts Options) (http.Handler, error) {
 	mux.HandleFunc("POST /t/{code}/complaint", s.receive)
 	mux.HandleFunc("GET /c/{reference}", s.complaint)
 	mux.HandleFunc("POST /c/{reference}/forget", s.forget)
-	mux.HandleFunc("GET /t/{code}/photo/{hash}", s.photo)
+	mux.HandleFunc("GET /t/{code}/photo/{hash}", func(w http.ResponseWriter, r *http.Request) { s.photo(w, r, s.Photo) })
+	mux.HandleFunc("GET /t/{code}/cover/{hash}", func(w http.ResponseWriter, r *http.Request) { s.photo(w, r, s.Cover) })
 	mux.HandleFunc("GET /t/{code}/report/{hash}", s.reportFile)
 	return mux, nil
 }
@@ -398,18 +402,18 @@ func (s *server) part(w http.ResponseWriter, r *http.Request) {
 }
 
 // photo answers a picture that the record names, and no other.
-func (s *server) photo(w http.ResponseWriter, r *http.Request) {
+func (s *server) photo(w http.ResponseWriter, r *http.Request, get func(hash string) ([]byte, error)) {
 	rec, ok := s.find(w, r)
 	if !ok {
 		return
 	}
 	hash := r.PathValue("hash")
 	v := s.prove(r.Context(), rec)
-	if v.state == broken || s.Photo == nil || !slices.Contains(photosOf(v.public), hash) {
+	if v.state == broken || get == nil || !slices.Contains(photosOf(v.public), hash) {
 		http.NotFound(w, r)
 		return
 	}
-	raw, err := s.Photo(hash)
+	raw, err := get(hash)
 	if errors.Is(err, farm.ErrNotFound) {
 		http.NotFound(w, r)
 		return

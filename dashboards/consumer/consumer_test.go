@@ -201,6 +201,40 @@ func TestWordsAndPhotos(t *testing.T) {
 	}
 }
 
+// The first picture of the latest harvest that stands is the page's; a dash and an
+// identifier are nobody's reading.
+func TestCover(t *testing.T) {
+	s := newShop(t, "")
+	p := oysters(newCode(t))
+	old, taken, newest := strings.Repeat("0a", 32), strings.Repeat("0b", 32), strings.Repeat("0c", 32)
+	sight := func(id, kind, hash string) trace.PublicOperation {
+		return trace.PublicOperation{ID: id, Kind: kind, At: p.Harvest, Recorded: p.Harvest, Items: []trace.Item{
+			{Key: "sight", Value: hash}, {Key: "note", Value: "01JZ0000000000000000000SA1"}, {Key: "more", Value: catalog.Dash},
+		}}
+	}
+	p.Operations = []trace.PublicOperation{sight("a", "reap", old), sight("b", "reap", taken), sight("c", "spray", newest)}
+	p.Operations[1].CorrectedBy = "d"
+	p.Words = &trace.Words{
+		Operations: map[string]trace.OperationWord{"reap": {Name: farm.Text{Zh: "采收", En: "Harvest"}, Stage: "harvest"}, "spray": {Name: farm.Text{Zh: "打药", En: "Spraying"}}},
+		Items: map[string]trace.ItemWord{
+			"sight": {Name: farm.Text{Zh: "照片", En: "Photo"}, Type: catalog.Photo},
+			"note":  {Name: farm.Text{Zh: "备注", En: "Note"}, Type: catalog.Text}, "more": {Name: farm.Text{Zh: "说明", En: "More"}, Type: catalog.Text},
+		},
+	}
+	rec := s.seal(t, record(t, p))
+	w := s.get(t, "/t/"+rec.Code)
+	sound(t, w)
+	page := w.Body.String()
+	says(t, page, `<img src="/t/`+rec.Code+`/cover/`+old+`" alt="现场照片 · 采收 · `)
+	saysNot(t, page, "/cover/"+taken, "/cover/"+newest, "备注", "说明")
+	if got := s.get(t, "/t/"+rec.Code+"/cover/"+old).Body.String(); got != "cover "+old {
+		t.Errorf("the cover: %q", got)
+	}
+	if got := s.get(t, "/t/"+rec.Code+"/cover/"+strings.Repeat("0d", 32)); got.Code != http.StatusNotFound {
+		t.Errorf("a cover of another's: %d", got.Code)
+	}
+}
+
 // Of many operations the old ones are folded away, but never a use of medicine.
 func TestFold(t *testing.T) {
 	s := newShop(t, "")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"html/template"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +97,7 @@ type page struct {
 	Code, Grouped string
 	Kind          trace.ProductKind
 	Icon          string // of the species, where one is drawn, else of the kind
+	Cover         *photo // of the harvest; nil where there is none
 	Product       sealedText
 	Producer      sealedText
 	Summary       string // one sentence for search engines and link previews
@@ -180,6 +182,9 @@ func newPage(s *server, b base, rec trace.Record, v view) page {
 	p.Closed = at(r.Closed)
 	p.Facts, p.Maker = b.facts(r), b.maker(r)
 	p.Made, p.Blend = b.made(r), r.Blend
+	if s.Cover != nil && !r.Blend {
+		p.Cover = b.cover(r.Operations)
+	}
 	p.Operations, p.More = b.operations(r.Operations)
 	p.Operations, p.Earlier = fold(p.Operations)
 	p.Period = b.T("consumer.period", "from", at(r.Evidence.From).Unbroken(), "to", at(r.Evidence.To).Unbroken())
@@ -319,6 +324,19 @@ func (b base) operations(done []trace.PublicOperation) (shown []operation, more 
 	return shown, more
 }
 
+// cover is the first picture of the latest harvest that has one and stands.
+func (b base) cover(done []trace.PublicOperation) *photo {
+	for _, o := range slices.Backward(done) {
+		shown := b.operation(o)
+		if shown.Class != "harvest" || o.CorrectedBy != "" || len(shown.Photos) == 0 {
+			continue
+		}
+		p := shown.Photos[0]
+		return &photo{strings.Replace(p.Href, "/photo/", "/cover/", 1), p.Alt + " · " + shown.Kind + " · " + day(o.At)}
+	}
+	return nil
+}
+
 // timeline is some operations with the words that go with them.
 type timeline struct {
 	base
@@ -355,8 +373,9 @@ func (b base) operation(o trace.PublicOperation) operation {
 		switch kind := b.names.Items[i.Key].Type; {
 		case isPhoto(b.names, i):
 			out.Photos = append(out.Photos, photo{"/t/" + b.code + "/photo/" + i.Value, b.T("consumer.photo")})
-		case (kind == catalog.Lot || kind == catalog.Batch) && i.Value != catalog.Dash:
-			// An identifier of ours tells a consumer nothing; it stands in the record.
+		case i.Value == catalog.Dash || kind == catalog.Lot || kind == catalog.Batch || identifies(i.Value):
+			// What does not apply, or an identifier of ours, tells a consumer nothing; it stands
+			// in the record.
 		default:
 			out.Items = append(out.Items, b.item(i))
 		}
@@ -366,6 +385,12 @@ func (b base) operation(o trace.PublicOperation) operation {
 	}
 	return out
 }
+
+// identifies reports whether a value is the ID of a lot or batch, also in a record from
+// before items had the types of these.
+func identifies(value string) bool { return ours.MatchString(value) }
+
+var ours = regexp.MustCompile(`^[0-7][0-9A-HJKMNP-TV-Z]{25}$`) // a ULID
 
 func (b base) item(i trace.Item) item {
 	value := i.Value

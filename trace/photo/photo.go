@@ -195,24 +195,34 @@ func (s *Shelf) Public(hash string) ([]byte, error) {
 	if !catalog.IsHash(hash) {
 		return nil, farm.ErrNotFound
 	}
-	kept := s.file(hash) + ".public.jpg"
-	if raw, err := os.ReadFile(kept); err == nil {
+	return s.keep(s.file(hash)+".public.jpg", func() ([]byte, error) {
+		raw, _, err := s.Get(hash)
+		if err != nil {
+			return nil, err
+		}
+		drawn, err := redraw(raw)
+		if err != nil {
+			return nil, fmt.Errorf("draw picture %s: %w", hash, err)
+		}
+		return drawn, nil
+	})
+}
+
+// keep returns what a file holds, drawn and written where it is missing.
+func (s *Shelf) keep(file string, drawn func() ([]byte, error)) ([]byte, error) {
+	if raw, err := os.ReadFile(file); err == nil {
 		return raw, nil
-	}
-	raw, _, err := s.Get(hash)
-	if err != nil {
-		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	drawn, err := redraw(raw)
+	raw, err := drawn()
 	if err != nil {
-		return nil, fmt.Errorf("draw picture %s: %w", hash, err)
+		return nil, err
 	}
-	if err := write(kept, drawn); err != nil {
+	if err := write(file, raw); err != nil {
 		return nil, fmt.Errorf("keep copy: %w", err)
 	}
-	return drawn, nil
+	return raw, nil
 }
 
 // Clean forgets pictures from before a time that no operation names, and deletes

@@ -275,3 +275,32 @@ func FuzzPut(f *testing.F) {
 		}
 	})
 }
+
+// A cover is small and of one shape, whatever the picture is.
+func TestCover(t *testing.T) {
+	noisy := image.NewRGBA(image.Rect(0, 0, 900, 1400))
+	for i := range noisy.Pix {
+		noisy.Pix[i] = byte(i * i >> 3 * 31)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, noisy); err != nil {
+		t.Fatal(err)
+	}
+	for name, raw := range map[string][]byte{"wide": photograph(t, 3200, 800, 1), "upright": photograph(t, 300, 1600, 6), "of noise": b.Bytes()} {
+		s, _ := shelf(t)
+		hash, err := s.Put(t.Context(), raw, photo.Upload{Tenant: "tea", Site: "garden-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			cover, err := s.Cover(hash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size, err := jpeg.DecodeConfig(bytes.NewReader(cover))
+			if err != nil || size.Width != photo.CoverWidth || size.Height != photo.CoverHeight || len(cover) > photo.MaxCover {
+				t.Errorf("%s: %d x %d in %d bytes, %v", name, size.Width, size.Height, len(cover), err)
+			}
+		}
+	}
+}
