@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -199,6 +200,8 @@ func TestManage(t *testing.T) {
 	})
 	var invitation string
 	t.Run("people", func(t *testing.T) { invitation = people(t, s, enter) })
+	var token string
+	t.Run("programs", func(t *testing.T) { token = addsProgram(t, s, enter) })
 	t.Run("every page", func(t *testing.T) {
 		c := enter(t, "admin", "/manage/#/devices", 390)
 		c.says("老探头")
@@ -219,7 +222,7 @@ func TestManage(t *testing.T) {
 	if secret == "" {
 		t.Skip("no label was read: see above")
 	}
-	if strings.Contains(s.log.String(), invitation) || strings.Contains(s.log.String(), secret) || strings.Contains(s.log.String(), strings.ReplaceAll(code, "-", "")) {
+	if strings.Contains(s.log.String(), invitation) || strings.Contains(s.log.String(), token) || strings.Contains(s.log.String(), secret) || strings.Contains(s.log.String(), strings.ReplaceAll(code, "-", "")) {
 		t.Error("a secret is in the log")
 	}
 }
@@ -259,6 +262,31 @@ func people(t *testing.T, s *server, enter func(*testing.T, string, string, int)
 	c.open(s.HTTP + "/field/")
 	c.waitJS("the login again", `document.querySelector('form [name=username]')`)
 	return code
+}
+
+// addsProgram lets a manager add a program, which asks for events until it is deleted. It
+// returns its token.
+func addsProgram(t *testing.T, s *server, enter func(*testing.T, string, string, int) *chrome) string {
+	c := enter(t, "wang", "/manage/#/programs", 390)
+	c.says("还没有程序")
+	c.retype("input[name=name]", "冷库")
+	c.choose("select[name=days]", "90")
+	c.click("form.card button.primary")
+	c.waitJS("the token", `document.querySelector('.once input')?.value.startsWith('thp_')`)
+	c.axe("programs")
+	token := c.eval(`document.querySelector('.once input').value`)
+	erp := partner{t, s.HTTP, token}
+	if resp, body := erp.do("GET", "/events", ""); resp.StatusCode != http.StatusOK {
+		t.Errorf("the program: %d %s", resp.StatusCode, body)
+	}
+	c.click("tbody button")
+	c.says("令牌立即失效")
+	c.click("dialog button.danger")
+	c.says("还没有程序")
+	if resp, _ := erp.do("GET", "/events", ""); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the deleted program: %d", resp.StatusCode)
+	}
+	return token
 }
 
 // claimInField does as a farmer with wet hands does: mistypes, guesses, claims at the
