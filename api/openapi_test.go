@@ -79,6 +79,7 @@ func (d *description) check(t testing.TB, raw string, keys ...string) {
 	if !known {
 		var err error
 		if s, err = d.schemas.Compile(specURL + pointer); err != nil {
+			d.mu.Unlock()
 			t.Fatal(err)
 		}
 		d.made[pointer] = s

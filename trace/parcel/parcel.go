@@ -1,6 +1,6 @@
 // Package parcel makes packages for the platforms of province and state: everything
 // that one operator had sealed in a period, as one JSON document for programs and as
-// a workbook for officers, and hands them to whoever takes them.
+// a workbook for officers.
 //
 // Both files of a package are written in one pass over the records, so they hold the
 // same ones. A record is of the period in which it was recorded, by the server's
@@ -8,7 +8,7 @@
 // record, and together hold what one package of both would.
 //
 // The form is this system's own. The interfaces of the platforms and the tables of
-// NY/T 4712-2025 were not to be had; where one is, a Platform is where it plugs in.
+// NY/T 4712-2025 were not to be had.
 package parcel
 
 import (
