@@ -46,8 +46,11 @@ func sequenceOf(code string) []string {
 		}
 	}
 	for _, family := range []struct{ first, key, ai, digits string }{
-		{"2", "01", "310", "ABCDEF"}, {"3", "01", "320", "ABCDEF"}, {"A", "01", "392", digits},
-		{"C", "255", "390", digits}, {"C", "255", "394", "ABCD"},
+		{"2", "01", "310", "ABCDEF"},
+		{"3", "01", "320", "ABCDEF"},
+		{"A", "01", "392", digits},
+		{"C", "255", "390", digits},
+		{"C", "255", "394", "ABCD"},
 	} {
 		if at := strings.IndexByte(family.digits, code[1]); code[:1] == family.first && at >= 0 {
 			return []string{family.key, family.ai + strconv.Itoa(at)}
