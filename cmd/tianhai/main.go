@@ -32,6 +32,7 @@ type commands struct {
 	Mapping   mappingCommand   `cmd:"" help:"How the JSON of other people's devices is read: list, show, try, save, delete."`
 	Catalog   catalogCommand   `cmd:"" help:"Products, stages, operations and what is said of each: check, show, save."`
 	Label     labelCommand     `cmd:"" help:"GS1 Digital Links: parse, make."`
+	Deliver   deliverCommand   `cmd:"" help:"Hand a package to a platform, signed, until it is acknowledged."`
 	Package   packageCommand   `cmd:"" help:"Everything that an operator recorded in a period, with its proofs, as a file for authorities."`
 	EPCIS     epcisCommand     `cmd:"" name:"epcis" help:"EPCIS 2.0 documents of any origin: validate, hash."`
 	QC        qcCommand        `cmd:"" name:"qc" help:"Flag the values of a CSV file by QARTOD's tests."`
