@@ -129,6 +129,7 @@ func testEPCISQueries(t *testing.T, s *store.Store) {
 		"LT_recordTime=2026-05-20T12:00:00.123456Z":      "",
 		"EQ_action=ADD":       "d",
 		"EQ_bizStep=shipping": "c c a",
+
 		"EQ_bizStep=https://ref.gs1.org/cbv/BizStep-shipping|https://x.y":              "c c a",
 		"EQ_bizStep=urn:epcglobal:cbv:bizstep:shipping&EQ_disposition=in_transit":      "a",
 		"EQ_persistentDisposition_set=damaged":                                         "b",
