@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/pressly/goose/v3"
 
 	"tianhai/cmd/internal/store"
 	"tianhai/trace"
@@ -20,17 +23,9 @@ import (
 func TestLooksMoveApart(t *testing.T) {
 	dir := t.TempDir()
 	records := filepath.Join(dir, "tianhai.db")
-	first, err := store.Open(t.Context(), store.Options{Dir: dir})
-	check(t, err)
-	check(t, first.Close())
 	age(t, records)
 	old, err := os.ReadFile(records)
 	check(t, err)
-	for _, left := range []string{"-looks", "-looks-wal", "-looks-shm"} {
-		if err := os.Remove(records + left); err != nil && !os.IsNotExist(err) {
-			t.Fatal(err)
-		}
-	}
 	want := scan.Total{Code: "CODE1", Count: 7, First: noon, Last: noon.Add(time.Minute)}
 	for _, when := range []string{"upgraded", "upgraded again after a crash"} {
 		check(t, os.WriteFile(records, old, 0o600))
@@ -81,23 +76,18 @@ func (c *counted) RecordByCode(ctx context.Context, code string) (trace.Record, 
 	return c.Store.RecordByCode(ctx, code)
 }
 
-// age makes a file one of the version before looks stood apart.
+// age makes a file of the version before looks stood apart.
 func age(t *testing.T, records string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", records)
 	check(t, err)
-	for _, statement := range []string{
-		`CREATE TABLE scan_codes (code TEXT NOT NULL PRIMARY KEY, looks BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL)`,
-		`CREATE TABLE scan_sightings (code TEXT NOT NULL, day BIGINT NOT NULL, device TEXT NOT NULL, region TEXT NOT NULL, cell TEXT NOT NULL,
-			looks BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, PRIMARY KEY (code, day, device, region, cell))`,
-		`CREATE TABLE scan_salts (day BIGINT NOT NULL PRIMARY KEY, salt TEXT NOT NULL)`,
-		`DELETE FROM goose_db_version WHERE version_id >= 71`,
-		`PRAGMA wal_checkpoint(TRUNCATE)`,
-	} {
-		if _, err := db.ExecContext(t.Context(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
+	files := os.DirFS("migrations")
+	foreign, err := fs.Glob(files, "*.postgres.sql")
+	check(t, err)
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithExcludeNames(foreign), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	check(t, err)
+	_, err = provider.UpTo(t.Context(), 70)
+	check(t, err)
 	last := noon.Add(time.Minute).UnixMicro()
 	for _, add := range []string{
 		`INSERT INTO scan_codes VALUES ('CODE1', 7, ?, ?)`,
