@@ -52,11 +52,28 @@ func begin(rec trace.Record, kind string, at time.Time) draft {
 	}
 }
 
-// events returns what a record says as events, with what it takes back of an earlier one.
+// A statement is what a record says: events, and of which earlier record they take the
+// place.
+type statement struct {
+	events   []draft
+	corrects string    // subject of the record; "" for none
+	at       time.Time // when it was recorded
+}
+
+// events returns what a record says as events, behind what it takes back of an earlier one.
 func (t *Teller) events(ctx context.Context, rec trace.Record) ([]draft, error) {
+	said, err := t.said(ctx, rec)
+	if err != nil || said.corrects == "" {
+		return said.events, err
+	}
+	return t.declare(ctx, rec, said)
+}
+
+// said reads a record by itself.
+func (t *Teller) said(ctx context.Context, rec trace.Record) (statement, error) {
 	switch rec.Kind {
 	case trace.OperationRecord:
-		return t.operation(ctx, rec)
+		return t.operation(rec)
 	case trace.MovementRecord:
 		return t.movement(ctx, rec)
 	case trace.BatchRecord:
@@ -64,7 +81,7 @@ func (t *Teller) events(ctx context.Context, rec trace.Record) ([]draft, error) 
 	case trace.ShipmentRecord, trace.ArrivalRecord:
 		return t.shipment(ctx, rec)
 	}
-	return nil, fmt.Errorf("%s is none of the kinds that are told", rec.Kind)
+	return statement{}, fmt.Errorf("%s is none of the kinds that are told", rec.Kind)
 }
 
 // operationBody is what the record of an operation says that is told.
@@ -74,12 +91,12 @@ type operationBody struct {
 }
 
 // operation tells what was done on a site, to what grew there.
-func (t *Teller) operation(ctx context.Context, rec trace.Record) ([]draft, error) {
+func (t *Teller) operation(rec trace.Record) (statement, error) {
 	var op operationBody
 	if err := json.Unmarshal(rec.Body, &op); err != nil {
-		return nil, fmt.Errorf("read its body: %w", err)
+		return statement{}, fmt.Errorf("read its body: %w", err)
 	}
-	var out []draft
+	s := statement{corrects: op.Corrects, at: op.Recorded}
 	if op.Kind != catalog.Void {
 		d := begin(rec, "ObjectEvent", op.At)
 		d["action"] = "OBSERVE"
@@ -93,36 +110,33 @@ func (t *Teller) operation(ctx context.Context, rec trace.Record) ([]draft, erro
 			}
 			d["tianhai:item"] = items
 		}
-		out = append(out, d)
+		s.events = []draft{d}
 	}
-	if op.Corrects == "" {
-		return out, nil
-	}
-	return t.declare(ctx, rec, op.Corrects, trace.OperationRecord, op.Recorded, out)
+	return s, nil
 }
 
 // crop is what grows on a site, until it is harvested.
 func (t *Teller) crop(site string) string { return t.uri("site", site) + "/crop" }
 
-// declare puts before the events of a record those of the one that it corrects or takes
+// declare puts before what a record says the events of the one that it corrects or takes
 // back, declared to be in error as EPCIS 2.0 section 7.4.1.2 has it.
-func (t *Teller) declare(ctx context.Context, rec trace.Record, subject, kind string, at time.Time, corrective []draft) ([]draft, error) {
-	all, err := t.Source.RecordsOf(ctx, subject)
+func (t *Teller) declare(ctx context.Context, rec trace.Record, said statement) ([]draft, error) {
+	all, err := t.Source.RecordsOf(ctx, said.corrects)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(all, func(r trace.Record) bool { return r.Kind == kind && r.Tenant == rec.Tenant })
+	i := slices.IndexFunc(all, func(r trace.Record) bool { return r.Kind == rec.Kind && r.Tenant == rec.Tenant })
 	if i < 0 {
-		return corrective, nil // from before there were records
+		return said.events, nil // from before there were records
 	}
-	wrong, err := t.plain(ctx, all[i])
+	wrong, err := t.said(ctx, all[i])
 	if err != nil {
 		return nil, err
 	}
-	declaration := map[string]any{"declarationTime": stamp(at), "reason": "did_not_occur"}
-	if len(corrective) > 0 {
-		ids := make([]string, len(corrective))
-		for i, d := range corrective {
+	declaration := map[string]any{"declarationTime": stamp(said.at), "reason": "did_not_occur"}
+	if len(said.events) > 0 {
+		ids := make([]string, len(said.events))
+		for i, d := range said.events {
 			e, err := t.finish(d)
 			if err != nil {
 				return nil, err
@@ -131,39 +145,28 @@ func (t *Teller) declare(ctx context.Context, rec trace.Record, subject, kind st
 		}
 		declaration["reason"], declaration["correctiveEventIDs"] = "incorrect_data", ids
 	}
-	for _, d := range wrong {
+	for _, d := range wrong.events {
 		d["errorDeclaration"] = declaration
 	}
-	return append(wrong, corrective...), nil
-}
-
-// plain returns the events of a record without what it declares of others.
-func (t *Teller) plain(ctx context.Context, rec trace.Record) ([]draft, error) {
-	all, err := t.events(ctx, rec)
-	return slices.DeleteFunc(all, func(d draft) bool { return d["errorDeclaration"] != nil }), err
+	return append(wrong.events, said.events...), nil
 }
 
 // movement tells what became of batches.
-func (t *Teller) movement(ctx context.Context, rec trace.Record) ([]draft, error) {
+func (t *Teller) movement(ctx context.Context, rec trace.Record) (statement, error) {
 	var body struct {
 		Movement chain.Movement `json:"movement"`
 	}
 	if err := json.Unmarshal(rec.Body, &body); err != nil {
-		return nil, fmt.Errorf("read its body: %w", err)
+		return statement{}, fmt.Errorf("read its body: %w", err)
 	}
 	m := body.Movement
-	var out []draft
-	if m.Kind != chain.Void {
-		d, err := t.moved(ctx, rec, m)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
+	s := statement{corrects: m.Corrects, at: m.Recorded}
+	if m.Kind == chain.Void {
+		return s, nil
 	}
-	if m.Corrects == "" {
-		return out, nil
-	}
-	return t.declare(ctx, rec, m.Corrects, trace.MovementRecord, m.Recorded, out)
+	d, err := t.moved(ctx, rec, m)
+	s.events = []draft{d}
+	return s, err
 }
 
 func (t *Teller) moved(ctx context.Context, rec trace.Record, m chain.Movement) (draft, error) {
@@ -255,18 +258,18 @@ func (t *Teller) parties(ctx context.Context, d draft, m chain.Movement) error {
 }
 
 // closed tells that a batch bears a code, and what its sensors recorded.
-func (t *Teller) closed(ctx context.Context, rec trace.Record) ([]draft, error) {
+func (t *Teller) closed(ctx context.Context, rec trace.Record) (statement, error) {
 	var public trace.PublicRecord
 	if err := json.Unmarshal(rec.Body, &public); err != nil {
-		return nil, fmt.Errorf("read its body: %w", err)
+		return statement{}, fmt.Errorf("read its body: %w", err)
 	}
 	b, err := t.Source.EventBatch(ctx, rec.Subject)
 	if err != nil {
-		return nil, err
+		return statement{}, err
 	}
 	q, err := t.quantity(ctx, rec.Subject, b.Made)
 	if err != nil {
-		return nil, err
+		return statement{}, err
 	}
 	d := begin(rec, "ObjectEvent", public.Closed)
 	d["action"], d["bizStep"], d["disposition"], d["quantityList"] = "OBSERVE", "commissioning", "active", []any{q}
@@ -277,14 +280,14 @@ func (t *Teller) closed(ctx context.Context, rec trace.Record) ([]draft, error) 
 	if elements := t.sensed(public.Evidence); len(elements) > 0 {
 		d["sensorElementList"] = elements
 	}
-	return []draft{d}, nil
+	return statement{events: []draft{d}}, nil
 }
 
 // shipment tells that batches left or arrived, and how warm they were on the way.
-func (t *Teller) shipment(ctx context.Context, rec trace.Record) ([]draft, error) {
+func (t *Teller) shipment(ctx context.Context, rec trace.Record) (statement, error) {
 	s, err := trace.ReadShipment(trace.Record{ID: rec.ID, Kind: rec.Kind, Subject: rec.Subject, Body: rec.Body})
 	if err != nil {
-		return nil, err
+		return statement{}, err
 	}
 	at, step, disposition := s.Departed, "departing", "in_transit"
 	if rec.Kind == trace.ArrivalRecord {
@@ -295,11 +298,11 @@ func (t *Teller) shipment(ctx context.Context, rec trace.Record) ([]draft, error
 	for _, batch := range s.Batches {
 		b, err := t.Source.EventBatch(ctx, batch)
 		if err != nil {
-			return nil, err
+			return statement{}, err
 		}
 		name, err := t.name(ctx, b)
 		if err != nil {
-			return nil, err
+			return statement{}, err
 		}
 		quantities = append(quantities, map[string]any{"epcClass": name})
 	}
@@ -308,7 +311,7 @@ func (t *Teller) shipment(ctx context.Context, rec trace.Record) ([]draft, error
 	if elements := t.trips(s); len(elements) > 0 {
 		d["sensorElementList"] = elements
 	}
-	return []draft{d}, nil
+	return statement{events: []draft{d}}, nil
 }
 
 func id(uri string) map[string]any { return map[string]any{"id": uri} }
