@@ -136,5 +136,19 @@ func (c *chrome) fill(selector, value string) {
 
 func (c *chrome) click(selector string) {
 	c.t.Helper()
-	c.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+	waitFor(c.t, "a click on "+selector, time.Minute, func() bool {
+		ctx, cancel := context.WithTimeout(c.ctx, time.Minute)
+		defer cancel()
+		err := chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+		if err != nil && !drawnAnew(err) {
+			c.t.Fatalf("%s: %v\nthe page says:\n%s", selector, err, c.text())
+		}
+		return err == nil
+	})
+}
+
+// drawnAnew reports whether the element went while it was about to be clicked: the
+// page put another in its place, and nothing was clicked.
+func drawnAnew(err error) bool {
+	return strings.Contains(err.Error(), "Could not find node with given id")
 }
