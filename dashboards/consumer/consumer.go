@@ -107,7 +107,8 @@ type server struct {
 	Options
 	templates *template.Template
 	style     template.CSS
-	policy    string // Content-Security-Policy
+	shipped   trace.Words // of shippedWords: reading the catalog takes longer than the rest of a page
+	policy    string      // Content-Security-Policy
 	pages     pages
 }
 
@@ -132,7 +133,7 @@ func New(opts Options) (http.Handler, error) {
 	}
 	sum := sha256.Sum256(css)
 	s := &server{
-		Options: opts, templates: templates, style: template.CSS(css),
+		Options: opts, templates: templates, style: template.CSS(css), shipped: shippedWords(),
 		policy: "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; script-src 'self'; " +
 			"connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 	}
@@ -409,7 +410,7 @@ func (s *server) photo(w http.ResponseWriter, r *http.Request, get func(hash str
 	}
 	hash := r.PathValue("hash")
 	v := s.prove(r.Context(), rec)
-	if v.state == broken || get == nil || !slices.Contains(photosOf(v.public), hash) {
+	if v.state == broken || get == nil || !slices.Contains(s.photosOf(v.public), hash) {
 		http.NotFound(w, r)
 		return
 	}
@@ -427,9 +428,9 @@ func (s *server) photo(w http.ResponseWriter, r *http.Request, get func(hash str
 }
 
 // photosOf returns the hashes of the pictures that a record names.
-func photosOf(r trace.PublicRecord) []string {
+func (s *server) photosOf(r trace.PublicRecord) []string {
 	var hashes []string
-	names := words(r)
+	names := s.words(r)
 	for _, o := range r.Operations {
 		for _, i := range o.Items {
 			if isPhoto(names, i) {

@@ -174,7 +174,7 @@ func newPage(s *server, b base, rec trace.Record, v view) page {
 		return p
 	}
 	r := v.public
-	b.names, b.code = words(r), rec.Code
+	b.names, b.code = s.words(r), rec.Code
 	p.base, p.Kind, p.Icon = b, r.Product.Kind, icon(r.Product)
 	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.personal(r, "producer.name", r.Producer.Name)
 	p.Origin, p.Index, p.Size = v.proof.Origin, v.proof.Index, v.proof.Size
@@ -405,10 +405,15 @@ func (b base) item(i trace.Item) item {
 
 // words returns the names that were sealed with a record; for one from before they
 // were, those that the program was shipped with.
-func words(r trace.PublicRecord) trace.Words {
+func (s *server) words(r trace.PublicRecord) trace.Words {
 	if r.Words != nil {
 		return *r.Words
 	}
+	return s.shipped
+}
+
+// shippedWords returns the names that the program was shipped with.
+func shippedWords() trace.Words {
 	w := trace.Words{Operations: map[string]trace.OperationWord{}, Items: map[string]trace.ItemWord{}}
 	c := catalog.Default()
 	for _, o := range c.Operations {
