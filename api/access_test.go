@@ -140,6 +140,13 @@ var access = map[string]struct {
 	"POST /complaints/:id/answers":      {"/complaints/" + complaintID + "/answers", `{"id":"01JZ0000000000000000000AN1","words":"我们马上查"}`, answers{"nobody": 404, "bureau": 201, "inspector": 403, "farmer": 403, "manager": 201, "admin": 403}},
 	"DELETE /complaints/:id/phone":      {"/complaints/" + complaintID + "/phone", "", answers{"nobody": 404, "bureau": 204, "inspector": 403, "farmer": 403, "manager": 204, "admin": 403}},
 
+	"GET /packages":                 {"/packages", "", answers{"nobody": 200}},
+	"POST /packages":                {"/packages", `{"id":"01JZ00000000000000000000PK","tenant":"oyster","first":"2026-06-01","last":"2026-06-30"}`, answers{"nobody": 404, "bureau": 201, "inspector": 403, "farmer": 403, "manager": 201}},
+	"GET /packages/:id":             {"/packages/" + packageID, "", answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200}},
+	"DELETE /packages/:id":          {"/packages/" + packageID, "", answers{"nobody": 404, "bureau": 204, "inspector": 403, "farmer": 403, "manager": 204}},
+	"GET /packages/:id/files/:form": {"/packages/" + packageID + "/files/json", "", answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200}},
+	"GET /packages/preview":         {"/packages/preview?tenant=oyster&first=2026-06-01&last=2026-06-30", "", answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200}},
+
 	"GET /recalls":               {"/recalls", "", answers{"nobody": 200}},
 	"POST /recalls":              {"/recalls", recallBody, answers{"nobody": 404, "bureau": 201, "inspector": 403, "farmer": 403, "manager": 201, "admin": 403}},
 	"POST /recalls/preview":      {"/recalls/preview", `{"start":{"kind":"batch","id":"` + batchID + `"}}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},

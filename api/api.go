@@ -309,6 +309,8 @@ type Config struct {
 	Audits     Audits
 	Scans      Scans
 	Complaints Complaints
+	Packages   Packages
+	Packer     Packer
 	Aliases    Aliases
 	Once       *once.Desk
 	Hub        *Hub

@@ -97,7 +97,7 @@ func (s *server) limit(c *gin.Context) {
 	if c.FullPath() == prefix+importsPath {
 		most, longest = MaxImport, importTimeout
 	}
-	if slices.Contains([]string{prefix + batchLabelsPath, prefix + deviceLabelsPath, prefix + certificatePrintPath, prefix + rollLabelsPath, prefix + rollCodesPath}, c.FullPath()) {
+	if slices.Contains([]string{prefix + batchLabelsPath, prefix + deviceLabelsPath, prefix + certificatePrintPath, prefix + rollLabelsPath, prefix + rollCodesPath, prefix + packageFilePath}, c.FullPath()) {
 		longest = labelTimeout
 	}
 	if c.Request.ContentLength > most {

@@ -233,6 +233,7 @@ var wholes = map[string]string{
 	"/tenants/{id}/markets":   "a setting",
 	"/batches/{id}/genealogy": "one picture",
 	"/operators":              "what matches, a few at most; who searches goes on by typing",
+	"/packages/preview":       "a count",
 	"/labels/stocks":          "what is known of paper, and it is short",
 	"/shipments/{id}/courses": "at most one a logger, of which a shipment has 20",
 }

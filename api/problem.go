@@ -28,6 +28,7 @@ import (
 	"tianhai/trace/complaint"
 	"tianhai/trace/gate"
 	"tianhai/trace/input"
+	"tianhai/trace/parcel"
 	"tianhai/trace/photo"
 	"tianhai/trace/recall"
 	"tianhai/trace/unit"
@@ -97,6 +98,7 @@ func kinds() []kind {
 		{recall.ErrUnaccounted, http.StatusConflict, "recall_unaccounted"},
 		{auth.ErrPrograms, http.StatusConflict, "programs_full"},
 		{unit.ErrFull, http.StatusConflict, "rolls_full"},
+		{parcel.ErrFull, http.StatusConflict, "packages_full"},
 		{ingest.ErrNoDelete, http.StatusConflict, "no_delete"},
 		{chain.ErrTooMany, http.StatusConflict, "genealogy_too_large"},
 		{trace.ErrNoEvidence, http.StatusServiceUnavailable, "no_evidence"},
@@ -167,6 +169,9 @@ func newProblem(err error) problem {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: bad.Field, Detail: bad.Reason}
 	}
 	if bad, ok := errors.AsType[*complaint.FieldError](err); ok {
+		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: bad.Field, Detail: bad.Reason}
+	}
+	if bad, ok := errors.AsType[*parcel.FieldError](err); ok {
 		return problem{Status: http.StatusBadRequest, Code: "invalid", Field: bad.Field, Detail: bad.Reason}
 	}
 	if recalled, ok := errors.AsType[*recall.Refused](err); ok {

@@ -111,6 +111,14 @@ func (s *server) routes() []route {
 		takes[answerRequest, complaintView](post, "/complaints/:id/answers", s.answerComplaint, "Answers a complaint, under the client's ULID."),
 		takes[none, none](del, "/complaints/:id/phone", s.eraseComplaintPhone, "Erases the telephone number of a complaint.").guarding(alone),
 
+		lists(s, "/packages", "Packages of operators' records for platforms, those ordered last first.", s.listPackages()).asks("tenant", "of one operator"),
+		get[packagePreview]("/packages/preview", s.previewPackage, "How many records a package would hold now, by kind.").
+			asks("tenant", "the operator; a manager's own where absent").asks("first", "day in Beijing").asks("last", "day in Beijing, included"),
+		takes[orderPackageRequest, packageView](post, "/packages", s.orderPackage, "Orders a package of an operator's records of some days, under the client's ULID."),
+		get[packageView]("/packages/:id", s.getPackage, "A package, and how far it is."),
+		takes[none, none](del, "/packages/:id", s.cancelPackage, "Calls a package off, or deletes its files.").guarding(alone),
+		get[any](packageFilePath, s.getPackageFile, "A file of a package: json, as /schemas/package-v2.schema.json describes it, or xlsx.").also(table.XLSXType),
+
 		lists(s, "/recalls", "Recalls that began with one's farm or region, or that it holds something of; those opened last first.", s.listRecalls()).
 			asks("state", "open: those that are not closed"),
 		takes[openRecallRequest, recallView](post, "/recalls", s.openRecall, "Opens a recall, under the client's ULID: its codes are red from now on."),

@@ -106,6 +106,8 @@ const (
 	Find Action = "find"
 	// Answer is what a consumer said, or what looks like a copy.
 	Answer Action = "answer"
+	// Package is to have a package of an operator's records.
+	Package Action = "package"
 )
 
 // An Object is what an action is about.
@@ -144,13 +146,13 @@ func Can(p Principal, a Action, o Object) bool {
 	case Administrator:
 		return a != Override && a != Recall && a != CloseRecall && a != Answer
 	case Bureau:
-		return (a == Read || a == Override || a == Recall || a == CloseRecall || a == Answer) && farm.RegionContains(p.Region, o.Region)
+		return (a == Read || a == Override || a == Recall || a == CloseRecall || a == Answer || a == Package) && farm.RegionContains(p.Region, o.Region)
 	case Inspector:
 		return (a == Read || a == Inspect) && farm.RegionContains(p.Region, o.Region)
 	case Laboratory:
 		return p.Tenant != "" && p.Tenant == o.Laboratory && (a == Read || a == Report)
 	case Manager:
-		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command || a == Administer || a == Recall || a == Answer)
+		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command || a == Administer || a == Recall || a == Answer || a == Package)
 	case Farmer:
 		return p.Tenant != "" && p.Tenant == o.Tenant && (a == Read || a == Write || a == Command)
 	case Writer:

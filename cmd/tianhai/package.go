@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"tianhai/cmd/internal/store"
 	"tianhai/trace/catalog"
@@ -55,6 +56,9 @@ func (c *packageCommand) Run(ctx context.Context) error {
 		book = file
 	}
 	composer := &parcel.Composer{Source: packed{db}, Catalogs: catalogs}
+	if cfg.HTTP.PublicURL != "" {
+		composer.Schema = strings.TrimSuffix(cfg.HTTP.PublicURL, "/") + parcel.SchemaPath
+	}
 	n, err := composer.Compose(ctx, c.Operator, period, doc, book, func(int) error { return nil })
 	if err = errors.Join(err, file.Sync(), file.Close(), db.Close()); err != nil {
 		return errors.Join(fmt.Errorf("package of %s: %w", c.Operator, err), os.Remove(c.Out))

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/xuri/excelize/v2"
 
@@ -116,6 +117,58 @@ func checkWorkbook(t *testing.T, raw []byte, p packageDoc) {
 	}
 }
 
+// orderPackages orders the same package from the server, which is killed meanwhile,
+// and looks at both of its files.
+func orderPackages(t *testing.T, s *server, b *browser, password string, want packageDoc) {
+	t.Helper()
+	today := time.Now().UTC()
+	first, last := today.AddDate(0, 0, -1).Format(time.DateOnly), today.AddDate(0, 0, 1).Format(time.DateOnly)
+	var preview struct{ Records int }
+	b.getJSON("/api/v1/packages/preview?first="+first+"&last="+last, &preview)
+	if preview.Records != want.Count {
+		t.Errorf("%d records are foretold, %d are there", preview.Records, want.Count)
+	}
+	id := ulid.Make().String()
+	status, answer := b.send("POST", "/api/v1/packages", []byte(`{"id":"`+id+`","first":"`+first+`","last":"`+last+`"}`))
+	if status != 201 {
+		t.Fatalf("order: %d %s", status, answer)
+	}
+	s.kill()
+	s = startServer(t, "serve", s.dir)
+	b = newBrowser(t, s.HTTP)
+	b.login("wang", password)
+	waitFor(t, "the package", 30*time.Second, func() bool {
+		var p struct{ State string }
+		b.getJSON("/api/v1/packages/"+id, &p)
+		return p.State == "done"
+	})
+	status, raw := b.send("GET", "/api/v1/packages/"+id+"/files/json", nil)
+	if p := readPackage(t, raw); status != 200 || len(p.Records) != want.Count {
+		t.Errorf("ordered: %d %s", status, raw)
+	}
+	var head struct {
+		Schema string `json:"$schema"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		t.Fatal(err)
+	}
+	stranger := newBrowser(t, s.HTTP) // without a session
+	if status, schema := stranger.send("GET", strings.TrimPrefix(head.Schema, s.HTTP), nil); status != 200 || !bytes.Equal(schema, parcel.Schema()) {
+		t.Errorf("the schema is to be had at %s: %d %s", head.Schema, status, schema)
+	}
+	_, raw = b.send("GET", "/api/v1/packages/"+id+"/files/xlsx", nil)
+	checkWorkbook(t, raw, want)
+	if status, answer := stranger.send("GET", "/api/v1/packages/"+id+"/files/json", nil); status != 401 {
+		t.Errorf("to a stranger: %d %s", status, answer)
+	}
+	if status, answer := b.send("DELETE", "/api/v1/packages/"+id, nil); status != 204 {
+		t.Errorf("delete: %d %s", status, answer)
+	}
+	if left, err := os.ReadDir(filepath.Join(s.dir, "packages")); err != nil || len(left) > 0 {
+		t.Errorf("deleted, %v are left: %v", left, err)
+	}
+}
+
 // TestPackage hands the records of an operator over: each leads to the leaf that its
 // receipt proves by the log's key, and stands in the workbook as well.
 func TestPackage(t *testing.T) {
@@ -154,6 +207,7 @@ func TestPackage(t *testing.T) {
 		}
 	}
 	checkWorkbook(t, pack("oysters", "own.xlsx"), p)
+	orderPackages(t, s, b, passwordOf(t, printed, "wang"), p)
 	if other := readPackage(t, pack("tea", "other.json")); len(other.Records) != 0 {
 		t.Errorf("another operator has %+v", other)
 	}

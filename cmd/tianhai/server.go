@@ -41,6 +41,7 @@ import (
 	"tianhai/trace/evidence"
 	"tianhai/trace/input"
 	"tianhai/trace/ledger"
+	"tianhai/trace/parcel"
 	"tianhai/trace/photo"
 	"tianhai/trace/recall"
 	"tianhai/trace/scan"
@@ -93,6 +94,7 @@ type server struct {
 	looks      *scan.Recorder
 	album      *photo.Album // of complaints
 	complaints *complaint.Service
+	packages   *parcel.Service
 	copies     *teller // of alarms about codes
 	heard      *teller // of complaints
 	audits     audits
@@ -349,6 +351,7 @@ func (s *server) run(ctx context.Context) error {
 	s.checker = &checker{look: s.look, log: s.log}
 	unwell := &unwellTeller{now: s.checker.now, send: s.send, texts: s.texts, log: s.log}
 	s.metrics.MustRegister(newGauges(s))
+	s.openPackages()
 	handler, err := s.handler()
 	if err != nil {
 		return err
@@ -358,7 +361,7 @@ func (s *server) run(ctx context.Context) error {
 		s.keeper.Run, s.watch.Run, s.checker.run, unwell.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, s.recallPost.Run, s.events.Run, s.told.Run, s.standing.Run, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
-	works = append(works, s.looks.Run, s.copies.Run, s.heard.Run, s.erasePhones)
+	works = append(works, s.looks.Run, s.copies.Run, s.heard.Run, s.erasePhones, s.packages.Run)
 	works = append(works, s.edges.asker.Run, s.edges.roll.Run, s.edges.mended.Run)
 	for _, p := range s.posts.all {
 		if p.session != nil {

@@ -26,6 +26,7 @@ import (
 	"tianhai/ingest/mapping"
 	"tianhai/trace/epcis/lineage"
 	"tianhai/trace/label/press"
+	"tianhai/trace/parcel"
 	"tianhai/trace/resolver"
 )
 
@@ -41,6 +42,7 @@ func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
 	mux.Handle("/{compressed}", digital)
 	mux.Handle("/.well-known/gs1resolver", digital)
 	mux.Handle("/epcis/", s.partners()) // asks for a session itself
+	mux.HandleFunc("GET "+parcel.SchemaPath, describePackage)
 	mux.Handle("/log/", http.StripPrefix("/log", s.ledger.Handler()))
 	for _, face := range []string{"/bureau/", "/field/", "/manage/", "/assets/"} {
 		mux.Handle(face, faces) // pages only; what they show comes from the API
@@ -81,7 +83,7 @@ func (s *server) handler() (http.Handler, error) {
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Chain: records{s.store}, Partners: &lineage.Finder{Source: s.store, PublicURL: s.publicURL()}, Mover: s.tracer, Shipments: records{s.store}, Shipper: s.tracer, Catalogs: s.catalogs, Photos: s.photos, Quarantine: s.journal, Journal: figures{s.journal},
 		History: s.desk, Jobs: records{s.store}, Retentions: retention{s.store, s.series}, Audits: auditDesk{s.store, s.audits.asked},
 		Recalls: s.recalls, Recaller: s.recalls, RecallMail: s.recallPost, Hooks: hooks{s.store, s.recallPost.Wake},
-		Scans: copies{s.store}, Complaints: complaints{s.complaints, s.store, s.album}, Proxies: s.cfg.HTTP.Proxies,
+		Packages: records{s.store}, Packer: s.packages, Scans: copies{s.store}, Complaints: complaints{s.complaints, s.store, s.album}, Proxies: s.cfg.HTTP.Proxies,
 		Once:    &once.Desk{Store: s.store},
 		Reports: s.certs, Certifier: s.certs, Samples: records{s.store}, Statements: records{s.store}, ReportFiles: s.papers,
 		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake}, Aliases: upkeep{s.store, s.registry},

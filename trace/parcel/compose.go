@@ -3,6 +3,7 @@ package parcel
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 type Composer struct {
 	Source   Source
 	Catalogs Catalogs
+	Schema   string           // where the schema is to be had; empty means SchemaID
 	Now      func() time.Time // nil means time.Now
 }
 
@@ -30,6 +32,7 @@ type Tally struct {
 
 // head is what the JSON document begins with.
 type head struct {
+	Schema   string         `json:"$schema"`
 	Format   string         `json:"format"`
 	Version  int            `json:"v"`
 	Operator farm.Tenant    `json:"operator"`
@@ -79,7 +82,7 @@ func (c *Composer) Compose(ctx context.Context, operator string, p Period, doc, 
 	}
 	made := now().UTC().Truncate(time.Millisecond)
 	h := head{
-		Format: Format, Version: Version, Operator: facts.Operator, Sites: orEmpty(facts.Sites), Licences: orEmpty(facts.Licences),
+		Schema: cmp.Or(c.Schema, SchemaID), Format: Format, Version: Version, Operator: facts.Operator, Sites: orEmpty(facts.Sites), Licences: orEmpty(facts.Licences),
 		Period: p, Made: made, Complete: !made.Before(p.To), Logs: []logHead{},
 	}
 	for _, l := range facts.Logs {

@@ -33,6 +33,12 @@ const (
 //go:embed package-v2.schema.json
 var schema []byte
 
+// SchemaID names the schema wherever it is kept; SchemaPath is where a server has it.
+const (
+	SchemaID   = "urn:tianhai:package:2"
+	SchemaPath = "/schemas/package-v2.schema.json"
+)
+
 // Schema returns the JSON Schema (2020-12) of the JSON document.
 func Schema() []byte { return schema }
 
@@ -108,7 +114,8 @@ type Facts struct {
 // Source knows what goes into a package.
 type Source interface {
 	Facts(ctx context.Context, operator string) (Facts, error) // farm.ErrNotFound
-	CountRecords(ctx context.Context, operator string, from, to time.Time) (int, error)
+	// CountRecords returns how many EachRecord would pass, by kind.
+	CountRecords(ctx context.Context, operator string, from, to time.Time) (map[string]int, error)
 	// EachRecord passes the records with from ≤ At < to, oldest first, with the
 	// personal data that were not erased.
 	EachRecord(ctx context.Context, operator string, from, to time.Time, each func(trace.Record) error) error

@@ -167,10 +167,19 @@ func (s *Store) RecordsOf(ctx context.Context, subject string) ([]trace.Record, 
 	return each(rows, recordRow.record), fail("read records", err)
 }
 
-// CountRecords returns how many EachRecord would pass.
-func (s *Store) CountRecords(ctx context.Context, tenant string, from, to time.Time) (int, error) {
-	n, err := s.read.NewSelect().Model((*recordRow)(nil)).Where("r.tenant = ? AND r.at >= ? AND r.at < ?", tenant, instant{from}, instant{to}).Count(ctx)
-	return int(n), fail("count records", err)
+// CountRecords returns how many EachRecord would pass, by kind.
+func (s *Store) CountRecords(ctx context.Context, tenant string, from, to time.Time) (map[string]int, error) {
+	var rows []struct {
+		Kind  string
+		Count int
+	}
+	err := s.read.NewSelect().Model((*recordRow)(nil)).ColumnExpr("r.kind AS kind").ColumnExpr("count(*) AS count").
+		Where("r.tenant = ? AND r.at >= ? AND r.at < ?", tenant, instant{from}, instant{to}).GroupExpr("r.kind").Scan(ctx, &rows)
+	kinds := map[string]int{}
+	for _, row := range rows {
+		kinds[row.Kind] = row.Count
+	}
+	return kinds, fail("count records", err)
 }
 
 // EachBatchRecord passes a tenant's records of closed batches with At ≥ from, oldest
