@@ -43,9 +43,9 @@ func (f Fault) String() string {
 	return where + ": " + f.Message
 }
 
-// Parse reads a document. Its error names the byte where the text is not
-// JSON, or the limit that it exceeds; whether the JSON is EPCIS, Validate
-// says.
+// Parse reads a document, with or without a byte order mark, which is not
+// counted. Its error names the byte where the text is not JSON, or the limit
+// that it exceeds; whether the JSON is EPCIS, Validate says.
 func Parse(raw []byte) (*Document, error) {
 	p, v, err := parseJSON(raw)
 	if err != nil {
@@ -53,7 +53,7 @@ func Parse(raw []byte) (*Document, error) {
 	}
 	root, ok := v.(*object)
 	if !ok {
-		return nil, fmt.Errorf("the document is %s; want an object", kind(v))
+		return nil, fmt.Errorf("the document is %s; want an object: a single event, or an EPCISDocument, which has a list of events in epcisBody", kind(v))
 	}
 	return &Document{root: root, repeated: p.repeated}, nil
 }

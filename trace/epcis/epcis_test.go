@@ -22,7 +22,8 @@ func TestRefusedText(t *testing.T) {
 	for name, test := range map[string]struct{ raw, want string }{
 		"empty":         {"", "unexpected EOF"},
 		"cut off":       {event[:60], "byte "},
-		"no object":     {"[]", "want an object"},
+		"no object":     {"3", "want an object"},
+		"bare list":     {"[" + event + "]", "is a list; want an object"},
 		"two documents": {event + "{}", "more after the document"},
 		"not UTF-8":     {"{\"a\": \"\xff\"}", "byte 7"},
 		"too deep":      {strings.Repeat(`{"a":`, epcis.MaxDepth+1), "deep"},
@@ -41,6 +42,17 @@ func TestFaultsOfOneEvent(t *testing.T) {
 		want []string // pointers
 	}{
 		"none":                       {event, nil},
+		"byte order mark":            {"\uFEFF" + event, nil},
+		"context is one address":     {edit(`["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"ex": "https://ns.example.com/"}]`, `"https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"`, `"ex:pond"`, `"https://ns.example.com/pond"`), nil},
+		"context is one object":      {edit(`["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"ex": "https://ns.example.com/"}]`, `{"ex": "https://ns.example.com/"}`), nil},
+		"context is a number":        {edit(`["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"ex": "https://ns.example.com/"}]`, `2`, `"ex:pond"`, `"https://ns.example.com/pond"`), []string{"/@context"}},
+		"word of GS1 as a CURIE":     {edit(`"commissioning"`, `"cbv:BizStep-commissioning"`), nil},
+		"word of GS1 as its URI":     {edit(`"commissioning"`, `"https://ref.gs1.org/cbv/BizStep-commissioning"`), nil},
+		"word of GS1 on its old URI": {edit(`"commissioning"`, `"https://ns.gs1.org/cbv/BizStep-commissioning"`), []string{"/bizStep"}},
+		"alert as a CURIE":           {edit(`"ex:pond"`, `"sensorElementList": [{"sensorReport": [{"type": "gs1:Temperature", "exception": "gs1:ALARM_CONDITION", "component": "cbv:Comp-x"}]}], "ex:pond"`), nil},
+		"certificates":               {edit(`"ex:pond"`, `"certificationInfo": ["https://c.example/1", "a certificate"], "ex:pond"`), []string{"/certificationInfo/1"}},
+		"certificate in full":        {edit(`"ex:pond"`, `"certificationInfo": {"gs1:certificationAgency": "x"}, "ex:pond"`), []string{"/certificationInfo"}},
+		"free within an extension":   {edit(`"3"`, `{"ex:a": [{"free": {"ex:b": null}}, 1, "x"], "@id": "y"}`), nil},
 		"key twice":                  {edit(`"action": "ADD"`, `"action": "ADD", "action": "ADD"`), []string{"/action"}},
 		"no context":                 {edit(`"@context"`, `"https://ns.example.com/context"`, `ex:pond`, `https://ns.example.com/pond`), []string{"/@context"}},
 		"no zone":                    {edit(`+08:00", "eventTimeZoneOffset"`, `", "eventTimeZoneOffset"`), []string{"/eventTime"}},

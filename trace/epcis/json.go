@@ -93,6 +93,7 @@ func parseJSON(raw []byte) (*jsonParser, any, error) {
 	if len(raw) > MaxSize {
 		return nil, nil, fmt.Errorf("the document has %d bytes; at most %d are read", len(raw), MaxSize)
 	}
+	raw = bytes.TrimPrefix(raw, []byte("\uFEFF")) // which some editors write; RFC 8259 section 8.1
 	if !utf8.Valid(raw) {
 		return nil, nil, fmt.Errorf("byte %d is not UTF-8", validPrefix(raw))
 	}
