@@ -144,6 +144,7 @@ var access = map[string]struct {
 	"POST /packages":                {"/packages", `{"id":"01JZ00000000000000000000PK","tenant":"oyster","first":"2026-06-01","last":"2026-06-30"}`, answers{"nobody": 404, "bureau": 201, "inspector": 403, "farmer": 403, "manager": 201}},
 	"GET /packages/:id":             {"/packages/" + packageID, "", answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200}},
 	"DELETE /packages/:id":          {"/packages/" + packageID, "", answers{"nobody": 404, "bureau": 204, "inspector": 403, "farmer": 403, "manager": 204}},
+	"POST /packages/:id/handover":   {"/packages/" + packageID + "/handover", `{"form":"json"}`, answers{"nobody": 404, "bureau": 201, "inspector": 403, "farmer": 403, "manager": 201}},
 	"GET /packages/:id/files/:form": {"/packages/" + packageID + "/files/json", "", answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200}},
 	"GET /packages/preview":         {"/packages/preview?tenant=oyster&first=2026-06-01&last=2026-06-30", "", answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200}},
 
@@ -354,6 +355,11 @@ func TestNoOracle(t *testing.T) {
 		"GET /shipments/" + shipmentID:              "GET /shipments/01JZ0000000000000000000SH9",
 		"GET /shipments/" + shipmentID + "/courses": "GET /shipments/01JZ0000000000000000000SH9/courses",
 		"POST /shipments/" + shipmentID + "/close":  "POST /shipments/01JZ0000000000000000000SH9/close",
+
+		"GET /packages/" + packageID:                 "GET /packages/01JZ00000000000000000000P9",
+		"DELETE /packages/" + packageID:              "DELETE /packages/01JZ00000000000000000000P9",
+		"POST /packages/" + packageID + "/handover":  "POST /packages/01JZ00000000000000000000P9/handover",
+		"GET /packages/" + packageID + "/files/json": "GET /packages/01JZ00000000000000000000P9/files/json",
 
 		"GET /rolls/" + rollID:                   "GET /rolls/01JZ0000000000000000000RZ9",
 		"GET /rolls/" + rollID + "/codes":        "GET /rolls/01JZ0000000000000000000RZ9/codes",

@@ -311,6 +311,7 @@ type Config struct {
 	Complaints Complaints
 	Packages   Packages
 	Packer     Packer
+	Courier    Courier
 	Aliases    Aliases
 	Once       *once.Desk
 	Hub        *Hub

@@ -11,7 +11,6 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/farm"
-	"tianhai/table"
 	"tianhai/trace/parcel"
 )
 
@@ -34,6 +33,13 @@ type Packer interface {
 	// CancelPackage calls one off, or deletes its files; farm.ErrConflict where it has none.
 	CancelPackage(ctx context.Context, id string) error
 	OpenPackageFile(ctx context.Context, id string, f parcel.Form) (*os.File, parcel.File, error) // farm.ErrNotFound
+}
+
+// Courier hands packages over to a platform; *parcel.Courier does.
+type Courier interface {
+	// HandOver begins to; parcel.ErrNoPlatform, farm.ErrNotFound, farm.ErrConflict.
+	HandOver(ctx context.Context, id string, f parcel.Form, account string) (parcel.Package, error)
+	Where() string // the platform's host; "" where there is none
 }
 
 // A PackageQuery asks for packages behind a place.
@@ -114,9 +120,10 @@ func (s *server) getPackage(c *gin.Context) error {
 
 // packagePreview is what a package would hold.
 type packagePreview struct {
-	Records int         `json:"records"`
-	Most    int         `json:"most"`  // that a package may hold
-	Kinds   []kindCount `json:"kinds"` // the most frequent first
+	Records  int         `json:"records"`
+	Most     int         `json:"most"`               // that a package may hold
+	Kinds    []kindCount `json:"kinds"`              // the most frequent first
+	Platform string      `json:"platform,omitempty"` // host of where it can be handed over to
 }
 
 type kindCount struct {
@@ -134,7 +141,7 @@ func (s *server) previewPackage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	v := packagePreview{Most: parcel.MaxRecords, Kinds: []kindCount{}}
+	v := packagePreview{Most: parcel.MaxRecords, Kinds: []kindCount{}, Platform: s.Courier.Where()}
 	for kind, n := range kinds {
 		v.Records += n
 		v.Kinds = append(v.Kinds, kindCount{kind, n})
@@ -201,24 +208,42 @@ func (s *server) getPackageFile(c *gin.Context) error {
 		return err
 	}
 	form := parcel.Form(c.Param("form"))
-	if !slices.Contains(parcel.Forms(), form) {
-		return farm.ErrNotFound
-	}
 	file, about, err := s.Packer.OpenPackageFile(c.Request.Context(), p.ID, form)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	media := gin.MIMEJSON
-	if form == parcel.XLSX {
-		media = table.XLSXType
-	}
 	h := c.Writer.Header()
-	h.Set("Content-Type", media)
+	h.Set("Content-Type", form.Media())
 	h.Set("Content-Disposition", `attachment; filename="`+p.Operator+"-"+p.First()+"-"+p.Last()+"."+string(form)+`"`)
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Cache-Control", "no-store")
 	h.Set("ETag", `"`+about.SHA256+`"`)
 	http.ServeContent(c.Writer, c.Request, "", p.Ended, file)
+	return nil
+}
+
+// handOverRequest is the body.
+type handOverRequest struct {
+	Form parcel.Form `json:"form"`
+}
+
+// handOverPackage has a file handed over, which goes on by itself.
+func (s *server) handOverPackage(c *gin.Context) error {
+	p, err := s.aPackage(c)
+	if err != nil {
+		return err
+	}
+	var in handOverRequest
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	if !slices.Contains(parcel.Forms(), in.Form) {
+		return &invalidError{"form", "is neither json nor xlsx"}
+	}
+	if p, err = s.Courier.HandOver(c.Request.Context(), p.ID, in.Form, who(c).Login); err != nil {
+		return err
+	}
+	c.JSON(http.StatusCreated, viewOfPackage(p))
 	return nil
 }

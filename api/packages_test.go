@@ -70,3 +70,16 @@ func (w *world) OpenPackageFile(context.Context, string, parcel.Form) (*os.File,
 	f, err := os.Open("../trace/parcel/package-v2.schema.json") // some JSON
 	return f, parcel.File{Form: parcel.JSON, SHA256: "44"}, err
 }
+
+func (w *world) Where() string { return "platform.example" }
+
+func (w *world) HandOver(_ context.Context, _ string, f parcel.Form, account string) (parcel.Package, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return parcel.Package{}, err
+	}
+	w.wrote++
+	p := aPackage()
+	p.Handover = &parcel.Handover{Form: f, Platform: "platform.example", Account: account, State: parcel.Sending, Asked: noon, Due: noon}
+	return p, nil
+}

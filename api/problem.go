@@ -99,6 +99,7 @@ func kinds() []kind {
 		{auth.ErrPrograms, http.StatusConflict, "programs_full"},
 		{unit.ErrFull, http.StatusConflict, "rolls_full"},
 		{parcel.ErrFull, http.StatusConflict, "packages_full"},
+		{parcel.ErrNoPlatform, http.StatusConflict, "no_platform"},
 		{ingest.ErrNoDelete, http.StatusConflict, "no_delete"},
 		{chain.ErrTooMany, http.StatusConflict, "genealogy_too_large"},
 		{trace.ErrNoEvidence, http.StatusServiceUnavailable, "no_evidence"},

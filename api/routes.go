@@ -117,6 +117,7 @@ func (s *server) routes() []route {
 		takes[orderPackageRequest, packageView](post, "/packages", s.orderPackage, "Orders a package of an operator's records of some days, under the client's ULID."),
 		get[packageView]("/packages/:id", s.getPackage, "A package, and how far it is."),
 		takes[none, none](del, "/packages/:id", s.cancelPackage, "Calls a package off, or deletes its files.").guarding(alone),
+		takes[handOverRequest, packageView](post, "/packages/:id/handover", s.handOverPackage, "Hands a file of a package over to the platform, until that acknowledges or refuses it."),
 		get[any](packageFilePath, s.getPackageFile, "A file of a package: json, as /schemas/package-v2.schema.json describes it, or xlsx.").also(table.XLSXType),
 
 		lists(s, "/recalls", "Recalls that began with one's farm or region, or that it holds something of; those opened last first.", s.listRecalls()).

@@ -38,6 +38,7 @@ type config struct {
 	Photos   photosConfig   `yaml:"photos"`
 	Alerts   alertsConfig   `yaml:"alerts"`
 	Recalls  recallsConfig  `yaml:"recalls"`
+	Packages packagesConfig `yaml:"packages"`
 	Log      logConfig      `yaml:"log"`
 }
 
@@ -125,6 +126,13 @@ type photosConfig struct {
 type recallsConfig struct {
 	// PrivateHooks lets the webhooks of tenants lead into private networks.
 	PrivateHooks bool `yaml:"private_hooks"`
+}
+
+// minPlatformSecret is how many bytes a secret has at least that packages are signed with.
+const minPlatformSecret = 16
+
+type packagesConfig struct {
+	Platform webhookConfig `yaml:"platform"` // where packages are handed over
 }
 
 type alertsConfig struct {
@@ -371,6 +379,7 @@ func (c *config) check() error {
 		{"influx.url", c.Influx.URL, []string{"http", "https"}},
 		{"database.url", string(c.Database.URL), []string{"postgres", "postgresql"}},
 		{"alerts.webhook.url", string(c.Alerts.Webhook.URL), []string{"http", "https"}},
+		{"packages.platform.url", string(c.Packages.Platform.URL), []string{"http", "https"}},
 	} {
 		if err := checkURL(u.value, u.schemes); err != nil {
 			return fmt.Errorf("%s: %w", u.key, err)
@@ -399,6 +408,9 @@ func (c *config) check() error {
 	}
 	if c.Photos.Quota < 0 || c.Photos.Quota > 0 && c.Photos.Quota < photo.MaxBytes {
 		return fmt.Errorf("photos.quota: %d is less than one picture, %d", c.Photos.Quota, photo.MaxBytes)
+	}
+	if to := c.Packages.Platform; to.URL != "" && len(to.Secret) < minPlatformSecret {
+		return fmt.Errorf("packages.platform.secret: fewer than %d bytes", minPlatformSecret)
 	}
 	if c.Journal.Sync < 0 {
 		return fmt.Errorf("journal.sync: %v is negative", time.Duration(c.Journal.Sync))

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -45,7 +44,7 @@ func (c *deliverCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if secret = bytes.TrimSpace(secret); len(secret) < 16 {
+	if secret = bytes.TrimSpace(secret); len(secret) < minPlatformSecret {
 		return errors.New("--secret-file has fewer than 16 bytes")
 	}
 	d, err := parcel.FileDelivery(c.File)
@@ -62,8 +61,7 @@ func (c *deliverCommand) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.For)
 	defer cancel()
-	client := &http.Client{Timeout: 10 * time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	receipt, err := parcel.Persist(ctx, parcel.Post{URL: c.To, Secret: secret, Client: client}, d, func(err error, pause time.Duration) {
+	receipt, err := parcel.Persist(ctx, parcel.Post{URL: c.To, Secret: secret, Client: platformClient()}, d, func(err error, pause time.Duration) {
 		fmt.Fprintf(os.Stderr, "%v; again in %v\n", err, pause)
 	})
 	if err != nil {

@@ -3,6 +3,9 @@ package main_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -118,7 +121,7 @@ func checkWorkbook(t *testing.T, raw []byte, p packageDoc) {
 }
 
 // orderPackages orders the same package from the server, which is killed meanwhile,
-// and looks at both of its files.
+// looks at both of its files and has one handed over.
 func orderPackages(t *testing.T, s *server, b *browser, password string, want packageDoc) {
 	t.Helper()
 	today := time.Now().UTC()
@@ -134,7 +137,15 @@ func orderPackages(t *testing.T, s *server, b *browser, password string, want pa
 		t.Fatalf("order: %d %s", status, answer)
 	}
 	s.kill()
-	s = startServer(t, "serve", s.dir)
+	platform := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(w, r.Body) // a receipt that shows what came
+	}))
+	defer platform.Close()
+	cfg := filepath.Join(t.TempDir(), "tianhai.yaml")
+	if err := os.WriteFile(cfg, []byte("packages: {platform: {url: "+platform.URL+"/in, secret: 0123456789abcdef}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = startServer(t, "serve", s.dir, "--config", cfg)
 	b = newBrowser(t, s.HTTP)
 	b.login("wang", password)
 	waitFor(t, "the package", 30*time.Second, func() bool {
@@ -161,6 +172,14 @@ func orderPackages(t *testing.T, s *server, b *browser, password string, want pa
 	if status, answer := stranger.send("GET", "/api/v1/packages/"+id+"/files/json", nil); status != 401 {
 		t.Errorf("to a stranger: %d %s", status, answer)
 	}
+	if status, answer := b.send("POST", "/api/v1/packages/"+id+"/handover", []byte(`{"form":"json"}`)); status != 201 {
+		t.Errorf("hand over: %d %s", status, answer)
+	}
+	waitFor(t, "the receipt of the platform", 10*time.Second, func() bool {
+		var p struct{ Handover parcel.Handover }
+		b.getJSON("/api/v1/packages/"+id, &p)
+		return p.Handover.State == parcel.Delivered && strings.HasPrefix(p.Handover.Receipt, `{"$schema":"`+head.Schema)
+	})
 	if status, answer := b.send("DELETE", "/api/v1/packages/"+id, nil); status != 204 {
 		t.Errorf("delete: %d %s", status, answer)
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"time"
 
 	"tianhai/api"
 	"tianhai/cmd/internal/store"
@@ -15,6 +17,18 @@ func (s *server) openPackages() {
 		Composer: &parcel.Composer{Source: packed{s.store}, Catalogs: s.catalogs, Schema: s.publicURL() + parcel.SchemaPath},
 		Book:     s.store, Dir: s.cfg.path("packages"), Logger: s.log,
 	})
+	courier := parcel.Courier{Outbox: s.store, Open: s.packages.OpenPackageFile, Logger: s.log}
+	if to := s.cfg.Packages.Platform; to.URL != "" {
+		at, _ := url.Parse(string(to.URL)) // was checked
+		courier.Name = at.Hostname()
+		courier.Platform = parcel.Post{URL: string(to.URL), Secret: []byte(to.Secret), Client: platformClient()}
+	}
+	s.courier = parcel.NewCourier(courier)
+}
+
+// platformClient follows nobody elsewhere: what it carries is for the platform alone.
+func platformClient() *http.Client {
+	return &http.Client{Timeout: 10 * time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // ListPackages returns those in scope.

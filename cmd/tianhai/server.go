@@ -95,8 +95,9 @@ type server struct {
 	album      *photo.Album // of complaints
 	complaints *complaint.Service
 	packages   *parcel.Service
-	copies     *teller // of alarms about codes
-	heard      *teller // of complaints
+	courier    *parcel.Courier // of packages
+	copies     *teller         // of alarms about codes
+	heard      *teller         // of complaints
 	audits     audits
 	logs       []trace.LogState // as the records know them
 	sources    *ingest.IntakeMetrics
@@ -361,7 +362,7 @@ func (s *server) run(ctx context.Context) error {
 		s.keeper.Run, s.watch.Run, s.checker.run, unwell.Run, storeSaver.Run, liveSaver.Run, s.journal.Run, s.engine.Run, s.notices.Run, s.sealer.Run, s.queue.Run, s.watchDevices, s.seen.Run, s.silence.Run, s.library.Run, s.catalogs.Run, s.cleanPhotos, s.roller.Run, s.runRetention, s.runAudits, s.late.Run, s.recallPost.Run, s.events.Run, s.told.Run, s.standing.Run, old.Run, s.mender.Run,
 		func(ctx context.Context) error { return s.serveWeb(ctx, s.listener, handler) },
 	}
-	works = append(works, s.looks.Run, s.copies.Run, s.heard.Run, s.erasePhones, s.packages.Run)
+	works = append(works, s.looks.Run, s.copies.Run, s.heard.Run, s.erasePhones, s.packages.Run, s.courier.Run)
 	works = append(works, s.edges.asker.Run, s.edges.roll.Run, s.edges.mended.Run)
 	for _, p := range s.posts.all {
 		if p.session != nil {

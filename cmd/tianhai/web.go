@@ -83,7 +83,7 @@ func (s *server) handler() (http.Handler, error) {
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Chain: records{s.store}, Partners: &lineage.Finder{Source: s.store, PublicURL: s.publicURL()}, Mover: s.tracer, Shipments: records{s.store}, Shipper: s.tracer, Catalogs: s.catalogs, Photos: s.photos, Quarantine: s.journal, Journal: figures{s.journal},
 		History: s.desk, Jobs: records{s.store}, Retentions: retention{s.store, s.series}, Audits: auditDesk{s.store, s.audits.asked},
 		Recalls: s.recalls, Recaller: s.recalls, RecallMail: s.recallPost, Hooks: hooks{s.store, s.recallPost.Wake},
-		Packages: records{s.store}, Packer: s.packages, Scans: copies{s.store}, Complaints: complaints{s.complaints, s.store, s.album}, Proxies: s.cfg.HTTP.Proxies,
+		Packages: records{s.store}, Packer: s.packages, Courier: s.courier, Scans: copies{s.store}, Complaints: complaints{s.complaints, s.store, s.album}, Proxies: s.cfg.HTTP.Proxies,
 		Once:    &once.Desk{Store: s.store},
 		Reports: s.certs, Certifier: s.certs, Samples: records{s.store}, Statements: records{s.store}, ReportFiles: s.papers,
 		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake}, Aliases: upkeep{s.store, s.registry},

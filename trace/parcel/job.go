@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tianhai/table"
 )
 
 // State is how far a Package is.
@@ -32,6 +34,14 @@ const (
 
 // Forms lists them.
 func Forms() []Form { return []Form{JSON, XLSX} }
+
+// Media is the media type of a form.
+func (f Form) Media() string {
+	if f == XLSX {
+		return table.XLSXType
+	}
+	return "application/json"
+}
 
 // Limits of packages that are ordered. What is beyond MaxKept and MaxBytes are an
 // operator's oldest, which are deleted: another can always be made.
@@ -79,6 +89,9 @@ type Package struct {
 	Tally   Tally     `json:"tally"`
 	Files   []File    `json:"files"`            // empty where there are none
 	Reason  string    `json:"reason,omitempty"` // of a failure
+	// Handover is how it is handed over to the platform, as stored; read only. Nil:
+	// nobody asked for it.
+	Handover *Handover `json:"handover,omitempty"`
 }
 
 // Same reports whether two were ordered alike.

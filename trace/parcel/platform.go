@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -34,8 +35,7 @@ type Delivery struct {
 
 // FileDelivery is of a file that Compose wrote, .json or .xlsx.
 func FileDelivery(name string) (Delivery, error) {
-	media := map[bool]string{true: "application/json", false: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}[strings.HasSuffix(name, ".json")]
-	d := Delivery{Media: media, Open: func() (io.ReadCloser, error) { return os.Open(name) }}
+	d := Delivery{Media: Form(strings.TrimPrefix(filepath.Ext(name), ".")).Media(), Open: func() (io.ReadCloser, error) { return os.Open(name) }}
 	file, err := os.Open(name)
 	if err != nil {
 		return d, err

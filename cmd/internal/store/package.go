@@ -33,6 +33,39 @@ type packageRow struct {
 	Reason   string
 
 	Region string `bun:",scanonly"`
+
+	Handover *handoverRow `bun:"rel:belongs-to,join:id=package"`
+}
+
+type handoverRow struct {
+	bun.BaseModel `bun:"table:package_deliveries,alias:d"`
+
+	Package  string `bun:",pk"`
+	Form     parcel.Form
+	Sha256   string
+	Platform string
+	Account  string
+	State    parcel.HandoverState
+	Asked    instant
+	Ended    instant
+	Attempts int
+	Due      instant
+	Receipt  string
+	Fault    string
+}
+
+func (r handoverRow) handover() parcel.Handover {
+	return parcel.Handover{
+		Package: r.Package, Form: r.Form, SHA256: r.Sha256, Platform: r.Platform, Account: r.Account, State: r.State, Asked: r.Asked.Time,
+		Ended: r.Ended.Time, Attempts: r.Attempts, Due: r.Due.Time, Receipt: r.Receipt, Fault: r.Fault,
+	}
+}
+
+func handoverRowOf(h parcel.Handover) handoverRow {
+	return handoverRow{
+		Package: h.Package, Form: h.Form, Sha256: h.SHA256, Platform: h.Platform, Account: h.Account, State: h.State, Asked: instant{h.Asked},
+		Ended: instant{h.Ended}, Attempts: h.Attempts, Due: instant{h.Due}, Receipt: h.Receipt, Fault: h.Fault,
+	}
 }
 
 func packageRowOf(p parcel.Package) (packageRow, error) {
@@ -54,6 +87,10 @@ func packagesOf(rows []packageRow) ([]parcel.Package, error) {
 		if err := json.Unmarshal([]byte(r.Files), &all[i].Files); err != nil {
 			return nil, err
 		}
+		if r.Handover != nil {
+			h := r.Handover.handover()
+			all[i].Handover = &h
+		}
 	}
 	return all, nil
 }
@@ -61,9 +98,9 @@ func packagesOf(rows []packageRow) ([]parcel.Package, error) {
 // unmade are the states of what is to be made.
 func unmade() any { return bun.List([]parcel.State{parcel.Waiting, parcel.Running}) }
 
-// packages begins a question, with the regions of operators.
+// packages begins a question, with the regions of operators and what was handed over.
 func (s *Store) packages(rows *[]packageRow) *bun.SelectQuery {
-	return s.read.NewSelect().Model(rows).ColumnExpr("pk.*").ColumnExpr("t.region AS region").Join("JOIN tenants AS t ON t.id = pk.operator")
+	return s.read.NewSelect().Model(rows).Relation("Handover").ColumnExpr("pk.*").ColumnExpr("t.region AS region").Join("JOIN tenants AS t ON t.id = pk.operator")
 }
 
 // AddPackage stores an order; farm.ErrConflict where the ID is taken, farm.ErrNotFound
@@ -169,4 +206,32 @@ func (s *Store) Packages(ctx context.Context, f PackageFilter) ([]parcel.Package
 	}
 	all, err := packagesOf(rows)
 	return all, fail("read packages", err)
+}
+
+// AddHandover stores one, instead of another that ended in vain; farm.ErrConflict where
+// one is under way or was acknowledged.
+func (s *Store) AddHandover(ctx context.Context, h parcel.Handover) error {
+	row := handoverRowOf(h)
+	return fail("add handover", s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		ended := []parcel.HandoverState{parcel.Refused, parcel.GivenUp}
+		if _, err := tx.NewDelete().Model((*handoverRow)(nil)).Where("d.package = ? AND d.state IN (?)", h.Package, bun.List(ended)).Exec(ctx); err != nil {
+			return err
+		}
+		res, err := tx.NewInsert().Model(&row).On("CONFLICT DO NOTHING").Exec(ctx)
+		return changed(res, err, farm.ErrConflict)
+	}))
+}
+
+// DueHandover returns the one that is sending and was due first; farm.ErrNotFound.
+func (s *Store) DueHandover(ctx context.Context) (parcel.Handover, error) {
+	var row handoverRow
+	err := s.read.NewSelect().Model(&row).Where("d.state = ?", parcel.Sending).Order("d.due", "d.package").Limit(1).Scan(ctx)
+	return row.handover(), fail("read handover", err)
+}
+
+// SetHandover stores what has become of one.
+func (s *Store) SetHandover(ctx context.Context, h parcel.Handover) error {
+	row := handoverRowOf(h)
+	res, err := s.write.NewUpdate().Model(&row).Column("state", "ended", "attempts", "due", "receipt", "fault").WherePK().Exec(ctx)
+	return fail("set handover", changed(res, err, farm.ErrNotFound))
 }

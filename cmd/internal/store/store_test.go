@@ -45,6 +45,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"package orders":     testPackageOrders,
 		"packages stale":     testPackagesStale,
 		"package jobs":       testPackageJobs,
+		"handovers":          testHandovers,
 		"EPCIS capture":      testEPCISCapture,
 		"EPCIS queries":      testEPCISQueries,
 		"EPCIS many":         testEPCISMany,
