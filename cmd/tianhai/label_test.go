@@ -42,6 +42,7 @@ func TestLabelCommand(t *testing.T) {
 		"unknown allowed": {[]string{"parse", "--unknown", "https://a/01/09506000134352?89=A"}, 0},
 		"make":            {[]string{"make", "--gtin", "9506000134352", "--lot", "A/1", "--serial", "7", "--ai", "17=270630", "--ai=99=a,b"}, 0},
 		"make other":      {[]string{"make", "--ai", "00=952012345678912345", "--domain", "a.cn"}, 0},
+		"make compressed": {[]string{"make", "--gtin", "9506000134352", "--compressed"}, 0},
 		"make bad":        {[]string{"make", "--gtin", "9506000134353"}, 1},
 		"make empty lot":  {[]string{"make", "--gtin", "9506000134352", "--lot", ""}, 1},
 		"make no key":     {[]string{"make", "--lot", "A"}, 1},
@@ -61,5 +62,16 @@ func TestLabelMake(t *testing.T) {
 	c := labelMakeCommand{GTIN: &gtin, Lot: &lot, AI: []string{"17=270630"}, Domain: "trace.example.cn"}
 	if err := c.make(&out); err != nil || out.String() != scanned+"\n" {
 		t.Errorf("%v, got %s, want %s", err, &out, scanned)
+	}
+	// In GS1's compression it is shorter, and read as the same.
+	out.Reset()
+	c.Compressed = true
+	if err := c.make(&out); err != nil || len(out.String()) >= len(scanned) {
+		t.Fatalf("compressed: %v, got %s", err, &out)
+	}
+	again := labelParseCommand{Format: "uri", URI: strings.TrimSpace(out.String())}
+	out.Reset()
+	if err := again.parse(&out); err != nil || out.String() != scanned+"\n" {
+		t.Errorf("%s: %v, got %s, want %s", again.URI, err, &out, scanned)
 	}
 }

@@ -115,6 +115,9 @@ func (id *identifier) accepts(qualifiers []string) bool {
 
 // check says what is wrong with a value; "" if nothing.
 func (id *identifier) check(value string) string {
+	if _, most := id.lengths(); len(value) > most {
+		return fmt.Sprintf("%d characters are too many; it has %s", len(value), id.length())
+	}
 	rest := value
 	for _, c := range id.components {
 		if rest == "" && c.optional {
@@ -129,21 +132,23 @@ func (id *identifier) check(value string) string {
 		}
 		rest = rest[n:]
 	}
-	if rest != "" {
-		return fmt.Sprintf("%d characters are too many; it has %s", len(value), id.length())
-	}
 	return ""
 }
 
-// length tells how long values are: "14 characters", "1 to 20 characters".
-func (id *identifier) length() string {
-	low, high := 0, 0
+// lengths returns the fewest and the most characters of a value.
+func (id *identifier) lengths() (low, high int) {
 	for _, c := range id.components {
 		high += c.max
 		if !c.optional {
 			low += c.min
 		}
 	}
+	return low, high
+}
+
+// length tells how long values are: "14 characters", "1 to 20 characters".
+func (id *identifier) length() string {
+	low, high := id.lengths()
 	if low == high {
 		return fmt.Sprintf("%d characters", low)
 	}
@@ -211,6 +216,8 @@ var valueRules = map[string]func(string) string{
 	"piece":      func(s string) string { return sequence(s, s[:2], s[2:]) },
 	"sequence":   slashSequence,
 	"iban":       checkIBAN,
+	"coupon":     checkCoupon,
+	"offer":      checkOffer,
 }
 
 func listed(list, what string) func(string) string {
@@ -330,11 +337,14 @@ func slashSequence(s string) string {
 	return sequence(s, place, of)
 }
 
+// shortIBAN is how many characters are too few for an IBAN; no country's is as short.
+const shortIBAN = 10
+
 // checkIBAN is ISO 13616: the number with its first four characters at the end,
 // letters as 10 to 35, is 1 modulo 97.
 func checkIBAN(s string) string {
 	rem := 0
-	if len(s) > 4 && hasCode(countryLetters, s[:2]) {
+	if len(s) > shortIBAN && hasCode(countryLetters, s[:2]) {
 		for _, r := range s[4:] + s[:4] {
 			switch v := strings.IndexRune(digits+letters, r); {
 			case v < 0:
@@ -348,6 +358,44 @@ func checkIBAN(s string) string {
 	}
 	if rem != 1 {
 		return fmt.Sprintf("%q is not an IBAN: its check digits do not fit", s)
+	}
+	return ""
+}
+
+// predefined returns how long the value is of an AI whose first two digits say so,
+// GS1 General Specifications §7.8.5; 0 where they do not.
+func predefined(ai string) int {
+	switch ai[:2] {
+	case "00":
+		return 18
+	case "01", "02", "03":
+		return 14
+	case "04":
+		return 16
+	case "11", "12", "13", "14", "15", "16", "17", "18", "19", "31", "32", "33", "34", "35", "36":
+		return 6
+	case "20":
+		return 2
+	case "41":
+		return 13
+	}
+	return 0
+}
+
+// checkUnknown says what is wrong with an AI of digits that is not in the table, and
+// its value: the AIs of two first digits are all of one length.
+func checkUnknown(ai, value string) string {
+	if n := len(ai); n < 2 || n > 4 {
+		return "AIs have 2 to 4 digits"
+	}
+	if n := lengthOfAI(ai[:2]); n != 0 && n != len(ai) {
+		return fmt.Sprintf("AIs that begin with %s have %d digits", ai[:2], n)
+	}
+	if n := predefined(ai); n != 0 && len(value) != n {
+		return fmt.Sprintf("values of AIs that begin with %s have %d characters", ai[:2], n)
+	}
+	if strings.Trim(value, set82) != "" || len(value) > 90 {
+		return "its value is not 1 to 90 characters of " + sets['X']
 	}
 	return ""
 }

@@ -217,14 +217,15 @@ func (r *bitReader) ais() ([]string, error) {
 	return []string{ai}, nil
 }
 
-// lengthOfAI returns how many digits the AIs have that begin with these two.
+// lengthOfAI returns how many digits the AIs have that begin with these two; 0 where
+// none does.
 func lengthOfAI(start string) int {
 	for ai := range identifiers() {
 		if strings.HasPrefix(ai, start) {
 			return len(ai)
 		}
 	}
-	return len(start)
+	return 0
 }
 
 // decompress reads the elements of a compressed part of a path, in its order.

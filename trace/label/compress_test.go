@@ -2,9 +2,11 @@ package label_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,6 +46,49 @@ func TestReadCompressed(t *testing.T) {
 		l, err := label.ParseLink(tt.uri, label.LinkOptions{})
 		if err != nil || l.String() != tt.want {
 			t.Errorf("%s: %s, want %s; %v", name, l, tt.want, err)
+		}
+	}
+}
+
+// packed writes numbers of so many bits each as base64url.
+func packed(numbers ...[2]int) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	bits := ""
+	for _, n := range numbers {
+		bits += fmt.Sprintf("%0*b", n[1], n[0])
+	}
+	bits += strings.Repeat("0", (6-len(bits)%6)%6)
+	var b strings.Builder
+	for ; bits != ""; bits = bits[6:] {
+		n, _ := strconv.ParseUint(bits[:6], 2, 8)
+		b.WriteByte(letters[n])
+	}
+	return b.String()
+}
+
+// Parameters of others stand in a compressed part behind 1111: the length of the
+// name, the name, and a value like that of any AI.
+func TestForeignParameters(t *testing.T) {
+	gtin := [][2]int{{0x01, 8}, {9506000134352, 47}}
+	k := [][2]int{{15, 4}, {1, 7}, {'k' - 'a' + 26, 6}}
+	text := slices.Concat(k, [][2]int{{4, 3}, {2, 7}, {'v', 7}, {'=', 7}})
+	number := slices.Concat(k, [][2]int{{0, 3}, {3, 7}, {125, 10}})
+	capitals := slices.Concat(k, [][2]int{{2, 3}, {1, 7}, {0xF, 4}})
+	lot := [][2]int{{0x10, 8}, {2, 3}, {2, 5}, {0xA1, 8}}
+	for name, tt := range map[string]struct {
+		bits [][2]int
+		want string // "" if it is refused
+	}{
+		"behind the key":       {slices.Concat(gtin, text), "(01)09506000134352"},
+		"before it":            {slices.Concat(number, gtin), "(01)09506000134352"},
+		"between":              {slices.Concat(gtin, capitals, lot, text), "(01)09506000134352(10)A1"},
+		"twice the same":       {slices.Concat(gtin, number, number), "(01)09506000134352"},
+		"no such encoding":     {slices.Concat(gtin, k, [][2]int{{7, 3}, {1, 7}, {1, 7}}), ""},
+		"cut within its value": {slices.Concat(gtin, k, [][2]int{{4, 3}, {90, 7}, {'v', 7}}), ""},
+	} {
+		l, err := label.ParseLink("https://a/"+packed(tt.bits...), label.LinkOptions{})
+		if tt.want == "" && err == nil || tt.want != "" && (err != nil || l.Brackets() != tt.want) {
+			t.Errorf("%s: %s, %v; want %s", name, l.Brackets(), err, tt.want)
 		}
 	}
 }

@@ -111,8 +111,11 @@ func (l Link) ElementString() string {
 			b.WriteByte('^')
 		}
 		b.WriteString(e.AI + e.Value)
-		id := identifiers()[e.AI]
-		separate = id == nil || !id.fixed
+		if id := identifiers()[e.AI]; id != nil {
+			separate = !id.fixed
+		} else {
+			separate = predefined(e.AI) == 0
+		}
 	}
 	return b.String()
 }
@@ -136,28 +139,33 @@ func (l Link) MarshalJSON() ([]byte, error) {
 // https://, a domain and perhaps a stem; LinkBase where it is empty. The first
 // element that may be a key is the key. Elements that may qualify it go into the
 // path in their order, the others into the query. GTIN-8, -12 and -13 are filled
-// up to 14 digits. What does not fit together is refused with a *LinkError.
+// up to 14 digits. What is given twice alike, as where two barcodes were read, counts
+// once. What does not fit together is refused with a *LinkError.
 func MakeLink(base string, elements []Element) (Link, error) {
 	base, err := checkBase(base)
 	if err != nil {
 		return Link{}, err
 	}
-	elements = slices.Clone(elements)
 	key := -1
-	for i, e := range elements {
+	var once []Element
+	for _, e := range elements {
 		id := identifiers()[e.AI]
 		if id == nil {
 			return Link{}, linkError("AI", e.AI, "there is no such AI")
 		}
-		if elements[i].Value = padGTIN(e); key < 0 && id.key {
-			key = i
+		e.Value = padGTIN(e)
+		if slices.Contains(once, e) {
+			continue
+		}
+		if once = append(once, e); key < 0 && id.key {
+			key = len(once) - 1
 		}
 	}
 	if key < 0 {
 		return Link{}, linkError("path", "", "none of the AIs opens a link; give a key such as (01) GTIN")
 	}
 	l := Link{base: base}
-	l.path, l.query = arrange(elements, key)
+	l.path, l.query = arrange(once, key)
 	l.query = sorted(l.query)
 	if err := l.check(LinkOptions{}); err != nil {
 		return Link{}, err
@@ -288,7 +296,7 @@ func splitLink(uri string) (scheme, domain, rest string, err error) {
 	if at := inDomain.FindStringIndex(domain); at != nil {
 		return "", "", "", linkError("domain", "", "%q may not stand in %q", domain[at[0]:at[1]], domain)
 	}
-	if port := portAtEnd.FindStringSubmatch(domain); port != nil {
+	if port := portAtEnd.FindStringSubmatch(domain); port != nil && port[1] != "" { // RFC 3986 §3.2.3: it may be empty
 		if n, err := strconv.ParseUint(port[1], 10, 16); err != nil || n == 0 {
 			return "", "", "", linkError("domain", "", "port %q is not 1 to 65535", port[1])
 		}
@@ -374,7 +382,7 @@ func (l *Link) readQuery(query string, opt LinkOptions) error {
 		if !given || ai == "" || strings.Trim(ai, digits) != "" {
 			continue // somebody else's
 		}
-		if id := identifiers()[ai]; id == nil && (!opt.UnknownAI || len(ai) < 2 || len(ai) > 4) {
+		if identifiers()[ai] == nil && !opt.UnknownAI {
 			return linkError("query", ai, "there is no such AI, and names of digits alone are kept for AIs")
 		}
 		value, err := unescape(strings.ReplaceAll(raw, "+", " "), ai, "query")
@@ -402,11 +410,11 @@ func (l *Link) check(opt LinkOptions) error {
 		elements []Element
 	}{{"path", l.path}, {"query", l.query}} {
 		for _, e := range part.elements {
-			fault := "" // of an unknown AI, see LinkOptions
+			fault := ""
 			if id := identifiers()[e.AI]; id != nil {
 				fault = id.check(e.Value)
-			} else if strings.Trim(e.Value, set82) != "" || len(e.Value) > 90 {
-				fault = "its value is not 1 to 90 characters of " + sets['X']
+			} else {
+				fault = checkUnknown(e.AI, e.Value)
 			}
 			if fault != "" {
 				return linkError(part.name, e.AI, "%s", fault)
@@ -498,7 +506,9 @@ func ais(elements []Element) []string {
 	return list
 }
 
-// checkTogether holds what excludes and what needs each other against the rest.
+// checkTogether holds what excludes and what needs each other against the rest. A
+// qualifier has what it needs: its key, as checkPath saw. (The table would have (22)
+// beside (01) alone, and the standard lets it follow (8006) too.)
 func (l *Link) checkTogether() error {
 	all := ais(l.Elements())
 	for i, ai := range all {
@@ -519,7 +529,8 @@ func (l *Link) checkTogether() error {
 				return !slices.ContainsFunc(all, func(other string) bool { return matches(p, other) })
 			})
 		}
-		if len(id.with) > 0 && !slices.ContainsFunc(id.with, satisfied) {
+		qualifies := i > 0 && i < len(l.path)
+		if len(id.with) > 0 && !qualifies && !slices.ContainsFunc(id.with, satisfied) {
 			return linkError(part, ai, "it needs %s beside it", needs(id.with))
 		}
 	}
