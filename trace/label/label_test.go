@@ -333,6 +333,21 @@ func TestSVG(t *testing.T) {
 	}
 }
 
+// The code says its own level, beside its first finder (ISO/IEC 18004 §7.9.1): the two
+// highest bits of its format, masked with 10, are 11 for Q.
+func TestLevel(t *testing.T) {
+	const quiet = 4
+	for n := len("https://a.cn/t/"); n <= 300; n += 19 {
+		modules, err := label.Modules(("https://a.cn/t/" + strings.Repeat("X", 300))[:n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row := modules[quiet+8]; row[quiet] || !row[quiet+1] {
+			t.Errorf("the code of an address of %d bytes is not of level Q", n)
+		}
+	}
+}
+
 func TestTerminal(t *testing.T) {
 	out, err := label.Terminal(address)
 	if err != nil {

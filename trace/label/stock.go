@@ -28,8 +28,8 @@ type Stock struct {
 // A4, in mm.
 const pageWidth, pageHeight = 210.0, 297.0
 
-// Limits of a stock of one's own. A code of level Q for an address of 40 letters
-// needs 14 mm to be read off the coarsest printer; the heads of common thermal
+// Limits of a stock of one's own. The smallest code of level Q with its quiet zone
+// needs 13 mm to be read, that of an address of 40 letters 17; the heads of common thermal
 // printers are 104 mm wide, and A6 is the largest that is sold on their rolls.
 const (
 	minLabel                     = 15.0

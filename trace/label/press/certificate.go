@@ -23,24 +23,23 @@ func (c Certificate) facts() []fact {
 // Sizes of a Certificate's parts, as multiples of that of its text.
 const formTitle, formGap, formSide = 1.9, 0.3, 10.0
 
-func (c Certificate) lay(f *face, width, height float64) (drawing, error) {
-	s := formSetter{face: f, form: c.cleaned(), width: width, height: height}
+func (c Certificate) lay(f *face, on paper) (drawing, error) {
+	s := formSetter{face: f, form: c.cleaned(), width: on.width, height: on.height}
 	for _, t := range s.form.words() {
 		if r := f.missing(&s.buf, t); r != 0 {
 			return drawing{}, &FitError{Text: t, Missing: r}
 		}
 	}
-	probe, _, err := encode(c.URL, 0, 0, 0)
-	if err != nil {
+	var err error
+	if s.code, s.least, err = on.encode(c.URL); err != nil {
 		return drawing{}, err
 	}
-	s.code, s.least = probe, minModule*float64(len(probe.modules))
-	for size := maxSize(width, height); size > minSize-step/2; size -= step {
+	for size := maxSize(on.width, on.height); size > minSize-step/2; size -= step {
 		if d, ok := s.set(size); ok {
 			return d, nil
 		}
 	}
-	return drawing{}, &FitError{Text: c.longest(), Width: width, Height: height}
+	return drawing{}, &FitError{Text: c.longest(), Width: on.width, Height: on.height}
 }
 
 func (c Certificate) cleaned() Certificate {

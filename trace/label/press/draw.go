@@ -1,6 +1,10 @@
 package press
 
-import "tianhai/trace/label"
+import (
+	"math"
+
+	"tianhai/trace/label"
+)
 
 // A drawing is a label laid out, in mm from its upper left corner.
 type drawing struct {
@@ -19,21 +23,31 @@ type text struct {
 type code struct {
 	x, y, side float64
 	modules    [][]bool
-	url        string
 }
 
 // minModule is the smallest module of a code, in mm: what a phone of some years
 // ago reads from a hand's distance, and three dots of the coarsest printer.
 const minModule = 0.375
 
-// encode returns the code of an address at a place; ok is false where side is too
-// small for it.
-func encode(url string, x, y, side float64) (c code, ok bool, err error) {
+// A paper is what a label is laid out on, in mm.
+type paper struct {
+	width, height float64
+	dpi           int // 0: shapes, which are not of dots
+}
+
+// encode returns the code of an address, and the least side that it is read at. On dots
+// a module is whole dots, as many as make it large enough.
+func (p paper) encode(url string) (c code, least float64, err error) {
 	modules, err := label.Modules(url)
 	if err != nil {
-		return code{}, false, err
+		return code{}, 0, err
 	}
-	return code{x: x, y: y, side: side, modules: modules, url: url}, side/float64(len(modules)) >= minModule, nil
+	module := minModule
+	if p.dpi > 0 {
+		dot := 25.4 / float64(p.dpi)
+		module = math.Ceil(minModule/dot) * dot
+	}
+	return code{modules: modules}, module * float64(len(modules)), nil
 }
 
 // runs calls draw for every run of dark modules of a row.

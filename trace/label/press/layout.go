@@ -49,7 +49,7 @@ const (
 	below                      // the words below the code
 )
 
-func (l Label) lay(f *face, width, height float64) (drawing, error) {
+func (l Label) lay(f *face, on paper) (drawing, error) {
 	var buf sfnt.Buffer
 	s := l.cleaned()
 	for _, t := range append([]string{s.Title, s.Note, s.Code}, s.Lines...) {
@@ -57,15 +57,14 @@ func (l Label) lay(f *face, width, height float64) (drawing, error) {
 			return drawing{}, &FitError{Text: t, Missing: r}
 		}
 	}
-	probe, _, err := encode(s.URL, 0, 0, 0)
+	probe, least, err := on.encode(s.URL)
 	if err != nil {
 		return drawing{}, err
 	}
-	least := minModule * float64(len(probe.modules))
 	best, bestSize := drawing{}, 0.0
 	for _, part := range []float64{1, 0.85, 0.7, 0} {
 		for _, a := range []arrangement{beside, striped, below} {
-			b := setter{face: f, buf: &buf, label: s, width: width, height: height, arrangement: a}
+			b := setter{face: f, buf: &buf, label: s, width: on.width, height: on.height, arrangement: a}
 			if d, size := b.largest(part, probe, least); size > bestSize+step/2 {
 				best, bestSize = d, size
 			}
@@ -75,7 +74,7 @@ func (l Label) lay(f *face, width, height float64) (drawing, error) {
 		}
 	}
 	if bestSize == 0 {
-		return drawing{}, l.unfit(width, height, least)
+		return drawing{}, l.unfit(on.width, on.height, least)
 	}
 	return best, nil
 }
@@ -123,8 +122,8 @@ func (b setter) largest(part float64, probe code, least float64) (drawing, float
 	}
 	for size := maxSize(b.width, b.height); size > minSize-step/2; size -= step {
 		strip, codeSize := b.strip(size)
-		room := min(most, b.height-strip-2*codeMargin, maxSide)
-		side := max(least, part*room)
+		room := min(b.width, b.height-strip) - 2*codeMargin
+		side := max(least, part*min(most, room, maxSide))
 		if side > room+1e-9 || b.arrangement == striped && codeSize == 0 {
 			continue
 		}

@@ -60,8 +60,8 @@ const (
 
 // A Design is what stands on a label: a Label or a Certificate.
 type Design interface {
-	// lay draws it at a size in mm, or returns a *FitError.
-	lay(f *face, width, height float64) (drawing, error)
+	// lay draws it, or returns a *FitError.
+	lay(f *face, on paper) (drawing, error)
 	facts() []fact
 }
 
@@ -84,7 +84,12 @@ type Job struct {
 	Labels iter.Seq2[Design, error]
 
 	Progress func(done int) // called now and then; may be nil
+
+	dots int // DPI where the file is of dots, otherwise 0
 }
+
+// paper is that of one label.
+func (j *Job) paper() paper { return paper{j.Stock.Width, j.Stock.Height, j.dots} }
 
 // Of returns the labels of a job that has them all at hand.
 func Of(designs ...Design) (count int, labels iter.Seq2[Design, error]) {
@@ -163,6 +168,9 @@ func (j *Job) fill(format Format) {
 	if j.Picture == "" {
 		j.Picture = SVG
 	}
+	if format == ZPL || format == PNG || format == ZIP && j.Picture == PNG {
+		j.dots = j.DPI
+	}
 	if j.Progress == nil {
 		j.Progress = func(int) {}
 	}
@@ -225,7 +233,7 @@ func (p *Press) drawings(ctx context.Context, job Job) iter.Seq2[drawing, error]
 				yield(drawing{}, err)
 				return
 			}
-			out, err := d.lay(p.face, job.Stock.Width, job.Stock.Height)
+			out, err := d.lay(p.face, job.paper())
 			if !yield(out, err) || err != nil {
 				return
 			}
@@ -254,7 +262,7 @@ func (p *Press) picture(w io.Writer, format Format, job Job) error {
 
 // draw writes one label as a picture.
 func (p *Press) draw(w io.Writer, format Format, d Design, job Job) error {
-	out, err := d.lay(p.face, job.Stock.Width, job.Stock.Height)
+	out, err := d.lay(p.face, job.paper())
 	if err != nil {
 		return err
 	}
