@@ -264,6 +264,7 @@ type Config struct {
 	Directory  Directory
 	GTINs      GTINs
 	Programs   Programs
+	Companies  Companies
 	Units      Units
 	Rolls      Rolls
 	Inputs     Inputs

@@ -31,6 +31,7 @@ import (
 	"tianhai/trace/parcel"
 	"tianhai/trace/photo"
 	"tianhai/trace/recall"
+	"tianhai/trace/resolver"
 	"tianhai/trace/unit"
 )
 
@@ -97,6 +98,7 @@ func kinds() []kind {
 		{recall.ErrTooLarge, http.StatusConflict, "recall_too_large"},
 		{recall.ErrUnaccounted, http.StatusConflict, "recall_unaccounted"},
 		{auth.ErrPrograms, http.StatusConflict, "programs_full"},
+		{resolver.ErrCompanies, http.StatusConflict, "company_prefixes_full"},
 		{unit.ErrFull, http.StatusConflict, "rolls_full"},
 		{parcel.ErrFull, http.StatusConflict, "packages_full"},
 		{parcel.ErrNoPlatform, http.StatusConflict, "no_platform"},

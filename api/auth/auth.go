@@ -83,6 +83,8 @@ type Principal struct {
 	Role   Role   `json:"role"`
 	Tenant string `json:"tenant,omitempty"`
 	Region string `json:"region,omitempty"`
+	// Program is the ID of the Program that shows its token; "" for a person.
+	Program string `json:"-"`
 }
 
 // Action is what a principal wants to do to an object.

@@ -57,12 +57,13 @@ func (p Program) principal(account Account) Principal {
 	if p.Writes {
 		role = Writer
 	}
-	return Principal{Login: account.Login, Name: p.Name, Role: role, Tenant: p.Tenant}
+	return Principal{Login: account.Login, Name: p.Name, Role: role, Tenant: p.Tenant, Program: p.ID}
 }
 
 // ProgramStore finds programs in the records database.
 type ProgramStore interface {
 	Account(ctx context.Context, login string) (Account, error)       // farm.ErrNotFound
+	Program(ctx context.Context, id string) (Program, error)          // farm.ErrNotFound
 	ProgramOf(ctx context.Context, tokenHash []byte) (Program, error) // farm.ErrNotFound
 	UseProgram(ctx context.Context, id string, at time.Time) error    // none there is fine
 }
@@ -83,24 +84,51 @@ func (s Programs) Principal(ctx context.Context, token string) (Principal, error
 		return Principal{}, ErrDenied
 	}
 	p, err := s.Store.ProgramOf(ctx, tokenHash(token))
-	if errors.Is(err, farm.ErrNotFound) {
-		return Principal{}, ErrDenied
-	}
-	var account Account
-	if err == nil {
-		account, err = s.Store.Account(ctx, p.Account)
-	}
 	if err != nil {
-		return Principal{}, fmt.Errorf("read program: %w", err)
+		return Principal{}, denied(err)
 	}
-	now := s.now()
-	if !now.Before(p.Expires) || !account.Disabled.IsZero() || !Can(account.Principal(), Administer, Object{Tenant: p.Tenant}) {
-		return Principal{}, ErrDenied
+	account, err := s.answers(ctx, p)
+	if err != nil {
+		return Principal{}, err
 	}
-	if now.Sub(p.Used) >= programUsed {
+	if now := s.now(); now.Sub(p.Used) >= programUsed {
 		if err := s.Store.UseProgram(ctx, p.ID, now.Truncate(programUsed)); err != nil {
 			return Principal{}, fmt.Errorf("use program: %w", err)
 		}
 	}
 	return p.principal(account), nil
+}
+
+// Admits reports whether the token of a program, by its ID, is good now.
+func (s Programs) Admits(ctx context.Context, id string) (bool, error) {
+	p, err := s.Store.Program(ctx, id)
+	if err == nil {
+		_, err = s.answers(ctx, p)
+	} else {
+		err = denied(err)
+	}
+	if errors.Is(err, ErrDenied) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// answers returns the account that answers for a program; ErrDenied where none does now.
+func (s Programs) answers(ctx context.Context, p Program) (Account, error) {
+	account, err := s.Store.Account(ctx, p.Account)
+	switch {
+	case err != nil:
+		return Account{}, fmt.Errorf("read program: %w", err)
+	case !s.now().Before(p.Expires), !account.Disabled.IsZero(), !Can(account.Principal(), Administer, Object{Tenant: p.Tenant}):
+		return Account{}, ErrDenied
+	}
+	return account, nil
+}
+
+// denied is ErrDenied for a program that is not there.
+func denied(err error) error {
+	if errors.Is(err, farm.ErrNotFound) {
+		return ErrDenied
+	}
+	return fmt.Errorf("read program: %w", err)
 }

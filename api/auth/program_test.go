@@ -24,6 +24,13 @@ func (m *machines) ProgramOf(_ context.Context, hash []byte) (auth.Program, erro
 	return m.program, nil
 }
 
+func (m *machines) Program(_ context.Context, id string) (auth.Program, error) {
+	if id != m.program.ID {
+		return auth.Program{}, farm.ErrNotFound
+	}
+	return m.program, nil
+}
+
 func (m *machines) UseProgram(_ context.Context, _ string, at time.Time) error {
 	m.program.Used = at
 	m.used++
@@ -34,11 +41,19 @@ func TestProgram(t *testing.T) {
 	s, store, now := setup(t)
 	boss := auth.Account{Login: "boss", Role: auth.Manager, Tenant: "tea"}
 	store.accounts = map[string]auth.Account{"boss": boss}
-	p, token := auth.NewProgram(auth.Program{Tenant: "tea", Name: "ERP", Account: "boss", Writes: true, Expires: now.Add(2 * time.Hour)})
+	p, token := auth.NewProgram(auth.Program{ID: "1", Tenant: "tea", Name: "ERP", Account: "boss", Writes: true, Expires: now.Add(2 * time.Hour)})
 	m := &machines{memory: store, program: p}
 	programs := auth.Programs{Sessions: s, Store: m}
 	ask := func(token string) (auth.Principal, error) { return programs.Principal(t.Context(), token) }
-	want := auth.Principal{Login: "boss", Name: "ERP", Role: auth.Writer, Tenant: "tea"}
+	want := auth.Principal{Login: "boss", Name: "ERP", Role: auth.Writer, Tenant: "tea", Program: "1"}
+	admits := func(id string, want bool) {
+		t.Helper()
+		if got, err := programs.Admits(t.Context(), id); err != nil || got != want {
+			t.Errorf("admits %s: %v, %v, want %v", id, got, err, want)
+		}
+	}
+	admits("1", true)
+	admits("2", false)
 	for range 3 {
 		if got, err := ask(token); err != nil || got != want {
 			t.Fatalf("%+v, %v", got, err)
@@ -73,8 +88,10 @@ func TestProgram(t *testing.T) {
 		change(&a)
 		store.accounts["boss"] = a
 		denied(what, token)
+		admits("1", false)
 	}
 	store.accounts["boss"] = boss
 	*now = now.Add(2 * time.Hour)
 	denied("an expired one", token)
+	admits("1", false)
 }

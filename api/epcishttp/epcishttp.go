@@ -47,6 +47,7 @@ type Events interface {
 	CountEvents(ctx context.Context, a repository.Ask, most int) (int, error)
 	EventValues(ctx context.Context, v repository.Values) ([]string, error)
 	LastEvent(ctx context.Context) (int64, error)
+	CompanyPrefixes(ctx context.Context, in repository.Scope) ([]string, error)
 }
 
 // Jobs reads capture jobs. One that does not exist is farm.ErrNotFound.

@@ -28,12 +28,15 @@ func (empty) FindEvents(context.Context, repository.Ask) ([]repository.Stored, e
 func (empty) CountEvents(context.Context, repository.Ask, int) (int, error)    { return 0, nil }
 func (empty) EventValues(context.Context, repository.Values) ([]string, error) { return nil, nil }
 func (empty) LastEvent(context.Context) (int64, error)                         { return 0, nil }
-func (empty) CaptureEvents(context.Context, repository.Batch) ([]int, error)   { return nil, nil }
-func (empty) AddCapture(context.Context, repository.Job) error                 { return nil }
-func (empty) SetCapture(context.Context, repository.Job) error                 { return nil }
-func (empty) AddNamedQuery(context.Context, standing.Query) error              { return nil }
-func (empty) DeleteNamedQuery(context.Context, string, string) error           { return farm.ErrNotFound }
-func (empty) AddSubscription(context.Context, standing.Subscription) error     { return nil }
+func (empty) CompanyPrefixes(context.Context, repository.Scope) ([]string, error) {
+	return nil, nil
+}
+func (empty) CaptureEvents(context.Context, repository.Batch) ([]int, error) { return nil, nil }
+func (empty) AddCapture(context.Context, repository.Job) error               { return nil }
+func (empty) SetCapture(context.Context, repository.Job) error               { return nil }
+func (empty) AddNamedQuery(context.Context, standing.Query) error            { return nil }
+func (empty) DeleteNamedQuery(context.Context, string, string) error         { return farm.ErrNotFound }
+func (empty) AddSubscription(context.Context, standing.Subscription) error   { return nil }
 func (empty) DeleteSubscription(context.Context, string, string, string) error {
 	return farm.ErrNotFound
 }

@@ -1,6 +1,7 @@
 package epcishttp
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -203,12 +204,26 @@ func (s *server) writeEvents(w http.ResponseWriter, r *request, name string, eve
 		w.Header().Set("GS1-Extensions", strings.Join(extensions, ","))
 	}
 	head := repository.Head{Query: name, Created: s.Now()}
-	doc := repository.AppendDocument(nil, head, events)
-	if r.links {
-		w.Header().Set("GS1-EPC-Format", digitalLinks)
-		doc = epcis.Linked(doc)
+	companies, err := s.companies(r.ctx(), r)
+	if err != nil {
+		return err
+	}
+	doc, left := r.format.Write(repository.AppendDocument(nil, head, events), companies)
+	if left != "" {
+		return refuse("NotAcceptable", "GS1-EPC-Format: %.200s has no EPC URN as long as nobody stated its company prefix; state it, or ask for another format", left)
+	}
+	if r.format != epcis.NoPreference {
+		w.Header().Set("GS1-EPC-Format", string(r.format))
 	}
 	return r.write(w, http.StatusOK, doc)
+}
+
+// companies returns the company prefixes that the format of an answer needs.
+func (s *server) companies(ctx context.Context, r *request) ([]string, error) {
+	if r.format != epcis.EPCURNs {
+		return nil, nil
+	}
+	return s.Events.CompanyPrefixes(ctx, r.scope)
 }
 
 // tree returns the resource that a path begins with.

@@ -1,6 +1,7 @@
 package epcishttp
 
 import (
+	"cmp"
 	"encoding/json"
 	"mime"
 	"net/http"
@@ -15,37 +16,35 @@ import (
 // The versions that are spoken, and no others.
 const version = "2.0"
 
-// digitalLinks asks for EPCs as GS1 Digital Links.
-const digitalLinks = "Always_GS1_Digital_Link"
-
 // versions says what is spoken.
 func versions(h http.Header) {
 	for _, name := range []string{"GS1-EPCIS-Version", "GS1-EPCIS-Min", "GS1-EPCIS-Max", "GS1-CBV-Version", "GS1-CBV-Min", "GS1-CBV-Max"} {
 		h.Set(name, version)
 	}
-	h.Set("GS1-EPC-Format", "Never_Translates")
+	h.Set("GS1-EPC-Format", string(epcis.AsCaptured))
 	h.Set("GS1-CBV-XML-Format", "No_Preference")
 }
 
 // asks is what the headers of a request ask for, section 12.3.
 type asks struct {
-	media   string      // of the answer
-	names   epcis.Names // prefixes, of GS1-Extensions
+	media   string       // of the answer
+	names   epcis.Names  // prefixes, of GS1-Extensions
+	format  epcis.Format // of EPCs, whatever they were
 	proceed bool
-	links   bool // EPCs are to be GS1 Digital Links, whatever they were
 }
 
 var (
 	versionForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
-	epcFormats  = []string{"", "No_Preference", digitalLinks, "Always_EPC_URN", "Never_Translates"}
 	cbvFormats  = []string{"", "No_Preference", "Always_Web_URI", "Always_URN", "Never_Translates"}
 )
 
-// linked reports whether EPCs are to be Digital Links: by the standard that is so where
-// nothing is said.
-func linked(h http.Header) bool {
-	format := h.Get("GS1-EPC-Format")
-	return format == "" || format == digitalLinks
+// epcFormats are the values of GS1-EPC-Format, with nothing said first.
+func epcFormats() []string {
+	words := []string{""}
+	for _, f := range epcis.Formats() {
+		words = append(words, string(f))
+	}
+	return words
 }
 
 func readHeaders(h http.Header) (asks, error) {
@@ -56,13 +55,13 @@ func readHeaders(h http.Header) (asks, error) {
 		}
 	}
 	for name, words := range map[string][]string{
-		"GS1-EPC-Format": epcFormats, "GS1-CBV-XML-Format": cbvFormats, "GS1-Capture-Error-Behaviour": {"", "rollback", "proceed"},
+		"GS1-EPC-Format": epcFormats(), "GS1-CBV-XML-Format": cbvFormats, "GS1-Capture-Error-Behaviour": {"", "rollback", "proceed"},
 	} {
 		if !slices.Contains(words, h.Get(name)) {
 			return a, refuse("Validation", "%s: %.80q is none of %s", name, h.Get(name), strings.Join(words[1:], ", "))
 		}
 	}
-	a.links = linked(h)
+	a.format = cmp.Or(epcis.Format(h.Get("GS1-EPC-Format")), epcis.DigitalLinks)
 	a.proceed = h.Get("GS1-Capture-Error-Behaviour") == "proceed"
 	if err := a.extensions(h.Values("GS1-Extensions")); err != nil {
 		return a, err

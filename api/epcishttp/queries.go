@@ -14,6 +14,7 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/farm"
+	"tianhai/trace/epcis"
 	"tianhai/trace/epcis/query"
 	"tianhai/trace/epcis/repository"
 	"tianhai/trace/epcis/standing"
@@ -214,6 +215,8 @@ type subscriptionView struct {
 	Schedule          *standing.Schedule `json:"schedule,omitempty"`
 	ReportIfEmpty     bool               `json:"reportIfEmpty,omitempty"`
 	Signed            bool               `json:"signed"`
+	Format            epcis.Format       `json:"epcFormat"`
+	Program           string             `json:"program,omitempty"` // with which it ends
 	// Of a receiver that does not answer with 2xx.
 	Failed int       `json:"failedAttempts,omitempty"`
 	Reason string    `json:"lastFailure,omitempty"`
@@ -223,7 +226,7 @@ type subscriptionView struct {
 func subscriptionOf(sub standing.Subscription) subscriptionView {
 	v := subscriptionView{
 		ID: sub.ID, Query: sub.Query, Dest: sub.Dest, Created: sub.Created, InitialRecordTime: sub.InitialRecordTime,
-		Stream: sub.Stream, ReportIfEmpty: sub.ReportIfEmpty, Signed: sub.Token != "", Failed: sub.Attempts, Reason: sub.Reason,
+		Stream: sub.Stream, ReportIfEmpty: sub.ReportIfEmpty, Signed: sub.Token != "", Format: sub.Format, Program: sub.Program, Failed: sub.Attempts, Reason: sub.Reason,
 	}
 	if !sub.Stream {
 		v.Schedule = &sub.Schedule
@@ -289,7 +292,7 @@ func (s *server) subscribe(w http.ResponseWriter, r *request) error {
 	}
 	now := s.Now().UTC().Truncate(time.Microsecond)
 	sub := standing.Subscription{
-		ID: ulid.Make().String(), Tenant: tenant, Query: named.Name, Account: r.who.Login, Created: now, Dest: in.Dest, Token: in.Token,
+		ID: ulid.Make().String(), Tenant: tenant, Query: named.Name, Account: r.who.Login, Program: r.who.Program, Created: now, Format: r.format, Dest: in.Dest, Token: in.Token,
 		Controls: standing.Controls{Stream: in.Stream, Schedule: in.Schedule, ReportIfEmpty: in.ReportIfEmpty, InitialRecordTime: in.InitialRecordTime.UTC()},
 	}
 	if sub.Token == "" {

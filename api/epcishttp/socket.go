@@ -11,7 +11,6 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"tianhai/trace/epcis"
 	"tianhai/trace/epcis/query"
 	"tianhai/trace/epcis/repository"
 	"tianhai/trace/epcis/standing"
@@ -179,6 +178,10 @@ func (l *listener) tell(ctx context.Context) error {
 	if err != nil || last == l.seq && (l.controls.Stream || !l.controls.ReportIfEmpty) {
 		return err
 	}
+	companies, err := l.s.companies(ctx, l.r)
+	if err != nil {
+		return err
+	}
 	sent := 0
 	a := standing.Ask(l.q, l.controls, "", l.seq, last)
 	a.Scope = l.r.scope
@@ -192,10 +195,7 @@ func (l *listener) tell(ctx context.Context) error {
 			if err := l.conn.SetWriteDeadline(time.Now().Add(socketWait)); err != nil {
 				return err
 			}
-			doc := repository.AppendDocument(nil, head, events)
-			if l.r.links {
-				doc = epcis.Linked(doc)
-			}
+			doc, _ := l.r.format.Write(repository.AppendDocument(nil, head, events), companies) // a key that cannot be written so stays
 			if err := l.conn.WriteMessage(websocket.TextMessage, doc); err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -190,10 +191,7 @@ func TestEPCISOfTheProgram(t *testing.T) {
 	})
 	for format, want := range map[string]string{"": "https://id.gs1.org/01/04012345111118/21/b", "Never_Translates": "urn:epc:id:sgtin:4012345.011111.b", "Always_EPC_URN": "urn:epc:id:sgtin:4012345.011111.b", "Always_GS1_Digital_Link": "https://id.gs1.org/01/04012345111118/21/b"} {
 		resp, body := wang.do("GET", "/events?EQ_eventID=urn:uuid:b", "", "GS1-EPC-Format", format)
-		said := "Never_Translates"
-		if format == "Always_GS1_Digital_Link" || format == "" { // the standard's default
-			said = "Always_GS1_Digital_Link"
-		}
+		said := cmp.Or(format, "Always_GS1_Digital_Link") // the standard's default
 		if !strings.Contains(string(body), want) || resp.Header.Get("GS1-EPC-Format") != said {
 			t.Errorf("GS1-EPC-Format %s: %s, %s", format, resp.Header.Get("GS1-EPC-Format"), body)
 		}

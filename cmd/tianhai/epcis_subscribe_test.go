@@ -26,6 +26,7 @@ type hook struct {
 	refused int
 	taken   []string // eventIDs of each document that was taken
 	signed  []string // its signatures
+	formats []string // of keys
 	bodies  []string
 }
 
@@ -48,6 +49,7 @@ func newHook(t *testing.T) *hook {
 			return
 		}
 		h.bodies, h.signed = append(h.bodies, string(raw)), append(h.signed, r.Header.Get("GS1-Signature"))
+		h.formats = append(h.formats, r.Header.Get("GS1-EPC-Format"))
 		if strings.Contains(string(raw), "EPCISQueryDocument") {
 			h.taken = append(h.taken, ids(t, string(raw)))
 		}
@@ -223,5 +225,103 @@ func TestEPCISSubscriptions(t *testing.T) {
 	}
 	if strings.Contains(stream.told(), "after") {
 		t.Error("told after the subscription ended")
+	}
+	t.Run("of programs", func(t *testing.T) {
+		subscriptionsOfPrograms(t, wang, newPartner(t, s.HTTP, "li", passwordOf(t, printed, "li")), newPartner(t, s.HTTP, "admin", passwordOf(t, printed, "admin")))
+	})
+}
+
+// subscriptionsOfPrograms: each is told in the format that it chose, and no more from
+// the moment that its token is taken away or whoever added it is gone. What a person
+// subscribed to goes on.
+func subscriptionsOfPrograms(t *testing.T, wang, li, admin partner) {
+	subscribe := func(who partner, h *hook, format string) (path string) {
+		t.Helper()
+		resp, body := who.do("POST", "/queries/shipped/subscriptions", `{"dest": "`+h.URL+`", "stream": true}`, "GS1-EPC-Format", format)
+		if resp.StatusCode != http.StatusCreated || !strings.Contains(body, `"epcFormat":"`+format+`"`) {
+			t.Fatalf("subscribe: %d %s", resp.StatusCode, body)
+		}
+		return strings.TrimPrefix(resp.Header.Get("Location"), who.base+"/epcis")
+	}
+	program := func() (partner, string) {
+		t.Helper()
+		var made struct{ ID, Token string }
+		resp, body := wang.do("POST", wang.base+"/api/v1/tenants/oysters/programs", `{"name": "ERP", "writes": true, "days": 30}`, "Cookie", "th_session="+wang.token)
+		if resp.StatusCode != http.StatusCreated || json.Unmarshal([]byte(body), &made) != nil {
+			t.Fatalf("program: %d %s", resp.StatusCode, body)
+		}
+		return partner{t, wang.base, made.Token}, made.ID
+	}
+	one, id := program()
+	other, _ := program()
+	person, first, second := newHook(t), newHook(t), newHook(t)
+	subscribe(wang, person, "Always_GS1_Digital_Link")
+	at := subscribe(one, first, "Never_Translates")
+	subscribe(other, second, "Always_EPC_URN")
+	add := func(id string, told ...*hook) {
+		t.Helper()
+		event := epcisEvent(id, "")
+		if strings.HasPrefix(id, "link") {
+			event = strings.Replace(event, "urn:epc:id:sgtin:4012345.011111.", "https://id.gs1.org/01/04012345111118/21/", 1)
+		}
+		if resp, body := li.do("POST", "/events", event); resp.StatusCode != http.StatusCreated {
+			t.Fatal(body)
+		}
+		waitFor(t, "that "+id+" is told", 10*time.Second, func() bool {
+			for _, h := range told {
+				if !strings.HasSuffix(h.told(), id) {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	add("p1", person, first, second)
+	for what, test := range map[string]struct {
+		h            *hook
+		format, want string
+	}{
+		"links":       {person, "Always_GS1_Digital_Link", `"https://id.gs1.org/01/04012345111118/21/p1"`},
+		"as captured": {first, "Never_Translates", `"urn:epc:id:sgtin:4012345.011111.p1"`},
+		"URNs":        {second, "Always_EPC_URN", `"urn:epc:id:sgtin:4012345.011111.p1"`},
+	} {
+		if test.h.formats[0] != test.format || !strings.Contains(test.h.bodies[0], test.want) {
+			t.Errorf("%s: told %s in %s", what, test.h.bodies[0], test.h.formats[0])
+		}
+	}
+	// A key is an EPC URN as soon as somebody says how long its company prefix is.
+	ask := func(status int, want string) {
+		t.Helper()
+		resp, body := wang.do("GET", "/events?EQ_eventID=urn:uuid:link1", "", "GS1-EPC-Format", "Always_EPC_URN")
+		if resp.StatusCode != status || !strings.Contains(body, want) {
+			t.Errorf("as URNs: %d %s; want %d %s", resp.StatusCode, body, status, want)
+		}
+	}
+	add("link1", person, first, second)
+	ask(http.StatusNotAcceptable, "epcisException:NotAcceptableException")
+	if resp, body := wang.do("POST", wang.base+"/api/v1/tenants/oysters/company-prefixes", `{"prefix": "4012345"}`, "Cookie", "th_session="+wang.token); resp.StatusCode != http.StatusCreated {
+		t.Fatal(body)
+	}
+	ask(http.StatusOK, `"urn:epc:id:sgtin:4012345.011111.link1"`)
+	add("link2", person, first, second)
+	for i, want := range map[int]string{1: `No_Preference "https://id.gs1.org/01/04012345111118/21/link1"`, 2: `Always_EPC_URN "urn:epc:id:sgtin:4012345.011111.link2"`} {
+		if format, key, _ := strings.Cut(want, " "); second.formats[i] != format || !strings.Contains(second.bodies[i], key) {
+			t.Errorf("told %s in %s, want %s", second.bodies[i], second.formats[i], want)
+		}
+	}
+	if resp, body := wang.do("DELETE", wang.base+"/api/v1/tenants/oysters/programs/"+id, "", "Cookie", "th_session="+wang.token); resp.StatusCode != http.StatusNoContent {
+		t.Fatalf("%d %s", resp.StatusCode, body)
+	}
+	if resp, _ := wang.do("GET", at, ""); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("the subscription of a program that was taken away: %d", resp.StatusCode)
+	}
+	add("p2", person, second)
+	if resp, body := admin.do("PUT", wang.base+"/api/v1/accounts/wang", `{"disabled": true}`, "Cookie", "th_session="+admin.token); resp.StatusCode != http.StatusOK {
+		t.Fatal(body)
+	}
+	add("p3", person)
+	add("p4", person)
+	if first.told() != "p1 link1 link2" || second.told() != "p1 link1 link2 p2" {
+		t.Errorf("told %q and %q after their programs ended", first.told(), second.told())
 	}
 }

@@ -321,7 +321,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 	if err := s.openUnits(ctx); err != nil {
 		return err
 	}
-	s.standing = standing.New(standing.Config{Store: s.store, Events: s.store, Client: hookClient(s.cfg.Recalls.PrivateHooks), Logger: s.log})
+	s.standing = standing.New(standing.Config{Store: s.store, Events: s.store, Admits: s.sessions().Admits, Client: hookClient(s.cfg.Recalls.PrivateHooks), Logger: s.log})
 	s.told = told.New(s.store, s.log)
 	s.told.Told = s.standing.Wake
 	s.events = repository.New(repository.Config{Shelf: s.store, Jobs: s.store, Captured: s.standing.Wake, Logger: s.log})

@@ -76,7 +76,7 @@ func (s *server) handler() (http.Handler, error) {
 	}
 	s.units.PublicURL, s.told.PublicURL = s.publicURL(), s.publicURL() // known since the server listens
 	machines := api.New(api.Config{
-		Sessions: &auth.Sessions{Store: s.store, Invited: s.store}, Accounts: records{s.store}, Door: s.door, Farms: records{s.store}, Operators: s.store, Directory: records{s.store}, GTINs: s.store, Programs: s.store, Inputs: s.store, Overrides: overrides{s.store, s.tracer}, Stocks: stocks{s.store, s.tracer}, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
+		Sessions: &auth.Sessions{Store: s.store, Invited: s.store}, Accounts: records{s.store}, Door: s.door, Farms: records{s.store}, Operators: s.store, Directory: records{s.store}, GTINs: s.store, Programs: s.store, Companies: s.store, Inputs: s.store, Overrides: overrides{s.store, s.tracer}, Stocks: stocks{s.store, s.tracer}, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
 		Units: s.units, Rolls: rolls{s.store, s.units},
 		Lifecycle: s.manager, Claims: s.issuer(), Inventory: records{s.store}, Models: models{s.store, s.registry}, Importer: &device.Importer{Store: s.store},
 		KnowsFormat: s.knowsFormat, Commands: s.store, Queue: s.queue,
@@ -92,10 +92,15 @@ func (s *server) handler() (http.Handler, error) {
 	return s.routes(machines, scan, faces), nil
 }
 
+// sessions knows who shows a token at /epcis.
+func (s *server) sessions() auth.Programs {
+	return auth.Programs{Sessions: &auth.Sessions{Store: s.store}, Store: s.store}
+}
+
 // partners serves EPCIS 2.0 to their programs.
 func (s *server) partners() http.Handler {
 	return epcishttp.New(epcishttp.Config{
-		Sessions: auth.Programs{Sessions: &auth.Sessions{Store: s.store}, Store: s.store}, Capture: s.events, Events: s.store, Jobs: s.store, Queries: s.store, Subscriptions: s.store, Bell: s.standing,
+		Sessions: s.sessions(), Capture: s.events, Events: s.store, Jobs: s.store, Queries: s.store, Subscriptions: s.store, Bell: s.standing,
 		Cookie: api.CookieName, PublicURL: s.publicURL(), Logger: s.log,
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"tianhai/farm"
+	"tianhai/trace/epcis"
 	"tianhai/trace/epcis/standing"
 )
 
@@ -43,11 +44,13 @@ type epcisSubscriptionRow struct {
 	Next          instant
 	Attempts      int
 	Reason        string
+	Program       string `bun:",nullzero"`
+	Format        string
 }
 
 func (r epcisSubscriptionRow) subscription() (standing.Subscription, error) {
 	s := standing.Subscription{
-		ID: r.ID, Tenant: r.Tenant, Query: r.Query, Account: r.Account, Created: r.Created.Time,
+		ID: r.ID, Tenant: r.Tenant, Query: r.Query, Account: r.Account, Program: r.Program, Created: r.Created.Time, Format: epcis.Format(r.Format),
 		Controls: standing.Controls{Stream: r.Stream, ReportIfEmpty: r.ReportIfEmpty, InitialRecordTime: r.Initial.Time},
 		Dest:     r.Dest, Token: r.Token, Seq: r.Seq, Next: r.Next.Time, Attempts: r.Attempts, Reason: r.Reason,
 	}
@@ -102,7 +105,7 @@ func (s *Store) DeleteNamedQuery(ctx context.Context, tenant, name string) error
 	return fail("delete query", changed(res, err, farm.ErrNotFound))
 }
 
-// AddSubscription adds a subscription; farm.ErrNotFound for an unknown query,
+// AddSubscription adds a subscription; farm.ErrNotFound for an unknown query or program,
 // standing.ErrFull.
 func (s *Store) AddSubscription(ctx context.Context, sub standing.Subscription) error {
 	schedule, err := json.Marshal(sub.Schedule)
@@ -121,6 +124,7 @@ func (s *Store) AddSubscription(ctx context.Context, sub standing.Subscription) 
 			ID: sub.ID, Tenant: sub.Tenant, Query: sub.Query, Account: sub.Account, Created: instant{sub.Created}, Stream: sub.Stream,
 			Schedule: string(schedule), ReportIfEmpty: sub.ReportIfEmpty, Initial: instant{sub.InitialRecordTime}, Dest: sub.Dest,
 			Token: sub.Token, Seq: sub.Seq, Next: instant{sub.Next}, Attempts: sub.Attempts, Reason: sub.Reason,
+			Program: sub.Program, Format: string(sub.Format),
 		}
 		_, err = tx.NewInsert().Model(&row).Exec(ctx)
 		return err

@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"tianhai/api/auth"
 	"tianhai/cmd/internal/store"
 	"tianhai/farm"
+	"tianhai/trace/epcis"
 	"tianhai/trace/epcis/standing"
 )
 
@@ -26,18 +28,24 @@ func testEPCISStanding(t *testing.T, s *store.Store) {
 	equal(t, "queries", []standing.Query{q})(s.NamedQueries(ctx, "tea", "", 10))
 	equal(t, "behind it", []standing.Query{})(s.NamedQueries(ctx, "tea", "shipped", 10))
 
+	check(t, s.CreateAccount(ctx, auth.Account{Login: "boss", Role: auth.Manager, Tenant: "tea", Created: noon}))
+	check(t, s.AddProgram(ctx, auth.Program{ID: "erp", Tenant: "tea", Name: "ERP", Account: "boss", TokenHash: []byte("t"), Created: noon, Expires: noon.AddDate(1, 0, 0)}))
 	stream := standing.Subscription{
-		ID: "01J0000000000000000000000A", Tenant: "tea", Query: "shipped", Account: "wang", Created: noon, Controls: standing.Controls{Stream: true},
+		ID: "01J0000000000000000000000A", Tenant: "tea", Query: "shipped", Account: "wang", Created: noon, Format: epcis.AsCaptured, Controls: standing.Controls{Stream: true},
 		Dest: "https://x.example/", Token: "t", Seq: 5, Next: noon,
 	}
 	timed := stream
 	timed.ID, timed.Controls, timed.Next = "01J0000000000000000000000B", standing.Controls{Schedule: standing.Schedule{Hour: "1"}, ReportIfEmpty: true, InitialRecordTime: yesterday}, noon.Add(time.Minute)
+	timed.Program = "erp"
 	check(t, s.AddSubscription(ctx, timed))
 	check(t, s.AddSubscription(ctx, stream))
 	wantErr(t, "the same ID", s.AddSubscription(ctx, stream), farm.ErrConflict)
 	stray := stream
 	stray.ID, stray.Query = "01J0000000000000000000000C", "none"
 	wantErr(t, "of no query", s.AddSubscription(ctx, stray), farm.ErrNotFound)
+	stray.Query, stray.Program = "shipped", "nobody's"
+	wantErr(t, "of no program", s.AddSubscription(ctx, stray), farm.ErrNotFound)
+	stray.Program = ""
 	equal(t, "subscription", timed)(s.Subscription(ctx, "tea", "shipped", timed.ID))
 	_, err := s.Subscription(ctx, "oysters", "shipped", timed.ID)
 	wantErr(t, "another's", err, farm.ErrNotFound)
@@ -55,7 +63,10 @@ func testEPCISStanding(t *testing.T, s *store.Store) {
 	wantErr(t, "delete another's", s.DeleteSubscription(ctx, "oysters", "shipped", stream.ID), farm.ErrNotFound)
 	check(t, s.DeleteSubscription(ctx, "tea", "shipped", stream.ID))
 	wantErr(t, "write what is gone", s.SetSubscription(ctx, stream), farm.ErrNotFound)
-	for i := range standing.MaxSubscriptions - 1 {
+	check(t, s.DeleteProgram(ctx, "tea", "erp"))
+	_, err = s.Subscription(ctx, "tea", "shipped", timed.ID)
+	wantErr(t, "of a program that was taken away", err, farm.ErrNotFound)
+	for i := range standing.MaxSubscriptions {
 		stray.ID, stray.Query = fmt.Sprintf("01K%023d", i), "shipped"
 		check(t, s.AddSubscription(ctx, stray))
 	}

@@ -38,6 +38,13 @@ func (s *Store) Programs(ctx context.Context, tenant string) ([]auth.Program, er
 	return each(rows, programRow.program), fail("read programs", err)
 }
 
+// Program returns a program by its ID; farm.ErrNotFound.
+func (s *Store) Program(ctx context.Context, id string) (auth.Program, error) {
+	var row programRow
+	err := s.read.NewSelect().Model(&row).Where("p.id = ?", id).Scan(ctx)
+	return row.program(), fail("read program", err)
+}
+
 // ProgramOf returns the program that shows a token; farm.ErrNotFound.
 func (s *Store) ProgramOf(ctx context.Context, tokenHash []byte) (auth.Program, error) {
 	var row programRow
@@ -75,7 +82,7 @@ func (s *Store) UseProgram(ctx context.Context, id string, at time.Time) error {
 	return fail("use program", err)
 }
 
-// DeleteProgram takes a program away; farm.ErrNotFound.
+// DeleteProgram takes a program away, with what it subscribed to; farm.ErrNotFound.
 func (s *Store) DeleteProgram(ctx context.Context, tenant, id string) error {
 	res, err := s.write.NewDelete().Model((*programRow)(nil)).Where("p.tenant = ? AND p.id = ?", tenant, id).Exec(ctx)
 	return fail("delete program", changed(res, err, farm.ErrNotFound))

@@ -92,6 +92,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"invitations":        testInvitations,
 		"sessions":           testSessions,
 		"programs":           testPrograms,
+		"company prefixes":   testCompanies,
 		"answers":            testOnce,
 		"answer race":        testOnceRace,
 		"pages":              testPages,

@@ -106,6 +106,9 @@ func (s *Service) give(id string) {
 // turn tells a subscriber of events up to last, and writes down how far it came.
 func (s *Service) turn(ctx context.Context, sub Subscription, last int64) error {
 	more, err := s.tell(ctx, &sub, last)
+	if errors.Is(err, errEnded) {
+		return s.cfg.Store.DeleteSubscription(ctx, sub.Tenant, sub.Query, sub.ID)
+	}
 	now := s.cfg.Now().UTC()
 	if failed, ok := errors.AsType[*postError](err); ok {
 		sub.Attempts++
@@ -152,7 +155,7 @@ func (s *Service) tell(ctx context.Context, sub *Subscription, last int64) (more
 		}
 		if n > q.Max { // the standard has the error told in place of the events
 			sub.Seq = last
-			return false, s.post(ctx, *sub, "application/problem+json", tooLarge(q.Max))
+			return false, s.post(ctx, *sub, http.Header{"Content-Type": {"application/problem+json"}}, tooLarge(q.Max))
 		}
 	}
 	most, sent := MaxEvents, 0
@@ -165,7 +168,7 @@ func (s *Service) tell(ctx context.Context, sub *Subscription, last int64) (more
 		if len(events) == 0 {
 			break
 		}
-		err = s.post(ctx, *sub, "application/json", s.document(*sub, events))
+		err = s.send(ctx, *sub, events)
 		if failed, ok := errors.AsType[*postError](err); ok && failed.status == http.StatusRequestEntityTooLarge && len(events) > 1 {
 			most = len(events) / 2 // the receiver asks for less at once
 			continue
@@ -187,7 +190,7 @@ func (s *Service) tell(ctx context.Context, sub *Subscription, last int64) (more
 		return true, nil
 	}
 	if sent == 0 && sub.ReportIfEmpty {
-		if err := s.post(ctx, *sub, "application/json", s.document(*sub, nil)); err != nil {
+		if err := s.send(ctx, *sub, nil); err != nil {
 			return false, err
 		}
 	}
@@ -205,10 +208,24 @@ func Ask(q query.Query, c Controls, tenant string, since, last int64) repository
 	return repository.Ask{Scope: repository.Scope{Tenant: tenant}, Query: q, Since: since, UpTo: last, Limit: MaxEvents}
 }
 
-// document has EPCs as Digital Links, which is what the standard has for who says nothing
-// else.
-func (s *Service) document(sub Subscription, events []repository.Stored) []byte {
-	return epcis.Linked(repository.AppendDocument(nil, repository.Head{Query: sub.Query, Subscription: sub.ID, Created: s.cfg.Now()}, events))
+// send hands over events, with keys in the format that the subscriber chose. A key that
+// cannot be written so comes as it was captured: an event is never withheld for it, and
+// the header does not promise the format then.
+func (s *Service) send(ctx context.Context, sub Subscription, events []repository.Stored) error {
+	var companies []string
+	if sub.Format == epcis.EPCURNs {
+		var err error
+		if companies, err = s.cfg.Events.CompanyPrefixes(ctx, repository.Scope{Tenant: sub.Tenant}); err != nil {
+			return err
+		}
+	}
+	head := repository.Head{Query: sub.Query, Subscription: sub.ID, Created: s.cfg.Now()}
+	doc, left := sub.Format.Write(repository.AppendDocument(nil, head, events), companies)
+	format := sub.Format
+	if left != "" {
+		format = epcis.NoPreference
+	}
+	return s.post(ctx, sub, http.Header{"Content-Type": {"application/json"}, "Gs1-Epc-Format": {string(format)}}, doc)
 }
 
 func tooLarge(most int) []byte {
@@ -223,15 +240,26 @@ type postError struct {
 
 func (e *postError) Error() string { return e.reason }
 
-// post hands over one document.
-func (s *Service) post(ctx context.Context, sub Subscription, media string, body []byte) error {
+// errEnded is that the program that subscribed is let in no more.
+var errEnded = errors.New("the program that subscribed is let in no more")
+
+// post hands over one document, as long as who subscribed is let in.
+func (s *Service) post(ctx context.Context, sub Subscription, header http.Header, body []byte) error {
+	if sub.Program != "" && s.cfg.Admits != nil {
+		switch ok, err := s.cfg.Admits(ctx, sub.Program); {
+		case err != nil:
+			return err
+		case !ok:
+			return errEnded
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, postTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, sub.Dest, bytes.NewReader(body))
 	if err != nil {
 		return &postError{0, "the address is none"}
 	}
-	req.Header.Set("Content-Type", media)
+	req.Header = header
 	req.Header.Set("User-Agent", "Tianhai")
 	req.Header.Set("GS1-EPCIS-Version", "2.0")
 	req.Header.Set("GS1-CBV-Version", "2.0")

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"tianhai/trace/epcis"
 	"tianhai/trace/epcis/query"
 	"tianhai/trace/epcis/repository"
 )
@@ -56,9 +57,11 @@ type Subscription struct {
 	Tenant  string
 	Query   string // its name
 	Account string
+	Program string // of the operator, that subscribed; "" for a person. It ends with the program.
 	Created time.Time
 	Controls
-	Dest string // where it is posted to
+	Format epcis.Format // of keys
+	Dest   string       // where it is posted to
 	// Token signs what is posted: GS1-Signature is the base64 of HMAC-SHA256 with it over
 	// the body. "" for no signature.
 	Token string
@@ -124,6 +127,7 @@ type Store interface {
 	DueSubscriptions(ctx context.Context, now time.Time, last int64, limit int) ([]Subscription, error)
 	// SetSubscription writes Seq, Next, Attempts and Reason.
 	SetSubscription(ctx context.Context, s Subscription) error
+	DeleteSubscription(ctx context.Context, tenant, query, id string) error
 	NamedQuery(ctx context.Context, tenant, name string) (Query, error)
 }
 
@@ -132,12 +136,17 @@ type Events interface {
 	FindEvents(ctx context.Context, a repository.Ask) ([]repository.Stored, error)
 	CountEvents(ctx context.Context, a repository.Ask, most int) (int, error)
 	LastEvent(ctx context.Context) (int64, error)
+	// CompanyPrefixes returns those that operators stated, sorted.
+	CompanyPrefixes(ctx context.Context, in repository.Scope) ([]string, error)
 }
 
 // A Config says what a Service works with.
 type Config struct {
 	Store  Store
 	Events Events
+	// Admits reports whether a program of an operator is still let in. It is asked
+	// before each document. nil: every one is.
+	Admits func(ctx context.Context, program string) (bool, error)
 	Client *http.Client     // dials for addresses that subscribers give; redirects are refused with any
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.DiscardHandler
