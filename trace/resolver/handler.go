@@ -53,6 +53,7 @@ func (s *server) open(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS") // on each answer: GS1's test suite reads it on HEAD
 		h.Set("Access-Control-Expose-Headers", "Link, Location")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Allow", "GET, HEAD, OPTIONS")
@@ -61,7 +62,6 @@ func (s *server) open(next http.HandlerFunc) http.HandlerFunc {
 			h.Del("Allow")
 			next(w, r)
 		case http.MethodOptions:
-			h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
 			h.Set("Access-Control-Allow-Headers", "Accept, Accept-Language")
 			h.Set("Access-Control-Max-Age", "86400")
 			w.WriteHeader(http.StatusNoContent)
@@ -98,6 +98,11 @@ func (s *server) parse(r *http.Request) (label.Link, error) {
 	return label.ParseLink(uri, label.LinkOptions{})
 }
 
+// compressed reports whether the path of a good link is no pairs of AI and value.
+func compressed(r *http.Request) bool {
+	return len(strings.Split(strings.Trim(r.URL.EscapedPath(), "/"), "/"))%2 == 1
+}
+
 // decompress resolves a link with its key in a compressed path. What is none is no
 // page of ours.
 func (s *server) decompress(w http.ResponseWriter, r *http.Request) {
@@ -114,6 +119,9 @@ func (s *server) resolve(w http.ResponseWriter, r *http.Request) {
 	if bad, ok := errors.AsType[*label.LinkError](err); ok {
 		fail(w, problem{Status: http.StatusBadRequest, Code: "bad_link", Title: "this is no GS1 Digital Link", Part: bad.Part, AI: bad.AI, Detail: bad.Error()})
 		return
+	}
+	if compressed(r) {
+		w.Header().Add("Link", fmt.Sprintf(`<%s>; rel="owl:sameAs"`, link))
 	}
 	if link.Elements()[0].AI != "01" { // compressed, for /01/ leads to no other key
 		fail(w, problem{Status: http.StatusNotFound, Code: "not_held", Title: "only GTINs are registered here", AI: link.Elements()[0].AI})
@@ -233,8 +241,8 @@ func (s *server) linkset(w http.ResponseWriter, status int, media []ranged, all 
 			if t.Media != "" {
 				link["type"] = t.Media
 			}
-			if t.Language != "" {
-				link["hreflang"] = []string{t.Language}
+			if tag := plainTag(t.Language); tag != "" {
+				link["hreflang"] = []string{tag}
 			}
 			if t.Context != "" {
 				link["context"] = []string{t.Context}
@@ -257,6 +265,19 @@ func (s *server) linkset(w http.ResponseWriter, status int, media []ranged, all 
 	w.Header().Set("Cache-Control", "no-cache")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // a reader who leaves is not our error
+}
+
+// plainTag returns as much of a BCP 47 tag as GS1's schema knows: a language of two
+// letters, and a region of two. "" for "fil" and such.
+func plainTag(tag string) string {
+	parts := strings.Split(tag, "-")
+	if len(parts[0]) != 2 {
+		return ""
+	}
+	if i := slices.IndexFunc(parts[1:], func(p string) bool { return len(p) == 2 }); i >= 0 {
+		return parts[0] + "-" + parts[1+i]
+	}
+	return parts[0]
 }
 
 // choices is the page for people where several links do equally well.
@@ -286,5 +307,6 @@ func (s *server) describe(w http.ResponseWriter, _ *http.Request) {
 		"name": "田海 Tianhai", "resolverRoot": s.PublicURL, "supportedPrimaryKeys": []string{"01"},
 		"supportedLinkType":           []map[string]string{{"namespace": vocabulary, "prefix": "gs1:"}},
 		"linkTypeDefaultCanBeLinkset": false, "jsonLdContextLocation": linksetContext,
+		"supportsLanguageVariants": true, "validatesAIcombinations": true, "supportsSemanticInterpretation": false,
 	}) // a reader who leaves is not our error
 }

@@ -63,8 +63,12 @@ func (s *server) levels(k key, item Item, lang string) []level {
 	}
 	whole := level{k.base, theirs(item.Links, func(l Link) bool { return l.Lot+l.Serial == "" })}
 	if len(whole.of(defaultLink)) == 0 {
-		whole.targets = append([]target{{Type: defaultLink, Href: s.PublicURL + "/t/", Title: s.Catalog.T(lang, "resolver.enter")}}, whole.targets...)
+		enter := target{Type: defaultLink, Href: s.PublicURL + "/t/", Title: s.Catalog.T(lang, "resolver.enter")}
+		asTrace := enter
+		asTrace.Type = "traceability"
+		whole.targets = append([]target{enter, asTrace}, whole.targets...)
 	}
+	whole.targets = described(whole.targets)
 	return append(slices.DeleteFunc(out, func(l level) bool { return len(l.targets) == 0 }), whole)
 }
 
@@ -75,6 +79,26 @@ func theirs(links []Link, of func(Link) bool) []target {
 			continue
 		}
 		out = append(out, target{l.Type, l.Href, l.Title, l.Language, l.Media, l.Context})
+	}
+	return out
+}
+
+// described adds what else a default link is, for the standard wants it under a type
+// that tells: its holder's, or else a page about the product.
+func described(targets []target) []target {
+	out := slices.Clone(targets)
+	for _, t := range targets {
+		if !strings.HasPrefix(t.Type, defaultLink) {
+			continue
+		}
+		tells := func(o target) bool {
+			alike := o.Language == t.Language && o.Media == t.Media && o.Context == t.Context
+			return !strings.HasPrefix(o.Type, defaultLink) && (o.Href == t.Href || o.Type == "pip" && alike)
+		}
+		if !slices.ContainsFunc(out, tells) {
+			t.Type = "pip"
+			out = append(out, t)
+		}
 	}
 	return out
 }

@@ -2,9 +2,8 @@
 // phone or a program asks for a GTIN, perhaps with a lot and a serial number, and is
 // sent to the page that says most of it, or is given the set of all links (RFC 9264).
 //
-// It follows the GS1-Conformant Resolver standard 1.0 but for compressed links, which
-// it refuses by name. Only GTINs are answered whose holder is registered here; of any
-// other it knows nothing. Where a lot has a trace page, that page is where its link
+// It follows the GS1-Conformant Resolver standard 1.0, compressed links among it. Only
+// GTINs are answered whose holder is registered here; of any other it knows nothing. Where a lot has a trace page, that page is where its link
 // leads, whatever else its holder has added: a recall must be seen first.
 package resolver
 
@@ -67,13 +66,14 @@ func (e *FieldError) Error() string { return e.Field + " " + e.Reason }
 const defaultLink = "defaultLink"
 
 // types are the link types of the GS1 Web Vocabulary.
-var types = strings.Fields(`activityIdeas allergenInfo appDownload brandHomepageClinical brandHomepagePatient careersInfo
-	certificationInfo consumerHandlingStorageInfo defaultLink defaultLinkMulti dpp eifu epcis epil faqs handledBy hasRetailers
-	homepage ingredientsInfo instructions jws leaveReview locationInfo logisticsInfo loyaltyProgram masterData menuInfo
-	nutritionalInfo openingHoursInfo paymentLink pip productSustainabilityInfo promotion purchaseSuppliesOrAccessories
-	quickStartGuide recallStatus recipeInfo registerProduct registryEntry relatedImage relatedVideo review safetyInfo
-	scheduleTime serviceInfo smartLabel smpc socialMedia statisticInfo subscribe support sustainabilityInfo traceability
-	tutorial userAgreement verificationService whatsInTheBox`)
+var types = strings.Fields(`activityIdeas allergenInfo appDownload brandHomepageClinical brandHomepagePatient
+	careersInfo certificationInfo consumerHandlingStorageInfo defaultLink defaultLinkMulti disassemblyInfo dpp eifu
+	epcis epil eventsInfo faqs handledBy handlingEndOfLife hasRetailers homepage ingredientsInfo instructions jws
+	leaveReview locationInfo logisticsInfo loyaltyProgram masterData menuInfo nutritionalInfo openingHoursInfo
+	paymentLink pip productPassport productSustainabilityInfo promotion purchaseSuppliesOrAccessories quickStartGuide
+	recallStatus recipeInfo recyclingInfo registerProduct registryEntry relatedImage relatedVideo repairInfo reuseInfo
+	review safetyInfo scheduleTime serviceInfo smartLabel smpc socialMedia sorting statisticInfo subscribe support
+	sustainabilityInfo traceability tutorial userAgreement verificationService whatsInTheBox`)
 
 // Types lists the link types that a Link may have, sorted.
 func Types() []string { return slices.Clone(types) }
@@ -81,6 +81,7 @@ func Types() []string { return slices.Clone(types) }
 var (
 	languageTag = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 	mediaType   = regexp.MustCompile(`^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*$`)
+	notInURI    = regexp.MustCompile(`[^-A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%]`)
 	contextWord = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
 )
 
@@ -100,6 +101,8 @@ func (l Link) Check() error {
 		return &FieldError{"type", "is defaultLinkMulti, which needs language, media or context to be told apart"}
 	case err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(l.Href) > maxHref:
 		return &FieldError{"href", "is not of the form https://host/path of at most 2000 bytes"}
+	case notInURI.MatchString(l.Href):
+		return &FieldError{"href", "has characters that stand in no URI; they are percent-encoded, and in the host written as xn--"}
 	case l.Title == "" || len(l.Title) > maxTitle || strings.ContainsFunc(l.Title, func(r rune) bool { return r < ' ' }):
 		return &FieldError{"title", "is not one line of 1 to 200 bytes"}
 	case l.Language != "" && (!languageTag.MatchString(l.Language) || len(l.Language) > 35):

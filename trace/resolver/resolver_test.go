@@ -37,7 +37,7 @@ func (h held) Item(_ context.Context, asked, lot string) (resolver.Item, error) 
 	}
 	item := resolver.Item{Name: farm.Text{Zh: "六堡茶", En: "Liubao tea"}, Links: h.links}
 	switch lot {
-	case "A/1":
+	case "A/1", "A1":
 		item.Codes = []string{code}
 	case "B":
 		item.Codes = []string{"BBBBBBBBBBBB2", "BBBBBBBBBBBB1"}
@@ -87,27 +87,29 @@ func TestRedirects(t *testing.T) {
 		headers []string
 		want    string
 	}{
-		"GTIN alone":                    {"/01/" + gtin, nil, base + "/t/"},
-		"slash at the end":              {"/01/" + gtin + "/", nil, base + "/t/"},
-		"lot":                           {"/01/" + gtin + "/10/A%2F1", nil, trace},
-		"HTML by a browser":             {"/01/" + gtin + "/10/A%2F1", []string{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}, trace},
-		"lot used twice, closed last":   {"/01/" + gtin + "/10/B", nil, base + "/t/BBBBBBBBBBBB2"},
-		"variant passed by":             {"/01/" + gtin + "/22/V/10/A%2F1", nil, trace},
-		"serial walks up to the lot":    {"/01/" + gtin + "/10/A%2F1/21/9", nil, trace},
-		"lot walks up to the GTIN":      {"/01/" + gtin + "/10/none", nil, base + "/t/"},
-		"compressed":                    {strings.TrimPrefix(lot.Compressed(), base), nil, trace},
-		"partly compressed":             {"/01/" + gtin + "/EEKh", nil, base + "/t/"},
-		"serial's own link":             {"/01/" + gtin + "/10/A%2F1/21/7?linkType=gs1:registerProduct", nil, shop + "serial?linkType=gs1:registerProduct"},
-		"lot's own before the GTIN's":   {"/01/" + gtin + "/10/A%2F1?linkType=gs1:certificationInfo", nil, shop + "lot.pdf?linkType=gs1:certificationInfo"},
-		"type walks up":                 {"/01/" + gtin + "/10/B?linkType=gs1:certificationInfo", nil, shop + "all.pdf?linkType=gs1:certificationInfo"},
-		"type as URI":                   {"/01/" + gtin + "?linkType=https%3A%2F%2Fgs1.org%2Fvoc%2FcertificationInfo", nil, shop + "all.pdf?linkType=https%3A%2F%2Fgs1.org%2Fvoc%2FcertificationInfo"},
-		"traceability":                  {"/01/" + gtin + "/10/A%2F1?linkType=gs1:traceability", nil, trace + "?linkType=gs1:traceability"},
-		"query passed on":               {"/01/" + gtin + "/10/A%2F1?17=270630&x=y", nil, trace + "?17=270630&x=y"},
-		"query joined, before fragment": {"/01/" + gtin + "?linkType=gs1:support", nil, shop + "help?x=1&linkType=gs1:support#top"},
-		"language":                      {"/01/" + gtin + "?linkType=gs1:pip", []string{"Accept-Language", "zh;q=0.9, en;q=0.2", "Accept", "text/html"}, shop + "zh?linkType=gs1:pip"},
-		"language by region":            {"/01/" + gtin + "?linkType=gs1:pip", []string{"Accept-Language", "en-GB", "Accept", "text/html"}, shop + "en?linkType=gs1:pip"},
-		"media type":                    {"/01/" + gtin + "?linkType=gs1:pip", []string{"Accept-Language", "en", "Accept", "application/json"}, shop + "en.json?linkType=gs1:pip"},
-		"context":                       {"/01/" + gtin + "?linkType=gs1:pip&context=b2b", []string{"Accept-Language", "en", "Accept", "text/html"}, shop + "trade?linkType=gs1:pip&context=b2b"},
+		"GTIN alone":                      {"/01/" + gtin, nil, base + "/t/"},
+		"slash at the end":                {"/01/" + gtin + "/", nil, base + "/t/"},
+		"lot":                             {"/01/" + gtin + "/10/A%2F1", nil, trace},
+		"HTML by a browser":               {"/01/" + gtin + "/10/A%2F1", []string{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}, trace},
+		"lot used twice, closed last":     {"/01/" + gtin + "/10/B", nil, base + "/t/BBBBBBBBBBBB2"},
+		"variant passed by":               {"/01/" + gtin + "/22/V/10/A%2F1", nil, trace},
+		"serial walks up to the lot":      {"/01/" + gtin + "/10/A%2F1/21/9", nil, trace},
+		"lot walks up to the GTIN":        {"/01/" + gtin + "/10/none", nil, base + "/t/"},
+		"compressed":                      {strings.TrimPrefix(lot.Compressed(), base), nil, trace},
+		"partly compressed":               {"/01/" + gtin + "/EEKh", nil, trace},
+		"partly, with a slash at the end": {"/01/" + gtin + "/EEKh/", nil, trace},
+		"partly, and its query":           {"/01/" + gtin + "/EEKh?17=270630&linkType=gs1:traceability", nil, trace + "?17=270630&linkType=gs1:traceability"},
+		"serial's own link":               {"/01/" + gtin + "/10/A%2F1/21/7?linkType=gs1:registerProduct", nil, shop + "serial?linkType=gs1:registerProduct"},
+		"lot's own before the GTIN's":     {"/01/" + gtin + "/10/A%2F1?linkType=gs1:certificationInfo", nil, shop + "lot.pdf?linkType=gs1:certificationInfo"},
+		"type walks up":                   {"/01/" + gtin + "/10/B?linkType=gs1:certificationInfo", nil, shop + "all.pdf?linkType=gs1:certificationInfo"},
+		"type as URI":                     {"/01/" + gtin + "?linkType=https%3A%2F%2Fgs1.org%2Fvoc%2FcertificationInfo", nil, shop + "all.pdf?linkType=https%3A%2F%2Fgs1.org%2Fvoc%2FcertificationInfo"},
+		"traceability":                    {"/01/" + gtin + "/10/A%2F1?linkType=gs1:traceability", nil, trace + "?linkType=gs1:traceability"},
+		"query passed on":                 {"/01/" + gtin + "/10/A%2F1?17=270630&x=y", nil, trace + "?17=270630&x=y"},
+		"query joined, before fragment":   {"/01/" + gtin + "?linkType=gs1:support", nil, shop + "help?x=1&linkType=gs1:support#top"},
+		"language":                        {"/01/" + gtin + "?linkType=gs1:pip", []string{"Accept-Language", "zh;q=0.9, en;q=0.2", "Accept", "text/html"}, shop + "zh?linkType=gs1:pip"},
+		"language by region":              {"/01/" + gtin + "?linkType=gs1:pip", []string{"Accept-Language", "en-GB", "Accept", "text/html"}, shop + "en?linkType=gs1:pip"},
+		"media type":                      {"/01/" + gtin + "?linkType=gs1:pip", []string{"Accept-Language", "en", "Accept", "application/json"}, shop + "en.json?linkType=gs1:pip"},
+		"context":                         {"/01/" + gtin + "?linkType=gs1:pip&context=b2b", []string{"Accept-Language", "en", "Accept", "text/html"}, shop + "trade?linkType=gs1:pip&context=b2b"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -289,6 +291,9 @@ func TestCheck(t *testing.T) {
 		"multi with nothing":   {"type", func(l *resolver.Link) { *l = resolver.Link{Type: "defaultLinkMulti"} }},
 		"http":                 {"href", func(l *resolver.Link) { l.Href = "http://shop.example/" }},
 		"script":               {"href", func(l *resolver.Link) { l.Href = "javascript:alert(1)" }},
+		"Chinese in the path":  {"href", func(l *resolver.Link) { l.Href = "https://shop.example/茶" }},
+		"Chinese in the host":  {"href", func(l *resolver.Link) { l.Href = "https://茶.example/" }},
+		"space in the address": {"href", func(l *resolver.Link) { l.Href = "https://shop.example/a b" }},
 		"user in the address":  {"href", func(l *resolver.Link) { l.Href = "https://a@shop.example/" }},
 		"two lines of title":   {"title", func(l *resolver.Link) { l.Title = "a\nb" }},
 		"no title":             {"title", func(l *resolver.Link) { l.Title = "" }},
