@@ -19,7 +19,7 @@ func (s *server) openUnits(ctx context.Context) error {
 		return err
 	}
 	s.units = &unit.Service{
-		Store: s.store, Trees: s.store, Batches: s.store, Covers: s.store, Key: key,
+		Store: s.store, Trees: s.store, Batches: s.store, Covers: s.store, Bindings: s.store, Key: key,
 		NewRecord: s.tracer.NewRecord, Added: s.sealer.Wake,
 	}
 	s.tracer.NewCode = func() (string, error) {

@@ -80,7 +80,7 @@ func (s *server) handler() (http.Handler, error) {
 		Units: s.units, Rolls: rolls{s.store, s.units},
 		Lifecycle: s.manager, Claims: s.issuer(), Inventory: records{s.store}, Models: models{s.store, s.registry}, Importer: &device.Importer{Store: s.store},
 		KnowsFormat: s.knowsFormat, Commands: s.store, Queue: s.queue,
-		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Chain: records{s.store}, Partners: &lineage.Finder{Source: s.store, PublicURL: s.publicURL()}, Mover: s.tracer, Shipments: records{s.store}, Shipper: s.tracer, Catalogs: s.catalogs, Photos: s.photos, Quarantine: s.journal, Journal: figures{s.journal},
+		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Chain: records{s.store}, Partners: &lineage.Finder{Source: s.store, Packets: s.units, PublicURL: s.publicURL()}, Mover: s.tracer, Shipments: records{s.store}, Shipper: s.tracer, Catalogs: s.catalogs, Photos: s.photos, Quarantine: s.journal, Journal: figures{s.journal},
 		History: s.desk, Jobs: records{s.store}, Retentions: retention{s.store, s.series}, Audits: auditDesk{s.store, s.audits.asked},
 		Recalls: s.recalls, Recaller: s.recalls, RecallMail: s.recallPost, Hooks: hooks{s.store, s.recallPost.Wake},
 		Packages: records{s.store}, Packer: s.packages, Courier: s.courier, Scans: copies{s.store}, Complaints: complaints{s.complaints, s.store, s.album}, Proxies: s.cfg.HTTP.Proxies,

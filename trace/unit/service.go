@@ -49,6 +49,7 @@ type Service struct {
 	Trees     Trees
 	Batches   Batches
 	Covers    Covers
+	Bindings  Bindings
 	Key       *Key
 	PublicURL string                                   // what a code's address begins with
 	NewRecord func(trace.Record) (trace.Record, error) // gives a record its ID and salt

@@ -11,6 +11,7 @@ import (
 	"tianhai/trace/chain"
 	"tianhai/trace/epcis/lineage"
 	"tianhai/trace/resolver"
+	"tianhai/trace/unit"
 )
 
 // made is a transformation that an operator captures.
@@ -95,6 +96,60 @@ func testLineage(t *testing.T, s *store.Store) {
 	capture(t, s, "oysters", wrong)
 	if got, want := links(t, s, chain.Down, "", "a"), ""; got != want {
 		t.Errorf("after the blend was declared an error: %s", got)
+	}
+}
+
+// An event that names the code of a packet is of the batch that the code is bound to,
+// whoever captured it: on a plain label and on a Digital Link, also where the label was
+// bound after the event or voided since. Other codes of the roll are of no batch.
+func testLineagePackets(t *testing.T, s *store.Store) {
+	seed(t, s)
+	w := newUnitWorld(t, s)
+	w.Bindings, w.PublicURL = s, "https://farm.example.com"
+	check(t, s.AddHolding(t.Context(), resolver.Holding{GTIN: "06901234567892", Tenant: "tea", Product: "liubao", Account: "admin", Set: noon}))
+	moveTold(t, s, chain.Movement{ID: "m1", Kind: chain.Harvest, Outputs: []chain.Output{out("a", kg(100)), out("b", kg(100))}}, "garden-1")
+	plain := w.issued(t, 6)
+	linked := newRoll(4)
+	linked.GTIN = "06901234567892"
+	linked, err := w.Issue(t.Context(), linked)
+	check(t, err)
+	bind := func(r unit.Roll, batch string, first, last int) {
+		t.Helper()
+		st := newStep(r, unit.Bind, first, last)
+		st.Batch = batch
+		w.step(t, st)
+	}
+	w.step(t, newStep(plain, unit.Print, 1, 6))
+	w.step(t, newStep(linked, unit.Print, 1, 4))
+	at, dl := w.labels(plain), w.labels(linked)
+	capture(t, s, "oysters",
+		made("shop", []string{at[2].URL}, []string{"https://oysters.example/shelf"}),
+		made("voided", []string{at[3].URL}, []string{"https://oysters.example/bin"}),
+		made("other", []string{at[4].URL}, []string{"https://oysters.example/4"}),
+		made("loose", []string{at[6].URL}, []string{"https://oysters.example/6"}),
+		made("link", []string{"https://shop.example/01/06901234567892/10/any/21/" + dl[1].Code}, []string{"https://oysters.example/7"}),
+		made("loose-link", []string{dl[4].URL}, []string{"https://oysters.example/8"}),
+		made("on", []string{"https://oysters.example/shelf"}, []string{"https://oysters.example/soup"}),
+	)
+	bind(plain, "a", 1, 3)
+	bind(plain, "b", 4, 5)
+	bind(linked, "a", 1, 2)
+	w.step(t, newStep(plain, unit.Void, 3, 3))
+	f := &lineage.Finder{Source: s, Packets: w.Service, PublicURL: w.PublicURL}
+	for batch, want := range map[string]string{"a": "link on shop voided", "b": "other"} {
+		found, more, err := f.Follow(t.Context(), []string{batch}, chain.Down, "")
+		check(t, err)
+		var ids []string
+		for _, l := range found {
+			ids = append(ids, strings.TrimPrefix(l.Event, "urn:uuid:"))
+			if l.Depth == 1 && !slices.Equal(l.Batches, []string{batch}) {
+				t.Errorf("%s is of %v, want %s", l.Event, l.Batches, batch)
+			}
+		}
+		slices.Sort(ids)
+		if got := strings.Join(ids, " "); got != want || more {
+			t.Errorf("of %s: %s (more: %v), want %s", batch, got, more, want)
+		}
 	}
 }
 

@@ -134,6 +134,7 @@ func suite(t *testing.T, fresh func(*testing.T) store.Options) {
 		"movements":          testMovements,
 		"told as events":     testTold,
 		"captured lineage":   testLineage,
+		"captured packets":   testLineagePackets,
 		"lineage naive":      testLineageNaive,
 		"voids of movements": testVoids,
 		"handover":           testHandover,

@@ -25,8 +25,11 @@ import (
 
 // Limits of what is followed.
 const (
-	MaxLinks = 500
-	MaxDepth = 20 // events behind one another
+	MaxLinks   = 500
+	MaxDepth   = 20      // events behind one another
+	MaxPackets = 2000    // of a batch, that events name
+	maxNames   = 200_000 // that are looked at to find them
+	namesPage  = 5000
 )
 
 // A Batch is where to begin.
@@ -41,6 +44,14 @@ type Source interface {
 	FindEvents(ctx context.Context, a repository.Ask) ([]repository.Stored, error)
 	// EventNames returns those of the batches that exist.
 	EventNames(ctx context.Context, batches []string) ([]Batch, error)
+	EventValues(ctx context.Context, v repository.Values) ([]string, error)
+}
+
+// Packets knows the codes of single packets; *unit.Service does.
+type Packets interface {
+	// BoundTo returns how names of packets of a batch begin, and whether what follows is
+	// one of them.
+	BoundTo(ctx context.Context, batch string) (beginnings []string, bound func(rest string) bool, err error)
 }
 
 // A Link is a captured event that names a batch, or what another link leads to.
@@ -59,7 +70,8 @@ type Link struct {
 // A Finder finds links.
 type Finder struct {
 	Source    Source
-	PublicURL string // what is ours is named under it
+	Packets   Packets // nil: there are none
+	PublicURL string  // what is ours is named under it
 }
 
 // A thing is a name as one operator uses it; of all operators where the tenant is "".
@@ -83,6 +95,15 @@ func (f *Finder) Follow(ctx context.Context, batches []string, dir chain.Directi
 			} else {
 				from = append(from, thing{b.Tenant, name})
 			}
+		}
+		packets, left, err := f.packets(ctx, b.ID)
+		if err != nil {
+			return nil, false, err
+		}
+		more = more || left
+		for _, name := range packets { // a code is as hard to guess as a batch's
+			named[name] = b.ID
+			from = append(from, thing{"", name})
 		}
 	}
 	seen := map[string]bool{}
@@ -110,6 +131,50 @@ func (f *Finder) names(b Batch) map[string]bool {
 		all[base+"/t/"+b.Code] = true
 	}
 	return all
+}
+
+// packets returns the names that events have of single packets of a batch, and whether
+// there are more.
+func (f *Finder) packets(ctx context.Context, batch string) (names []string, more bool, err error) {
+	if f.Packets == nil {
+		return nil, false, nil
+	}
+	beginnings, bound, err := f.Packets.BoundTo(ctx, batch)
+	if err != nil {
+		return nil, false, err
+	}
+	looked := 0
+	for _, begins := range beginnings {
+		for after := begins; ; {
+			values, err := f.Source.EventValues(ctx, repository.Values{Fields: things(), After: after, Limit: namesPage})
+			if err != nil {
+				return nil, false, err
+			}
+			for _, v := range values {
+				rest, ours := strings.CutPrefix(v, begins)
+				if !ours { // sorted: those behind do not begin so either
+					values = nil
+					break
+				}
+				if looked++; looked > maxNames || len(names) == MaxPackets {
+					return names, true, nil
+				}
+				if bound(rest) {
+					names = append(names, v)
+				}
+			}
+			if len(values) < namesPage {
+				break
+			}
+			after = values[len(values)-1]
+		}
+	}
+	return names, false, nil
+}
+
+// things are the fields of terms that name what events are about.
+func things() []string {
+	return []string{"epc", "epcClass", "parentID", "inputEPC", "inputEPCClass", "outputEPC", "outputEPCClass"}
 }
 
 // A walk goes one way through the events.
