@@ -154,6 +154,7 @@ var access = map[string]struct {
 	"GET /recalls/:id":           {"/recalls/" + recallID, "", answers{"nobody": 404, "bureau": 200}},
 	"GET /recalls/:id/holdings":  {"/recalls/" + recallID + "/holdings", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /recalls/:id/tally":     {"/recalls/" + recallID + "/tally", "", answers{"nobody": 404, "bureau": 200}},
+	"GET /recalls/:id/captured":  {"/recalls/" + recallID + "/captured", "", answers{"nobody": 404, "bureau": 200}},
 	"POST /recalls/:id/notices":  {"/recalls/" + recallID + "/notices", "", answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},
 	"POST /recalls/:id/widen":    {"/recalls/" + recallID + "/widen", `{"id":"01JZ00000000000000000000W1","reason":"x","batches":["` + batchID + `"]}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},
 	"POST /recalls/:id/narrow":   {"/recalls/" + recallID + "/narrow", `{"id":"01JZ00000000000000000000W1","reason":"x","batches":["` + batchID + `"]}`, answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200, "admin": 403}},

@@ -150,6 +150,15 @@ func TestRecallOfAHolder(t *testing.T) {
 			t.Errorf("the holder is told of %s: %s", theirs, got.body)
 		}
 	}
+	const captured = "/recalls/" + recallID + "/captured"
+	if got := manager.do("GET", captured, ""); got.status != http.StatusOK || strings.Contains(got.body, "urn:uuid") {
+		t.Errorf("the holder is told what partners captured: %d %s", got.status, got.body)
+	}
+	for _, login := range []string{"bureau", "manager"} {
+		if got := (client{t, base, login}).do("GET", captured, ""); !strings.Contains(got.body, `"event":"urn:uuid:of-`+batchID+`"`) || !strings.Contains(got.body, `"lots":["lot-77"]`) {
+			t.Errorf("%s is told: %d %s", login, got.status, got.body)
+		}
+	}
 	if got := manager.do("GET", "/recalls", ""); !strings.Contains(got.body, recallID) {
 		t.Errorf("the holder's list is %s", got.body)
 	}

@@ -130,6 +130,7 @@ func (s *server) routes() []route {
 		get[recallView]("/recalls/:id", s.showRecall, "A recall: what is in it, who has it, what has become of it."),
 		lists(s, "/recalls/:id/holdings", "Who has what of a recall.", s.listHoldings()),
 		lists(s, "/recalls/:id/tally", "What became of all that is recalled: the sum in each measure, then by holder.", s.listTally()),
+		lists(s, "/recalls/:id/captured", "What operators captured over EPCIS of what is recalled, the nearest first; docs/epcis.md.", s.listRecalled()),
 		takes[none, recallView](post, "/recalls/:id/notices", s.retryRecall, "Tries at once every notice of a recall that was not delivered, given up or not."),
 		takes[widenRecallRequest, recallView](post, "/recalls/:id/widen", s.widenRecall, "Takes more into a recall, for a reason."),
 		takes[narrowRecallRequest, recallView](post, "/recalls/:id/narrow", s.narrowRecall, "Clears batches, and what was made of them alone, for a reason."),

@@ -685,7 +685,7 @@ func pressOf(t testing.TB) *press.Press {
 func (w *world) Follow(_ context.Context, batches []string, _ chain.Direction, tenant string) ([]lineage.Link, bool, error) {
 	var links []lineage.Link
 	for _, b := range batches {
-		links = append(links, lineage.Link{Event: "urn:uuid:of-" + b, Tenant: tenant, Type: "TransformationEvent", At: noon, Of: []string{}, Into: []string{}, Batches: []string{b}, Depth: 1})
+		links = append(links, lineage.Link{Event: "urn:uuid:of-" + b, Tenant: cmp.Or(tenant, "oyster"), Type: "TransformationEvent", At: noon, Of: []string{}, Into: []string{}, Batches: []string{b}, Depth: 1})
 	}
 	return links, false, nil
 }
