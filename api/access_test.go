@@ -175,6 +175,8 @@ var access = map[string]struct {
 	"POST /tenants/:id/gtins":                      {"/tenants/oyster/gtins", `{"gtin":"09506000134352","product":"oyster"}`, answers{"nobody": 404, "bureau": 403, "admin": 201}},
 	"GET /gtins/:id/links":                         {"/gtins/09506000134352/links", "", answers{"nobody": 404, "bureau": 200}},
 	"POST /gtins/:id/links":                        {"/gtins/09506000134352/links", `{"id":"01JZ00000000000000000000G1","type":"pip","href":"https://a.cn/","title":"a"}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},
+	"GET /gtins/:id/scan":                          {"/gtins/09506000134352/scan", "", answers{"nobody": 404, "bureau": 200}},
+	"PUT /gtins/:id/links/:link":                   {"/gtins/09506000134352/links/01JZ00000000000000000000G1", `{"type":"pip","href":"https://a.cn/","title":"a"}`, answers{"nobody": 404, "bureau": 403, "manager": 404}},
 	"DELETE /gtins/:id/links/:link":                {"/gtins/09506000134352/links/01JZ00000000000000000000G1", "", answers{"nobody": 404, "bureau": 403, "manager": 204}},
 	"GET /tenants/:id/company-prefixes":            {"/tenants/oyster/company-prefixes", "", answers{"nobody": 404, "bureau": 200}},
 	"POST /tenants/:id/company-prefixes":           {"/tenants/oyster/company-prefixes", `{"prefix":"690123456"}`, answers{"nobody": 404, "bureau": 403, "manager": 201}},

@@ -263,6 +263,8 @@ type Config struct {
 	Operators  Operators
 	Directory  Directory
 	GTINs      GTINs
+	Links      Links
+	Resolver   Resolver
 	Programs   Programs
 	Companies  Companies
 	Units      Units

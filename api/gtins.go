@@ -16,22 +16,28 @@ import (
 	"tianhai/trace/resolver"
 )
 
-// GTINs knows who holds a GTIN and where its holder sends those who ask for it. What
-// does not exist is farm.ErrNotFound.
+// GTINs knows who holds a GTIN. What does not exist is farm.ErrNotFound.
 type GTINs interface {
 	Holding(ctx context.Context, gtin string) (resolver.Holding, error)
 	Holdings(ctx context.Context, tenant string) ([]resolver.Holding, error)
 	// AddHolding enters a holder; farm.ErrConflict where the GTIN has another.
 	AddHolding(ctx context.Context, h resolver.Holding) error
-	Links
 }
 
-// Links knows the links of GTINs.
+// Links knows where holders of GTINs send those who ask for them.
 type Links interface {
 	Links(ctx context.Context, gtin string) ([]resolver.Link, error)
 	// AddLink is farm.ErrConflict where a request could not tell the link from another.
 	AddLink(ctx context.Context, l resolver.Link) error
+	// ChangeLink is farm.ErrConflict as AddLink is, farm.ErrNotFound.
+	ChangeLink(ctx context.Context, l resolver.Link) error
 	DeleteLink(ctx context.Context, gtin, id string) error
+}
+
+// A Resolver says where scans are sent.
+type Resolver interface {
+	// Lead is a *label.LinkError for what GS1 does not allow.
+	Lead(ctx context.Context, scan resolver.Scan) (resolver.Lead, error)
 }
 
 func (s *server) listGTINs() listing[resolver.Holding] {
@@ -102,13 +108,17 @@ func (s *server) listLinks() listing[resolver.Link] {
 			if err != nil {
 				return nil, err
 			}
-			return s.GTINs.Links(c.Request.Context(), h.GTIN)
+			return s.Links.Links(c.Request.Context(), h.GTIN)
 		},
 	}
 }
 
 type addLinkRequest struct {
-	ID       string `json:"id"`
+	ID string `json:"id"`
+	changeLinkRequest
+}
+
+type changeLinkRequest struct {
 	Lot      string `json:"lot"`
 	Serial   string `json:"serial"`
 	Type     string `json:"type"`
@@ -117,6 +127,14 @@ type addLinkRequest struct {
 	Language string `json:"language"`
 	Media    string `json:"media"`
 	Context  string `json:"context"`
+}
+
+// link returns the link as an account has written it at a time.
+func (in changeLinkRequest) link(h resolver.Holding, id, account string, at time.Time) resolver.Link {
+	return resolver.Link{
+		ID: id, GTIN: h.GTIN, Lot: in.Lot, Serial: in.Serial, Type: in.Type, Href: in.Href, Title: in.Title,
+		Language: in.Language, Media: in.Media, Context: in.Context, Account: account, Added: at.UTC().Truncate(time.Microsecond),
+	}
 }
 
 func (s *server) addLink(c *gin.Context) error {
@@ -128,14 +146,11 @@ func (s *server) addLink(c *gin.Context) error {
 	if err := body(c, &in); err != nil {
 		return err
 	}
-	l := resolver.Link{
-		ID: in.ID, GTIN: h.GTIN, Lot: in.Lot, Serial: in.Serial, Type: in.Type, Href: in.Href, Title: in.Title,
-		Language: in.Language, Media: in.Media, Context: in.Context, Account: who(c).Login, Added: s.Now().UTC().Truncate(time.Microsecond),
-	}
+	l := in.link(h, in.ID, who(c).Login, s.Now())
 	if err := checkLink(l); err != nil {
 		return err
 	}
-	switch err := s.GTINs.AddLink(c.Request.Context(), l); {
+	switch err := s.Links.AddLink(c.Request.Context(), l); {
 	case errors.Is(err, resolver.ErrFull):
 		return &invalidError{"", "the GTIN has 200 links, which is the most"}
 	case err != nil:
@@ -157,16 +172,34 @@ func checkLink(l resolver.Link) error {
 	if l.Serial != "" {
 		elements = append(elements, label.Element{AI: "21", Value: l.Serial})
 	}
-	if _, err := label.MakeLink("", elements); err != nil {
-		field := "lot"
-		if bad, ok := errors.AsType[*label.LinkError](err); ok && bad.AI == "21" {
-			field = "serial"
-		}
-		return &invalidError{field, "is not 1 to 20 of the characters that GS1 allows"}
+	_, err := label.MakeLink("", elements)
+	if bad, ok := errors.AsType[*label.LinkError](err); ok {
+		return &invalidError{numberField(bad), "is not 1 to 20 of the characters that GS1 allows"}
 	}
 	if bad, ok := errors.AsType[*resolver.FieldError](l.Check()); ok {
 		return &invalidError{bad.Field, bad.Reason}
 	}
+	return nil
+}
+
+// changeLink writes a link anew; its account and time are those of the change.
+func (s *server) changeLink(c *gin.Context) error {
+	h, err := s.holding(c, auth.Administer)
+	if err != nil {
+		return err
+	}
+	var in changeLinkRequest
+	if err := body(c, &in); err != nil {
+		return err
+	}
+	l := in.link(h, c.Param("link"), who(c).Login, s.Now())
+	if err := checkLink(l); err != nil {
+		return err
+	}
+	if err := s.Links.ChangeLink(c.Request.Context(), l); err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, l)
 	return nil
 }
 
@@ -175,11 +208,39 @@ func (s *server) deleteLink(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.GTINs.DeleteLink(c.Request.Context(), h.GTIN, c.Param("link")); err != nil {
+	if err := s.Links.DeleteLink(c.Request.Context(), h.GTIN, c.Param("link")); err != nil {
 		return err
 	}
 	c.Status(http.StatusNoContent)
 	return nil
+}
+
+// previewScan says where whoever scans a GTIN of the operator's is sent.
+func (s *server) previewScan(c *gin.Context) error {
+	h, err := s.holding(c, auth.Read)
+	if err != nil {
+		return err
+	}
+	scan := resolver.Scan{
+		GTIN: h.GTIN, Lot: c.Query("lot"), Serial: c.Query("serial"), Type: c.Query("linkType"), Context: c.Query("context"), Languages: c.Query("languages"),
+	}
+	lead, err := s.Resolver.Lead(c.Request.Context(), scan)
+	if bad, ok := errors.AsType[*label.LinkError](err); ok {
+		return &invalidError{numberField(bad), "is not 1 to 20 of the characters that GS1 allows"}
+	}
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, lead)
+	return nil
+}
+
+// numberField returns which of lot and serial number is at fault.
+func numberField(bad *label.LinkError) string {
+	if bad.AI == "21" {
+		return "serial"
+	}
+	return "lot"
 }
 
 // digitalLinkView is what a till reads on a packet of a batch.

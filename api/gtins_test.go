@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tianhai/farm"
+	"tianhai/trace/label"
 	"tianhai/trace/resolver"
 )
 
@@ -59,6 +60,37 @@ func (w *world) AddLink(_ context.Context, l resolver.Link) error {
 	return nil
 }
 
+func (w *world) ChangeLink(_ context.Context, l resolver.Link) error {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(w.links, func(old resolver.Link) bool { return old.ID == l.ID })
+	if i < 0 {
+		return farm.ErrNotFound
+	}
+	w.wrote++
+	w.links[i] = l
+	return nil
+}
+
+// Lead sends every scan to one page, and says which.
+func (w *world) Lead(_ context.Context, scan resolver.Scan) (resolver.Lead, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return resolver.Lead{}, err
+	}
+	elements := []label.Element{{AI: "01", Value: scan.GTIN}}
+	if scan.Lot != "" {
+		elements = append(elements, label.Element{AI: "10", Value: scan.Lot})
+	}
+	link, err := label.MakeLink("https://trace.example.cn", elements)
+	if err != nil {
+		return resolver.Lead{}, err
+	}
+	return resolver.Lead{URI: link.String(), Links: []resolver.Destination{{Type: scan.Type, Href: "https://a.cn/", Title: scan.Languages + scan.Context}}}, nil
+}
+
 func (w *world) DeleteLink(_ context.Context, _, _ string) error {
 	defer w.mu.Unlock()
 	if err := w.enter(); err != nil {
@@ -90,6 +122,32 @@ func TestGTINs(t *testing.T) {
 		if got := manager.do(http.MethodPost, "/gtins/"+oysterGTIN+"/links", tt.body); got.status != http.StatusBadRequest || !strings.Contains(got.body, `"field":"`+tt.field+`"`) {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
+	}
+}
+
+// A link is changed in its place; what is wrong with it is said as of a new one.
+func TestChangeLink(t *testing.T) {
+	w := newWorld()
+	w.links = []resolver.Link{{ID: "01JZ00000000000000000000G1", GTIN: oysterGTIN, Type: "pip", Href: "https://a.cn/", Title: "a", Account: "chief", Added: noon}}
+	base, _ := serve(t, w)
+	manager := client{t, base, "manager"}
+	const path = "/gtins/" + oysterGTIN + "/links/01JZ00000000000000000000G1"
+	got := manager.do(http.MethodPut, path, `{"type":"recipeInfo","href":"https://a.cn/r","title":"做法","language":"zh-CN"}`)
+	if l := w.links[0]; got.status != http.StatusOK || l.Type != "recipeInfo" || l.Href != "https://a.cn/r" || l.Account != "manager" || l.GTIN != oysterGTIN {
+		t.Errorf("%d %s: %+v", got.status, got.body, w.links)
+	}
+	if got := manager.do(http.MethodPut, path, `{"type":"recipeInfo","href":"a.cn/r","title":"做法"}`); got.status != http.StatusBadRequest || !strings.Contains(got.body, `"field":"href"`) {
+		t.Errorf("no address: %d %s", got.status, got.body)
+	}
+	if got := manager.do(http.MethodPut, "/gtins/"+oysterGTIN+"/links/01JZ00000000000000000000G2", `{"type":"pip","href":"https://a.cn/","title":"a"}`); got.status != http.StatusNotFound {
+		t.Errorf("one that is not there: %d %s", got.status, got.body)
+	}
+	scan := manager.do(http.MethodGet, "/gtins/"+oysterGTIN+"/scan?lot=A%2F1&linkType=pip&languages=en&context=b2b", "")
+	if scan.status != http.StatusOK || !strings.Contains(scan.body, "/10/A%2F1") || !strings.Contains(scan.body, `"enb2b"`) {
+		t.Errorf("a scan: %d %s", scan.status, scan.body)
+	}
+	if got := manager.do(http.MethodGet, "/gtins/"+oysterGTIN+"/scan?lot=%E6%89%B9", ""); got.status != http.StatusBadRequest || !strings.Contains(got.body, `"field":"lot"`) {
+		t.Errorf("a Chinese lot: %d %s", got.status, got.body)
 	}
 }
 

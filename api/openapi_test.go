@@ -229,6 +229,7 @@ var wholes = map[string]string{
 	"/sites/{id}/series":  "has its own measure: points",
 	"/sites/{id}/gates":   "every reason, of one act",
 
+	"/gtins/{id}/scan":        "where one scan leads; several only where none is better",
 	"/photos/{id}/facts":      "one a tenant",
 	"/tenants/{id}/markets":   "a setting",
 	"/batches/{id}/genealogy": "one picture",

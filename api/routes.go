@@ -58,10 +58,13 @@ func (s *server) routes() []route {
 		takes[addGTINRequest, resolver.Holding](post, "/tenants/:id/gtins", s.addGTIN, "Enters a GTIN that GS1 gave an operator; docs/labels.md."),
 		lists(s, "/gtins/:id/links", "Where a GTIN leads, the links added first first.", s.listLinks()),
 		takes[addLinkRequest, resolver.Link](post, "/gtins/:id/links", s.addLink, "Adds a link of a GTIN, under the client's ULID."),
+		takes[changeLinkRequest, resolver.Link](put, "/gtins/:id/links/:link", s.changeLink, "Changes a link of a GTIN.").guarding("/gtins/:id/links"),
 		takes[none, none](del, "/gtins/:id/links/:link", s.deleteLink, "Takes a link of a GTIN away.").guarding("/gtins/:id/links"),
 		lists(s, "/tenants/:id/company-prefixes", "GS1 company prefixes that an operator stated.", s.listCompanies()),
 		takes[stateCompanyRequest, resolver.Company](post, "/tenants/:id/company-prefixes", s.stateCompany, "States a GS1 company prefix, of 6 to 12 digits, so that keys can be EPC URNs; docs/epcis.md."),
 		takes[none, none](del, "/tenants/:id/company-prefixes/:prefix", s.dropCompany, "Takes a company prefix back.").guarding("/tenants/:id/company-prefixes"),
+		get[resolver.Lead]("/gtins/:id/scan", s.previewScan, "Where whoever scans a GTIN is sent: one link, or several to choose from, or none.").
+			asks("lot", "AI 10").asks("serial", "AI 21").asks("linkType", "such as gs1:recipeInfo; without it what is shown first").asks("languages", "as Accept-Language has them").asks("context", "as links have it"),
 		lists(s, "/tenants/:id/programs", "An operator's programs that show a token at /epcis, those added first first.", s.listPrograms()),
 		takes[addProgramRequest, addedProgramView](post, "/tenants/:id/programs", s.addProgram, "Adds a program, with the token that it shows; docs/epcis.md."),
 		takes[none, none](del, "/tenants/:id/programs/:program", s.deleteProgram, "Takes a program away; its token is good no more.").guarding("/tenants/:id/programs"),

@@ -560,7 +560,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		t.Fatal(err)
 	}
 	return api.Config{
-		Sessions: w, Accounts: w, Door: w, Farms: w, Operators: w, Directory: w, GTINs: w, Programs: w, Companies: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Partners: w, Mover: w, Shipments: w, Shipper: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
+		Sessions: w, Accounts: w, Door: w, Farms: w, Operators: w, Directory: w, GTINs: w, Links: w, Resolver: w, Programs: w, Companies: w, Inputs: w, Devices: w, Upkeep: w, Lifecycle: w, Claims: w, Inventory: w, Models: w, Importer: &device.Importer{Store: w, Now: func() time.Time { return noon }}, Commands: w, Queue: w, Series: w, Alerts: w, Records: w, Recorder: w, Chain: w, Partners: w, Mover: w, Shipments: w, Shipper: w, Quarantine: w, Journal: w, History: w, Jobs: w, Retentions: w, Audits: w,
 		Overrides: w, Scans: w, Complaints: w, Packages: w, Packer: w, Courier: w,
 		Recalls: recalls{w}, Recaller: recalls{w}, RecallMail: recalls{w}, Hooks: recalls{w},
 		Units: roller{w}, Rolls: roller{w},

@@ -31,13 +31,12 @@ import (
 )
 
 // routes joins the faces. Every path that answers without a login is here.
-func (s *server) routes(api, consumer, faces http.Handler) http.Handler {
+func (s *server) routes(api, consumer, digital, faces http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api)                                                                  // asks for a session itself
 	mux.Handle("/api/v1/ingest", &ingest.HTTP{Intake: s.intake, Door: s.door, Logger: s.log}) // asks for a device's secret
 	mux.Handle("/t/", consumer)
 	mux.Handle("/c/", consumer) // who knows the reference of a complaint
-	digital := resolver.New(resolver.Options{Registry: s.store, Packets: packets{s.units, s.store}, PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log})
 	mux.Handle("/01/", digital)
 	mux.Handle("/{compressed}", digital)
 	mux.Handle("/.well-known/gs1resolver", digital)
@@ -75,9 +74,10 @@ func (s *server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	s.units.PublicURL, s.told.PublicURL = s.publicURL(), s.publicURL() // known since the server listens
+	digital := resolver.New(resolver.Options{Registry: s.store, Packets: packets{s.units, s.store}, PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log})
 	machines := api.New(api.Config{
 		Sessions: &auth.Sessions{Store: s.store, Invited: s.store}, Accounts: records{s.store}, Door: s.door, Farms: records{s.store}, Operators: s.store, Directory: records{s.store}, GTINs: s.store, Programs: s.store, Companies: s.store, Inputs: s.store, Overrides: overrides{s.store, s.tracer}, Stocks: stocks{s.store, s.tracer}, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
-		Units: s.units, Rolls: rolls{s.store, s.units},
+		Units: s.units, Rolls: rolls{s.store, s.units}, Links: s.store, Resolver: digital,
 		Lifecycle: s.manager, Claims: s.issuer(), Inventory: records{s.store}, Models: models{s.store, s.registry}, Importer: &device.Importer{Store: s.store},
 		KnowsFormat: s.knowsFormat, Commands: s.store, Queue: s.queue,
 		Series: series{s.series}, Alerts: records{s.store}, Records: records{s.store}, Recorder: s.tracer, Chain: records{s.store}, Partners: &lineage.Finder{Source: s.store, Packets: s.units, PublicURL: s.publicURL()}, Mover: s.tracer, Shipments: records{s.store}, Shipper: s.tracer, Catalogs: s.catalogs, Photos: s.photos, Quarantine: s.journal, Journal: figures{s.journal},
@@ -89,7 +89,7 @@ func (s *server) handler() (http.Handler, error) {
 		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake}, Aliases: upkeep{s.store, s.registry},
 		Hub: s.hub, Catalog: s.texts, Press: printer, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})
-	return s.routes(machines, scan, faces), nil
+	return s.routes(machines, scan, digital, faces), nil
 }
 
 // sessions knows who shows a token at /epcis.

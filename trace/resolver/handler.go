@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,22 +35,27 @@ type Options struct {
 	Logger    *slog.Logger
 }
 
-type server struct{ Options }
+// A Server answers /01/…, compressed links and /.well-known/gs1resolver.
+type Server struct {
+	Options
 
-// New returns the handler for /01/…, for compressed links and for
-// /.well-known/gs1resolver. It does no I/O.
-func New(opts Options) http.Handler {
-	opts.PublicURL = strings.TrimSuffix(opts.PublicURL, "/")
-	s := &server{opts}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/01/", s.open(s.resolve))
-	mux.HandleFunc("/{compressed}", s.open(s.decompress))
-	mux.HandleFunc("/.well-known/gs1resolver", s.open(s.describe))
-	return mux
+	mux *http.ServeMux
 }
 
+// New does no I/O.
+func New(opts Options) *Server {
+	opts.PublicURL = strings.TrimSuffix(opts.PublicURL, "/")
+	s := &Server{opts, http.NewServeMux()}
+	s.mux.HandleFunc("/01/", s.open(s.resolve))
+	s.mux.HandleFunc("/{compressed}", s.open(s.decompress))
+	s.mux.HandleFunc("/.well-known/gs1resolver", s.open(s.describe))
+	return s
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
 // open lets every origin read, and nobody do anything else.
-func (s *server) open(next http.HandlerFunc) http.HandlerFunc {
+func (s *Server) open(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
@@ -90,7 +96,7 @@ func fail(w http.ResponseWriter, p problem) {
 }
 
 // parse reads the link that a request is for. A slash at its end is let through.
-func (s *server) parse(r *http.Request) (label.Link, error) {
+func (s *Server) parse(r *http.Request) (label.Link, error) {
 	uri := s.PublicURL + strings.TrimRight(r.URL.EscapedPath(), "/")
 	if r.URL.RawQuery != "" {
 		uri += "?" + r.URL.RawQuery
@@ -105,7 +111,7 @@ func compressed(r *http.Request) bool {
 
 // decompress resolves a link with its key in a compressed path. What is none is no
 // page of ours.
-func (s *server) decompress(w http.ResponseWriter, r *http.Request) {
+func (s *Server) decompress(w http.ResponseWriter, r *http.Request) {
 	if _, err := s.parse(r); err != nil {
 		http.NotFound(w, r)
 		return
@@ -113,7 +119,7 @@ func (s *server) decompress(w http.ResponseWriter, r *http.Request) {
 	s.resolve(w, r)
 }
 
-func (s *server) resolve(w http.ResponseWriter, r *http.Request) {
+func (s *Server) resolve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Accept, Accept-Language")
 	link, err := s.parse(r)
 	if bad, ok := errors.AsType[*label.LinkError](err); ok {
@@ -133,12 +139,7 @@ func (s *server) resolve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	key := keyOf(link)
-	item, err := s.Registry.Item(r.Context(), key.gtin, key.lot)
-	if err == nil && s.Packets != nil && key.serial != "" {
-		if item.packet, err = s.Packets.Packet(r.Context(), key.gtin, key.serial); errors.Is(err, farm.ErrNotFound) {
-			err = nil // of a serial number that is the holder's alone
-		}
-	}
+	item, err := s.item(r.Context(), key)
 	switch {
 	case errors.Is(err, farm.ErrNotFound):
 		fail(w, problem{Status: http.StatusNotFound, Code: "not_held", Title: "no holder of this GTIN is registered here", AI: "01"})
@@ -153,6 +154,18 @@ func (s *server) resolve(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, r, asked, set{levels: s.levels(key, item, lang), name: item.Name.In(lang), lang: lang})
 }
 
+// item returns what is known of a key; farm.ErrNotFound where nobody here holds it.
+func (s *Server) item(ctx context.Context, k key) (Item, error) {
+	item, err := s.Registry.Item(ctx, k.gtin, k.lot)
+	if err != nil || s.Packets == nil || k.serial == "" {
+		return item, err
+	}
+	if item.packet, err = s.Packets.Packet(ctx, k.gtin, k.serial); errors.Is(err, farm.ErrNotFound) {
+		err = nil // of a serial number that is the holder's alone
+	}
+	return item, err
+}
+
 // A set is all that is known of what was asked for, in one language.
 type set struct {
 	levels     []level
@@ -160,7 +173,7 @@ type set struct {
 }
 
 // answer sends to the best link, or gives the set.
-func (s *server) answer(w http.ResponseWriter, r *http.Request, asked url.Values, all set) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, asked url.Values, all set) {
 	w.Header().Add("Link", fmt.Sprintf(`<%s?linkType=linkset>; rel="linkset"; type=%q`, all.levels[0].anchor, linksetType))
 	kind := typeOf(asked.Get("linkType"))
 	media := parseAccept(r.Header.Get("Accept"))
@@ -232,7 +245,7 @@ func passOn(href, query string) string {
 }
 
 // linkset writes the set as RFC 9264 has it in JSON.
-func (s *server) linkset(w http.ResponseWriter, status int, media []ranged, all set) {
+func (s *Server) linkset(w http.ResponseWriter, status int, media []ranged, all set) {
 	contexts := []map[string]any{}
 	for _, l := range all.levels {
 		entry := map[string]any{"anchor": l.anchor, "itemDescription": all.name}
@@ -286,7 +299,7 @@ var choices = template.Must(template.New("choices").Parse(`<!doctype html>
 <body><h1>{{.Name}}</h1><p>{{.Choose}}</p><ul>{{range .Links}}<li><a href="{{.Href}}"{{with .Language}} hreflang="{{.}}"{{end}}{{with .Media}} type="{{.}}"{{end}}>{{.Title}}</a>{{with .Language}} ({{.}}){{end}}{{end}}</ul></body></html>
 `))
 
-func (s *server) page(w http.ResponseWriter, all set, query string) {
+func (s *Server) page(w http.ResponseWriter, all set, query string) {
 	links := slices.Clone(all.levels[0].targets)
 	for i := range links {
 		links[i].Href = passOn(links[i].Href, query)
@@ -300,7 +313,7 @@ func (s *server) page(w http.ResponseWriter, all set, query string) {
 }
 
 // describe answers what this resolver can do, after GS1's description file schema.
-func (s *server) describe(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) describe(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "public, max-age=3600")
 	_ = json.NewEncoder(w).Encode(map[string]any{

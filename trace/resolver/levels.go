@@ -47,7 +47,7 @@ func keyOf(l label.Link) key {
 
 // levels returns what there is of a key, the most granular first. A level without
 // a link is left out, but for the GTIN, which always leads somewhere.
-func (s *server) levels(k key, item Item, lang string) []level {
+func (s *Server) levels(k key, item Item, lang string) []level {
 	var out []level
 	if k.withSerial != "" {
 		own := theirs(item.Links, func(l Link) bool { return l.Serial == k.serial && (l.Lot == "" || l.Lot == k.lot) })
@@ -105,7 +105,7 @@ func described(targets []target) []target {
 
 // pages returns the links to the trace pages of a lot. The one closed last is where
 // the lot leads; a producer may have used one number for several batches.
-func (s *server) pages(codes []string, lang string) []target {
+func (s *Server) pages(codes []string, lang string) []target {
 	var out []target
 	for i, code := range codes {
 		href := s.PublicURL + "/t/" + code

@@ -49,8 +49,8 @@ type Link struct {
 	Language string    `json:"language,omitempty"` // BCP 47; "" where it suits everybody
 	Media    string    `json:"media,omitempty"`    // media type; "" where nobody knows
 	Context  string    `json:"context,omitempty"`  // whom it is for, as ?context= asks
-	Account  string    `json:"account"`
-	Added    time.Time `json:"added"`
+	Account  string    `json:"account"`            // who wrote it as it is
+	Added    time.Time `json:"added"`              // or changed last
 }
 
 // A FieldError names what is wrong with a Link.

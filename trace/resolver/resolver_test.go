@@ -60,18 +60,57 @@ func holder() held {
 	}}
 }
 
-func ask(t *testing.T, h held, method, target string, headers ...string) *httptest.ResponseRecorder {
+// A preview says where the same scan is sent, over HTTP.
+func TestLead(t *testing.T) {
+	h := shop()
+	s := serverOf(t, h)
+	for name, scan := range map[string]resolver.Scan{
+		"product":             {GTIN: gtin},
+		"product, in English": {GTIN: gtin, Languages: "en"},
+		"lot":                 {GTIN: gtin, Lot: "A/1", Languages: "en"},
+		"lot of two batches":  {GTIN: gtin, Lot: "B", Type: "gs1:traceability"},
+		"serial number":       {GTIN: gtin, Lot: "A/1", Serial: "7", Type: "registerProduct"},
+		"trade":               {GTIN: gtin, Type: "pip", Languages: "en", Context: "b2b"},
+		"no such type":        {GTIN: gtin, Type: "epcis"},
+		"several":             {GTIN: gtin, Type: "recipeInfo"},
+	} {
+		lead, err := s.Lead(t.Context(), scan)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		target := strings.TrimPrefix(lead.URI, base) + "?linkType=" + scan.Type + "&context=" + scan.Context
+		w := ask(t, h, http.MethodGet, target, "Accept", "text/html,*/*;q=0.8", "Accept-Language", scan.Languages)
+		want := map[int]int{http.StatusTemporaryRedirect: 1, http.StatusNotFound: 0, http.StatusMultipleChoices: 2}[w.Code]
+		if len(lead.Links) != want || want == 1 && !strings.HasPrefix(w.Header().Get("Location"), lead.Links[0].Href) {
+			t.Errorf("%s: %+v; a scan: %d %s", name, lead, w.Code, w.Header().Get("Location"))
+		}
+	}
+	if _, err := s.Lead(t.Context(), resolver.Scan{GTIN: "04012345111118"}); !errors.Is(err, farm.ErrNotFound) {
+		t.Errorf("nobody's: %v", err)
+	}
+	if _, err := s.Lead(t.Context(), resolver.Scan{GTIN: gtin, Lot: "批"}); err == nil {
+		t.Error("a Chinese lot is let through")
+	}
+}
+
+func serverOf(t *testing.T, h held) *resolver.Server {
 	t.Helper()
 	texts, err := i18n.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return resolver.New(resolver.Options{Registry: h, PublicURL: base, Catalog: texts, Logger: slog.New(slog.DiscardHandler)})
+}
+
+func ask(t *testing.T, h held, method, target string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
 	r := httptest.NewRequest(method, base+target, nil)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	resolver.New(resolver.Options{Registry: h, PublicURL: base, Catalog: texts, Logger: slog.New(slog.DiscardHandler)}).ServeHTTP(w, r)
+	serverOf(t, h).ServeHTTP(w, r)
 	return w
 }
 

@@ -52,6 +52,13 @@ func (r gtinLinkRow) link() resolver.Link {
 	}
 }
 
+func newGTINLinkRow(l resolver.Link) gtinLinkRow {
+	return gtinLinkRow{
+		ID: l.ID, GTIN: l.GTIN, Lot: l.Lot, Serial: l.Serial, Type: l.Type, Href: l.Href, Title: l.Title,
+		Language: l.Language, Media: l.Media, Context: l.Context, Account: l.Account, Added: instant{l.Added},
+	}
+}
+
 // Holding returns who holds a GTIN; farm.ErrNotFound.
 func (s *Store) Holding(ctx context.Context, gtin string) (resolver.Holding, error) {
 	var row gtinRow
@@ -99,12 +106,17 @@ func (s *Store) AddLink(ctx context.Context, l resolver.Link) error {
 	if n >= resolver.MaxLinks {
 		return fail("add link", resolver.ErrFull)
 	}
-	row := gtinLinkRow{
-		ID: l.ID, GTIN: l.GTIN, Lot: l.Lot, Serial: l.Serial, Type: l.Type, Href: l.Href, Title: l.Title,
-		Language: l.Language, Media: l.Media, Context: l.Context, Account: l.Account, Added: instant{l.Added},
-	}
+	row := newGTINLinkRow(l)
 	_, err = s.write.NewInsert().Model(&row).Exec(ctx)
 	return fail("add link", err)
+}
+
+// ChangeLink writes a link of a GTIN anew; farm.ErrNotFound, and farm.ErrConflict where
+// no request could tell it from another.
+func (s *Store) ChangeLink(ctx context.Context, l resolver.Link) error {
+	row := newGTINLinkRow(l)
+	res, err := s.write.NewUpdate().Model(&row).Where("gtin = ? AND id = ?", l.GTIN, l.ID).Exec(ctx)
+	return fail("change link", changed(res, err, farm.ErrNotFound))
 }
 
 // DeleteLink takes a link of a GTIN away; farm.ErrNotFound.

@@ -35,6 +35,20 @@ func testGTINs(t *testing.T, s *store.Store) {
 	again.GTIN = other.GTIN
 	wantErr(t, "of nobody's GTIN", s.AddLink(ctx, again), farm.ErrNotFound)
 
+	english := pip
+	english.ID, english.Language, english.Title = "01J0000000000000000000000B", "en", "tea"
+	check(t, s.AddLink(ctx, english))
+	english.Href, english.Account, english.Added = "https://shop.example/en", "deputy", noon.AddDate(0, 0, 1)
+	check(t, s.ChangeLink(ctx, english))
+	equal(t, "changed, and no other", []resolver.Link{pip, english})(s.Links(ctx, own.GTIN))
+	alike := english
+	alike.Language = pip.Language
+	wantErr(t, "changed into another", s.ChangeLink(ctx, alike), farm.ErrConflict)
+	alike.GTIN = "04012345111118"
+	wantErr(t, "through another GTIN", s.ChangeLink(ctx, alike), farm.ErrNotFound)
+	check(t, s.DeleteLink(ctx, own.GTIN, english.ID))
+	wantErr(t, "a link that is gone", s.ChangeLink(ctx, english), farm.ErrNotFound)
+
 	// The holder's lots alone, and only those that are closed; by number or by code.
 	closed := func(id, tenant, site, lot, code string, day int) {
 		b := trace.Batch{ID: id, Tenant: tenant, Site: site, Product: "liubao", Lot: lot, Quantity: 1, Unit: "kg", Began: yesterday, Harvest: noon, Opened: noon}
