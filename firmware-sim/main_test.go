@@ -173,6 +173,8 @@ func TestArgumentsRefused(t *testing.T) {
 		"fault number":    {[]string{"--fault", "sim-0001=drift,size=big"}, `option "size=big"`},
 		"fault device":    {[]string{"--fault", "nobody=drift"}, `no device "nobody"`},
 		"fault channel":   {[]string{"--kind", "raft", "--fault", "*=drift,channel=rain"}, `no channel "rain"`},
+		"fault chance":    {[]string{"--kind", "raft", "--fault", "*=spikes,chance=nan"}, "out of range"},
+		"no secret":       {[]string{"--credentials", write(t, "d.csv", "id,secret,kind\na,,pond\n")}, "line 2: id, secret or kind is missing"},
 		"credentials":     {[]string{"--credentials", broken}, "wrong number of fields"},
 		"no such mapping": {[]string{"replay", "--csv", csv, "--device", "a"}, "no time column"},
 		"both mappings":   {[]string{"replay", "--csv", csv, "--device", "a", "--mapping", csv, "--map", "A=a"}, "not both"},

@@ -141,16 +141,23 @@ func readCredentials(r io.Reader) ([]fleet.Device, error) {
 	in.Comment = '#'
 	in.FieldsPerRecord = 3
 	in.TrimLeadingSpace = true
-	records, err := in.ReadAll()
-	if err != nil {
-		return nil, err
-	}
 	var devices []fleet.Device
-	for i, record := range records {
-		if i == 0 && record[0] == "id" { // headings
+	for first := true; ; first = false {
+		record, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		id, secret, kind := strings.TrimPrefix(record[0], "\ufeff"), record[1], strings.TrimSpace(record[2])
+		if first && id == "id" { // headings
 			continue
 		}
-		devices = append(devices, fleet.Device{ID: record[0], Secret: record[1], Kind: strings.TrimSpace(record[2])})
+		if line, _ := in.FieldPos(0); id == "" || secret == "" || kind == "" {
+			return nil, fmt.Errorf("line %d: id, secret or kind is missing", line)
+		}
+		devices = append(devices, fleet.Device{ID: id, Secret: secret, Kind: kind})
 	}
 	if len(devices) == 0 {
 		return nil, errors.New("there is no device in it")

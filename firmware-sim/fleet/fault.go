@@ -41,7 +41,7 @@ func (f Fault) check(k Kind) error {
 		return fmt.Errorf("fault %s has no channel", f.Kind)
 	case f.Channel != "" && !slices.ContainsFunc(k.Channels, func(c Channel) bool { return c.Name == f.Channel }):
 		return fmt.Errorf("fault %s: kind %s has no channel %q", f.Kind, k.Name, f.Channel)
-	case f.For < 0 || f.Chance < 0 || f.Chance > 1 || math.IsNaN(f.Size) || math.IsInf(f.Size, 0):
+	case f.For < 0 || !(f.Chance >= 0 && f.Chance <= 1) || math.IsNaN(f.Size) || math.IsInf(f.Size, 0):
 		return fmt.Errorf("fault %s: duration, chance or size out of range", f.Kind)
 	}
 	return nil
