@@ -331,15 +331,12 @@ func parseCell(v reflect.Value, text string) error {
 // parseMoment reads a time as spreadsheets and people write it: in Beijing unless it
 // says otherwise. A number is a workbook's day since 1899-12-30.
 func parseMoment(text string) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t.UTC(), nil
-	}
-	for _, layout := range []string{time.DateTime, "2006-01-02 15:04", time.DateOnly, "2006/1/2 15:04:05", "2006/1/2 15:04", "2006/1/2", "2006年1月2日"} {
-		if t, err := time.ParseInLocation(layout, text, beijing()); err == nil {
+	for _, layout := range []string{time.RFC3339, time.DateTime, "2006-01-02 15:04", time.DateOnly, "2006/1/2 15:04:05", "2006/1/2 15:04", "2006/1/2", "2006年1月2日"} {
+		if t, err := time.ParseInLocation(layout, text, beijing()); err == nil && ofOurTime(t) {
 			return t.UTC(), nil
 		}
 	}
-	if n, err := strconv.ParseFloat(text, 64); err == nil && n > 20_000 && n < 80_000 {
+	if n, err := strconv.ParseFloat(text, 64); err == nil && n > 25_570 && n < 109_939 { // 1970 to 2200
 		day := time.Date(1899, 12, 30, 0, 0, 0, 0, beijing())
 		return day.Add(time.Duration(math.Round(n*86400)) * time.Second).UTC(), nil
 	}

@@ -75,11 +75,15 @@ func queryTime(c *gin.Context, name string, otherwise time.Time) (time.Time, err
 		return otherwise, nil
 	}
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil || t.Year() < 1970 || t.Year() > 2200 {
+	if err != nil || !ofOurTime(t) {
 		return time.Time{}, &invalidError{name, "is not an RFC 3339 time such as 2026-07-01T08:00:00Z"}
 	}
 	return t.UTC(), nil
 }
+
+// ofOurTime reports whether a time can be meant. One after the year 9999 could not even
+// be written as JSON.
+func ofOurTime(t time.Time) bool { return t.UTC().Year() >= 1970 && t.UTC().Year() <= 2200 }
 
 // queryPeriod returns the parameters from and to: by default the time up to now
 // that is given, and at most a limit long.
