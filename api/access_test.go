@@ -146,6 +146,7 @@ var access = map[string]struct {
 	"DELETE /packages/:id":          {"/packages/" + packageID, "", answers{"nobody": 404, "bureau": 204, "inspector": 403, "farmer": 403, "manager": 204}},
 	"POST /packages/:id/handover":   {"/packages/" + packageID + "/handover", `{"form":"json"}`, answers{"nobody": 404, "bureau": 201, "inspector": 403, "farmer": 403, "manager": 201}},
 	"GET /packages/:id/files/:form": {"/packages/" + packageID + "/files/json", "", answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200}},
+	"GET /packages/operators":       {"/packages/operators", "", answers{"nobody": 200}},
 	"GET /packages/preview":         {"/packages/preview?tenant=oyster&first=2026-06-01&last=2026-06-30", "", answers{"nobody": 404, "bureau": 200, "inspector": 403, "farmer": 403, "manager": 200}},
 
 	"GET /recalls":               {"/recalls", "", answers{"nobody": 200}},
@@ -323,7 +324,7 @@ func TestAccess(t *testing.T) {
 // tellsNothing fails the test if an answer tells more of the oyster farm than was asked.
 func tellsNothing(t *testing.T, asked, answer string) {
 	t.Helper()
-	for _, m := range []string{"raft-1", "do-1", "蚝排", "lot-77", batchID, opID, overrideID} {
+	for _, m := range []string{"raft-1", "do-1", "蚝排", "lot-77", batchID, opID, overrideID, packageID} {
 		if strings.Contains(answer, m) && !strings.Contains(asked, m) {
 			t.Errorf("the answer tells of %s: %s", m, answer)
 		}

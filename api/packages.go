@@ -22,6 +22,8 @@ type Packages interface {
 	Package(ctx context.Context, id string) (parcel.Package, error) // farm.ErrNotFound
 	// ListPackages returns packages, newest first.
 	ListPackages(ctx context.Context, q PackageQuery) ([]parcel.Package, error)
+	// PackageOperators returns operators by ID, from behind one.
+	PackageOperators(ctx context.Context, q PackageOperatorQuery) ([]farm.Tenant, error)
 }
 
 // Packer makes packages of operators' records; *parcel.Service does.
@@ -49,16 +51,56 @@ type PackageQuery struct {
 	Limit int
 }
 
+// A PackageOperatorQuery asks for operators behind one.
+type PackageOperatorQuery struct {
+	Scope
+	Words string // in the name, or the ID
+	After string // an ID
+	Limit int
+}
+
+// packageOperator is one of whom the caller may have packages.
+type packageOperator struct {
+	ID     string    `json:"id"`
+	Name   farm.Text `json:"name"`
+	Region string    `json:"region"`
+}
+
+// listPackageOperators lists of whom one may have packages: an officer does not know
+// the operators of the region by heart.
+func (s *server) listPackageOperators() listing[packageOperator] {
+	return listing[packageOperator]{
+		name: "operators", pages: true, key: func(o packageOperator) string { return o.ID },
+		read: func(c *gin.Context, p page) ([]packageOperator, error) {
+			in, ok := scopeOf(who(c))
+			if !ok {
+				return nil, nil
+			}
+			found, err := s.Packages.PackageOperators(c.Request.Context(), PackageOperatorQuery{Scope: in, Words: c.Query("text"), After: p.after, Limit: p.limit})
+			views := make([]packageOperator, len(found))
+			for i, t := range found {
+				views[i] = packageOperator{t.ID, t.Name, t.Region}
+			}
+			return views, err
+		},
+		sees: func(c *gin.Context, o *packageOperator) (bool, error) {
+			return auth.Can(who(c), auth.Package, auth.Object{Tenant: o.ID, Region: o.Region}), nil
+		},
+	}
+}
+
 // packageView is a package with the days of its period, in Beijing.
 type packageView struct {
 	parcel.Package
 	First string `json:"first"`
 	Last  string `json:"last"`
+	// Platform is the host of where it can be handed over to; absent where that is nowhere.
+	Platform string `json:"platform,omitempty"`
 }
 
-func viewOfPackage(p parcel.Package) packageView {
+func (s *server) viewOfPackage(p parcel.Package) packageView {
 	p.Files = list(p.Files)
-	return packageView{p, p.First(), p.Last()}
+	return packageView{p, p.First(), p.Last(), s.Courier.Where()}
 }
 
 func packageObject(p parcel.Package) auth.Object {
@@ -87,7 +129,7 @@ func (s *server) listPackages() listing[packageView] {
 			found, err := s.Packages.ListPackages(c.Request.Context(), PackageQuery{Scope: in, After: timePlace(p.after), Limit: p.limit})
 			views := make([]packageView, len(found))
 			for i, p := range found {
-				views[i] = viewOfPackage(p)
+				views[i] = s.viewOfPackage(p)
 			}
 			return views, err
 		},
@@ -114,16 +156,15 @@ func (s *server) getPackage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusOK, viewOfPackage(p))
+	c.JSON(http.StatusOK, s.viewOfPackage(p))
 	return nil
 }
 
 // packagePreview is what a package would hold.
 type packagePreview struct {
-	Records  int         `json:"records"`
-	Most     int         `json:"most"`               // that a package may hold
-	Kinds    []kindCount `json:"kinds"`              // the most frequent first
-	Platform string      `json:"platform,omitempty"` // host of where it can be handed over to
+	Records int         `json:"records"`
+	Most    int         `json:"most"`  // that a package may hold
+	Kinds   []kindCount `json:"kinds"` // the most frequent first
 }
 
 type kindCount struct {
@@ -141,7 +182,7 @@ func (s *server) previewPackage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	v := packagePreview{Most: parcel.MaxRecords, Kinds: []kindCount{}, Platform: s.Courier.Where()}
+	v := packagePreview{Most: parcel.MaxRecords, Kinds: []kindCount{}}
 	for kind, n := range kinds {
 		v.Records += n
 		v.Kinds = append(v.Kinds, kindCount{kind, n})
@@ -184,7 +225,7 @@ func (s *server) orderPackage(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, viewOfPackage(p))
+	c.JSON(http.StatusCreated, s.viewOfPackage(p))
 	return nil
 }
 
@@ -244,6 +285,6 @@ func (s *server) handOverPackage(c *gin.Context) error {
 	if p, err = s.Courier.HandOver(c.Request.Context(), p.ID, in.Form, who(c).Login); err != nil {
 		return err
 	}
-	c.JSON(http.StatusCreated, viewOfPackage(p))
+	c.JSON(http.StatusCreated, s.viewOfPackage(p))
 	return nil
 }

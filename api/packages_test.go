@@ -14,7 +14,7 @@ const packageID = "01JZ00000000000000000000PK"
 
 func aPackage() parcel.Package {
 	return parcel.Package{
-		ID: packageID, Operator: "oyster", Region: "450512", Period: parcel.Month(noon), Account: "manager", State: parcel.Done, Created: noon, Ended: noon,
+		ID: packageID, Operator: "oyster", Region: "450512", Name: farm.Text{Zh: "蚝业"}, Period: parcel.Month(noon), Account: "manager", State: parcel.Done, Created: noon, Ended: noon,
 		Expires: noon.Add(parcel.Keep), Done: 3, Total: 3, Tally: parcel.Tally{Records: 3}, Files: []parcel.File{{Form: parcel.JSON, Size: 2, SHA256: "44"}},
 	}
 }
@@ -40,6 +40,17 @@ func (w *world) ListPackages(_ context.Context, q api.PackageQuery) ([]parcel.Pa
 		return nil, nil
 	}
 	return []parcel.Package{p}, nil
+}
+
+func (w *world) PackageOperators(_ context.Context, q api.PackageOperatorQuery) ([]farm.Tenant, error) {
+	defer w.mu.Unlock()
+	if err := w.enter(); err != nil {
+		return nil, err
+	}
+	if !w.within(q.Scope, "oyster", "450512") || q.After >= "oyster" {
+		return nil, nil
+	}
+	return []farm.Tenant{{ID: "oyster", Region: "450512", Name: farm.Text{Zh: "蚝业"}}}, nil
 }
 
 func (w *world) PreviewPackage(context.Context, string, parcel.Period) (map[string]int, error) {

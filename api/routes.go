@@ -118,6 +118,7 @@ func (s *server) routes() []route {
 		takes[none, none](del, "/complaints/:id/phone", s.eraseComplaintPhone, "Erases the telephone number of a complaint.").guarding(alone),
 
 		lists(s, "/packages", "Packages of operators' records for platforms, those ordered last first.", s.listPackages()).asks("tenant", "of one operator"),
+		lists(s, "/packages/operators", "Operators of whom the caller may have packages, by ID.", s.listPackageOperators()).asks("text", "in the name, or the ID"),
 		get[packagePreview]("/packages/preview", s.previewPackage, "How many records a package would hold now, by kind.").
 			asks("tenant", "the operator; a manager's own where absent").asks("first", "day in Beijing").asks("last", "day in Beijing, included"),
 		takes[orderPackageRequest, packageView](post, "/packages", s.orderPackage, "Orders a package of an operator's records of some days, under the client's ULID."),

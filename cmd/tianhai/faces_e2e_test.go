@@ -51,6 +51,7 @@ func checkBureau(t *testing.T, d *demo) {
 	c.waitJS("the site's chart", "document.querySelector('canvas')")
 	c.waitJS("readings that move", `(() => {
 		const now = document.body.innerText; const first = window.seenFirst ??= now; return now !== first })()`)
+	packagesOfRegion(c, d)
 }
 
 // checkField opens the code on a device as its owner does.

@@ -202,6 +202,7 @@ func TestManage(t *testing.T) {
 	t.Run("people", func(t *testing.T) { invitation = people(t, s, enter) })
 	var token string
 	t.Run("programs", func(t *testing.T) { token = addsProgram(t, s, enter) })
+	t.Run("packages", func(t *testing.T) { makesPackage(t, s, passwords["wang"], enter) })
 	t.Run("every page", func(t *testing.T) {
 		c := enter(t, "admin", "/manage/#/devices", 390)
 		c.says("老探头")

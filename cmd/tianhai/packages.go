@@ -8,6 +8,7 @@ import (
 
 	"tianhai/api"
 	"tianhai/cmd/internal/store"
+	"tianhai/farm"
 	"tianhai/trace/parcel"
 )
 
@@ -34,6 +35,11 @@ func platformClient() *http.Client {
 // ListPackages returns those in scope.
 func (r records) ListPackages(ctx context.Context, q api.PackageQuery) ([]parcel.Package, error) {
 	return r.Packages(ctx, store.PackageFilter{Tenant: q.Tenant, Region: q.Region, After: store.Place(q.After), Limit: q.Limit})
+}
+
+// PackageOperators returns those in scope.
+func (r records) PackageOperators(ctx context.Context, q api.PackageOperatorQuery) ([]farm.Tenant, error) {
+	return r.TenantsIn(ctx, store.TenantPage{Tenant: q.Tenant, Region: q.Region, Words: q.Words, After: q.After, Limit: q.Limit})
 }
 
 // describePackage serves the schema of packages, which is the same for everybody.

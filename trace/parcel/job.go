@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"tianhai/farm"
 	"tianhai/table"
 )
 
@@ -77,7 +78,9 @@ type File struct {
 type Package struct {
 	ID       string `json:"id"` // ULID, the client's
 	Operator string `json:"operator"`
-	Region   string `json:"-"` // of the operator, as stored; read only
+	// Region and Name are the operator's, as stored; read only.
+	Region string    `json:"-"`
+	Name   farm.Text `json:"operator_name"`
 	Period
 	Account string    `json:"account"` // who ordered it
 	State   State     `json:"state"`

@@ -59,17 +59,48 @@ type TenantFilter struct {
 // FindTenants returns the tenants that f chooses, by ID.
 func (s *Store) FindTenants(ctx context.Context, f TenantFilter) ([]farm.Tenant, error) {
 	var rows []tenantRow
-	name := "t.name"
-	if s.write.Dialect().Name() == dialect.PG {
-		name = "CAST(t.name AS json)" // SQLite reads JSON from text as it is
-	}
-	zh, en := "lower(coalesce("+name+" ->> 'zh', ''))", "lower(coalesce("+name+" ->> 'en', ''))"
+	zh, en := s.tenantName("zh"), s.tenantName("en")
 	person := fmt.Sprintf("(t.kind IN ('%s', '%s') OR t.kind = '' AND t.credit_code = '')", farm.Household, farm.VesselOwner)
 	q := s.read.NewSelect().Model(&rows).Order("t.id").Limit(int64(f.Limit)).
 		Where("t.id = ?0 OR "+zh+" = lower(?0) OR "+en+" = lower(?0) OR NOT "+person+" AND ("+zh+" LIKE lower(?1) ESCAPE '\\' OR "+en+" LIKE lower(?1) ESCAPE '\\' OR lower(t.credit_code) LIKE lower(?2) ESCAPE '\\')",
 			f.Words, "%"+literal(f.Words)+"%", literal(f.Words)+"%")
 	err := within(q, "", "", "t.region", f.Region).Scan(ctx)
 	return each(rows, func(r tenantRow) farm.Tenant { return r.Tenant }), fail("find tenants", err)
+}
+
+// A TenantPage asks for tenants in a place; zero fields do not narrow it.
+type TenantPage struct {
+	Tenant string
+	Region string // GB/T 2260; with all divisions within it
+	Words  string // in the name, or the ID
+	After  string // an ID: those behind it
+	Limit  int    // 0: MaxPage
+}
+
+// TenantsIn returns a page of tenants, by ID. Unlike FindTenants it is for who may read
+// of them all: natural persons are found by parts of their names, too.
+func (s *Store) TenantsIn(ctx context.Context, p TenantPage) ([]farm.Tenant, error) {
+	var rows []tenantRow
+	limit := p.Limit
+	if limit == 0 {
+		limit = MaxPage
+	}
+	q := s.read.NewSelect().Model(&rows).Order("t.id").Limit(bounded(limit, 1, MaxPage)).Where("t.id > ?", p.After)
+	if p.Words != "" {
+		zh, en := s.tenantName("zh"), s.tenantName("en")
+		q = q.Where("(t.id = ?0 OR "+zh+" LIKE lower(?1) ESCAPE '\\' OR "+en+" LIKE lower(?1) ESCAPE '\\')", p.Words, "%"+literal(p.Words)+"%")
+	}
+	err := within(q, "t.id", p.Tenant, "t.region", p.Region).Scan(ctx)
+	return each(rows, func(r tenantRow) farm.Tenant { return r.Tenant }), fail("read tenants", err)
+}
+
+// tenantName is a tenant's name in a language, in small letters.
+func (s *Store) tenantName(lang string) string {
+	name := "t.name"
+	if s.write.Dialect().Name() == dialect.PG {
+		name = "CAST(t.name AS json)" // SQLite reads JSON from text as it is
+	}
+	return "lower(coalesce(" + name + " ->> '" + lang + "', ''))"
 }
 
 // CreateSite adds a site; farm.ErrConflict when its ID is taken and

@@ -32,7 +32,8 @@ type packageRow struct {
 	Size     int64
 	Reason   string
 
-	Region string `bun:",scanonly"`
+	Region string    `bun:",scanonly"`
+	Name   farm.Text `bun:",scanonly"`
 
 	Handover *handoverRow `bun:"rel:belongs-to,join:id=package"`
 }
@@ -81,7 +82,7 @@ func packagesOf(rows []packageRow) ([]parcel.Package, error) {
 	all := make([]parcel.Package, len(rows))
 	for i, r := range rows {
 		all[i] = parcel.Package{
-			ID: r.ID, Operator: r.Operator, Region: r.Region, Period: parcel.Period{From: r.First.Time, To: r.Behind.Time}, Account: r.Account, State: r.State, Created: r.Created.Time,
+			ID: r.ID, Operator: r.Operator, Region: r.Region, Name: r.Name, Period: parcel.Period{From: r.First.Time, To: r.Behind.Time}, Account: r.Account, State: r.State, Created: r.Created.Time,
 			Ended: r.Ended.Time, Expires: r.Expires.Time, Done: r.Done, Total: r.Total, Tally: parcel.Tally{Records: r.Records, Unsealed: r.Unsealed}, Reason: r.Reason,
 		}
 		if err := json.Unmarshal([]byte(r.Files), &all[i].Files); err != nil {
@@ -100,7 +101,7 @@ func unmade() any { return bun.List([]parcel.State{parcel.Waiting, parcel.Runnin
 
 // packages begins a question, with the regions of operators and what was handed over.
 func (s *Store) packages(rows *[]packageRow) *bun.SelectQuery {
-	return s.read.NewSelect().Model(rows).Relation("Handover").ColumnExpr("pk.*").ColumnExpr("t.region AS region").Join("JOIN tenants AS t ON t.id = pk.operator")
+	return s.read.NewSelect().Model(rows).Relation("Handover").ColumnExpr("pk.*").ColumnExpr("t.region AS region").ColumnExpr("t.name AS name").Join("JOIN tenants AS t ON t.id = pk.operator")
 }
 
 // AddPackage stores an order; farm.ErrConflict where the ID is taken, farm.ErrNotFound

@@ -43,7 +43,7 @@ func testPackageOrders(t *testing.T, s *store.Store) {
 
 	p, err := s.OpenPackage(ctx)
 	check(t, err)
-	if want := packageOf("tea", 0); p.ID != want.ID || p.Region != tea.Region || !p.Same(want) || p.Account != "wang" || !p.Created.Equal(want.Created) {
+	if want := packageOf("tea", 0); p.ID != want.ID || p.Region != tea.Region || p.Name != tea.Name || !p.Same(want) || p.Account != "wang" || !p.Created.Equal(want.Created) {
 		t.Errorf("the oldest is %+v", p)
 	}
 	p.State, p.Done, p.Total, p.Tally, p.Ended, p.Expires = parcel.Done, 3, 4, parcel.Tally{Records: 3, Unsealed: 1}, noon, noon.Add(time.Hour)
@@ -57,6 +57,26 @@ func testPackageOrders(t *testing.T, s *store.Store) {
 	}
 	_, err = s.Package(ctx, "01JZ0000000000000000000XXX")
 	wantErr(t, "no package", err, farm.ErrNotFound)
+
+	for name, tt := range map[string]struct {
+		p    store.TenantPage
+		want []farm.Tenant
+	}{
+		"all, by ID":       {store.TenantPage{}, []farm.Tenant{oysters, tea}},
+		"the next":         {store.TenantPage{After: oysters.ID, Limit: 1}, []farm.Tenant{tea}},
+		"of a region":      {store.TenantPage{Region: tea.Region}, []farm.Tenant{tea}},
+		"one's own":        {store.TenantPage{Tenant: tea.ID}, []farm.Tenant{tea}},
+		"by ID":            {store.TenantPage{Words: tea.ID}, []farm.Tenant{tea}},
+		"by half a name":   {store.TenantPage{Words: string([]rune(tea.Name.Zh)[1:])}, []farm.Tenant{tea}},
+		"no pattern":       {store.TenantPage{Words: "%"}, []farm.Tenant{}},
+		"of others' place": {store.TenantPage{Words: tea.ID, Region: oysters.Region}, []farm.Tenant{}},
+	} {
+		got, err := s.TenantsIn(ctx, tt.p)
+		check(t, err)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("operators %s (-want +got):\n%s", name, diff)
+		}
+	}
 
 	ids := func(f store.PackageFilter) (ids []string) {
 		all, err := s.Packages(ctx, f)

@@ -32,6 +32,7 @@ export const pages: Page[] = [
   { path: 'consumers', title: 'attention.title', group: 'farm', administrator: false, list: lazy(() => import('../shared/consumers/ConsumersPage.vue')) },
   { path: 'people', title: 'people.title', group: 'farm', administrator: false, list: lazy(() => import('../shared/people/PeoplePage.vue')) },
   { path: 'programs', title: 'manage.programs', group: 'data', administrator: false, list: lazy(() => import('./ProgramList.vue')) },
+  { path: 'packages', title: 'package.title', group: 'data', administrator: false, list: lazy(() => import('../shared/packages/PackagesPage.vue')) },
   { path: 'lists', title: 'manage.lists', group: 'data', administrator: false, list: lazy(() => import('./ListsPage.vue')) },
   { path: 'mappings', title: 'manage.mappings', group: 'data', administrator: true, list: lazy(() => import('./MappingList.vue')), one: lazy(() => import('./MappingPage.vue')) },
   { path: 'history', title: 'manage.history', group: 'data', administrator: false, list: lazy(() => import('./HistoryPage.vue')) },
