@@ -240,6 +240,7 @@ var access = map[string]struct {
 	"GET /batches/:id/labels":                {"/batches/" + batchID + "/labels?format=svg&stock=70x37", "", answers{"nobody": 404, "bureau": 409}},
 	"GET /batches/:id/genealogy":             {"/batches/" + batchID + "/genealogy", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /batches/:id/genealogy.svg":         {"/batches/" + batchID + "/genealogy.svg", "", answers{"nobody": 404, "bureau": 200}},
+	"GET /batches/:id/addresses":             {"/batches/" + batchID + "/addresses", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /batches/:id/digital-link":          {"/batches/" + batchID + "/digital-link", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /batches/:id/digital-link.svg":      {"/batches/" + batchID + "/digital-link.svg", "", answers{"nobody": 404, "bureau": 200}},
 	"GET /movements":                         {"/movements", "", answers{"nobody": 200}},

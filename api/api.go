@@ -29,6 +29,7 @@ import (
 	"tianhai/monitor/alert"
 	"tianhai/trace"
 	"tianhai/trace/gate"
+	"tianhai/trace/label"
 	"tianhai/trace/label/press"
 	"tianhai/trace/photo"
 )
@@ -324,6 +325,8 @@ type Config struct {
 	// KnowsFormat reports whether payloads in a format can be read.
 	KnowsFormat func(format string) bool
 
+	// Schemes are what codes on packets are built by; label.OwnScheme is among them.
+	Schemes label.Schemes
 	// PublicURL is what the codes on devices point at, without a slash at the end.
 	PublicURL string
 	// Secure says that people reach us by https, also where something in front
@@ -353,7 +356,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &server{Config: cfg, Labels: Labels{Catalog: cfg.Catalog, PublicURL: cfg.PublicURL}, origins: http.NewCrossOriginProtection(), finds: auth.NewPace(FindsByUser, FindWindow)}
+	s := &server{Config: cfg, Labels: Labels{Catalog: cfg.Catalog, Schemes: cfg.Schemes, PublicURL: cfg.PublicURL}, origins: http.NewCrossOriginProtection(), finds: auth.NewPace(FindsByUser, FindWindow)}
 
 	// In its other modes gin writes to standard output.
 	gin.SetMode(gin.ReleaseMode)

@@ -12,6 +12,7 @@ import (
 
 	"tianhai/api/auth"
 	"tianhai/farm"
+	"tianhai/trace"
 	"tianhai/trace/label"
 	"tianhai/trace/resolver"
 )
@@ -270,27 +271,58 @@ func (s *server) drawDigitalLink(c *gin.Context) error {
 	return nil
 }
 
-// digitalLink returns the link of a batch: of its lot's number, or where GS1 does not
-// allow that, of its trace code. farm.ErrNotFound where it has neither, or the
-// operator holds no GTIN for the product: none is ever made up.
+// digitalLink returns the link of a batch; farm.ErrNotFound where it has none.
 func (s *server) digitalLink(c *gin.Context) (string, error) {
-	b, err := s.batch(c, auth.Read)
+	item, err := s.batchItem(c)
 	if err != nil {
 		return "", err
 	}
-	held, err := s.GTINs.Holdings(c.Request.Context(), b.Tenant)
-	if err != nil {
-		return "", err
-	}
-	i := slices.IndexFunc(held, func(h resolver.Holding) bool { return h.Product == b.Product })
-	if i < 0 {
+	link, ok := s.Schemes[label.GTINScheme].Address(item)
+	if !ok {
 		return "", farm.ErrNotFound
 	}
-	for _, lot := range []string{b.Lot, b.Code} {
-		link, err := label.MakeLink(s.PublicURL, []label.Element{{AI: "01", Value: held[i].GTIN}, {AI: "10", Value: lot}})
-		if err == nil {
-			return link.String(), nil
-		}
+	return link, nil
+}
+
+// addressesView is the answer.
+type addressesView struct {
+	Addresses []label.Address `json:"addresses"`
+}
+
+// listAddresses tells what codes can be put on the packets of a batch.
+func (s *server) listAddresses(c *gin.Context) error {
+	item, err := s.batchItem(c)
+	if err != nil {
+		return err
 	}
-	return "", farm.ErrNotFound
+	view := addressesView{Addresses: []label.Address{}}
+	if item.Code != "" { // an open batch has no packets
+		view.Addresses = s.Schemes.Addresses(item)
+	}
+	c.JSON(http.StatusOK, view)
+	return nil
+}
+
+// batchItem returns what the codes of the batch in the path are built of.
+func (s *server) batchItem(c *gin.Context) (label.Item, error) {
+	b, err := s.batch(c, auth.Read)
+	if err != nil {
+		return label.Item{}, err
+	}
+	producer, err := s.Operators.Tenant(c.Request.Context(), b.Tenant)
+	if err != nil {
+		return label.Item{}, err
+	}
+	gtin, err := s.gtinOf(c.Request.Context(), b)
+	return item(b, gtin, producer), err
+}
+
+// gtinOf returns the GTIN that the operator of a batch holds for its product, the
+// lowest of several; "" for none: none is ever made up.
+func (s *server) gtinOf(ctx context.Context, b trace.Batch) (string, error) {
+	held, err := s.GTINs.Holdings(ctx, b.Tenant)
+	if i := slices.IndexFunc(held, func(h resolver.Holding) bool { return h.Product == b.Product }); i >= 0 {
+		return held[i].GTIN, nil
+	}
+	return "", err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tianhai/api"
 	"tianhai/farm"
 	"tianhai/trace/label"
 	"tianhai/trace/resolver"
@@ -173,4 +174,43 @@ func TestDigitalLink(t *testing.T) {
 	if got := link("A", "", "tea"); got.status != http.StatusNotFound {
 		t.Errorf("of a product without a GTIN: %d %s", got.status, got.body)
 	}
+}
+
+// A label has its code by the scheme that was chosen, and is refused where that has none;
+// also by one that somebody added.
+func TestLabelSchemes(t *testing.T) {
+	w := newWorld()
+	base, _ := serveWith(t, w, func(cfg *api.Config) { cfg.Schemes["credit"] = creditCodes{} })
+	farmer := client{t, base, "farmer"}
+	batch := func(product string) {
+		b := w.batches[batchID]
+		b.Code, b.Product, b.Lot = "4Q7XH2M9KTB3D", product, "A/1"
+		w.batches[batchID] = b
+	}
+	const path = "/batches/" + batchID
+	batch("oysters")
+	want(t, "addresses", `{"addresses":[{"scheme":"own","address":"http://trace.example.cn/t/4Q7XH2M9KTB3D"},{"scheme":"credit","address":"credit code /A/1"},{"scheme":"gtin","address":"http://trace.example.cn/01/`+oysterGTIN+`/10/A%2F1"}]}`, farmer.do(http.MethodGet, path+"/addresses", "").body)
+	for scheme, address := range map[string]string{"": "/t/4Q7XH2M9KTB3D,", "own": "/t/4Q7XH2M9KTB3D,", "gtin": "/01/" + oysterGTIN + "/10/A%2F1,", "credit": "credit code /A/1,"} {
+		query := "/labels?format=zip&lang=en"
+		if scheme != "" {
+			query += "&scheme=" + scheme
+		}
+		if list := unzip(t, farmer.do(http.MethodGet, path+query, "").body)["labels.csv"]; !strings.Contains(list, address) {
+			t.Errorf("by %q there is no %q:\n%s", scheme, address, list)
+		}
+	}
+	batch("tea")
+	want(t, "addresses without a GTIN", false, strings.Contains(farmer.do(http.MethodGet, path+"/addresses", "").body, "gtin"))
+	for _, scheme := range []string{"gtin", "uscc"} {
+		if got := farmer.do(http.MethodGet, path+"/labels?scheme="+scheme, ""); got.status != http.StatusBadRequest || got.problem(t).Field != "scheme" {
+			t.Errorf("by %s, which has none: %d %s", scheme, got.status, got.body)
+		}
+	}
+}
+
+// creditCodes stands for a scheme whose text we do not have.
+type creditCodes struct{}
+
+func (creditCodes) Address(i label.Item) (string, bool) {
+	return "credit code " + i.CreditCode + "/" + i.Lot, true
 }

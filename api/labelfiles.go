@@ -2,7 +2,9 @@ package api
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -127,7 +129,7 @@ func (s *server) printBatch(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := s.batchLabel(c, b)
+	l, err := s.batchLabel(c, b, c.DefaultQuery("scheme", label.OwnScheme))
 	if err != nil {
 		return err
 	}
@@ -137,7 +139,7 @@ func (s *server) printBatch(c *gin.Context) error {
 }
 
 // batchLabel says on a packet what the batch's public page says first.
-func (s *server) batchLabel(c *gin.Context, b trace.Batch) (press.Label, error) {
+func (s *server) batchLabel(c *gin.Context, b trace.Batch, scheme string) (press.Label, error) {
 	ctx, lang := c.Request.Context(), s.lang(c)
 	products, err := s.Records.Products(ctx)
 	if err != nil {
@@ -157,19 +159,48 @@ func (s *server) batchLabel(c *gin.Context, b trace.Batch) (press.Label, error) 
 			name = p.Name
 		}
 	}
-	return s.Labels.Batch(lang, PacketFacts{b, name, tenant.Name, site}), nil
+	gtin, err := s.gtinOf(ctx, b)
+	if err != nil {
+		return press.Label{}, err
+	}
+	l, err := s.Labels.Batch(lang, scheme, PacketFacts{b, name, tenant, site, gtin})
+	if bad, ok := errors.AsType[*SchemeError](err); ok {
+		err = &invalidError{"scheme", bad.Reason}
+	}
+	return l, err
 }
 
 // PacketFacts are what a packet's label is made of.
 type PacketFacts struct {
 	Batch    trace.Batch
 	Product  farm.Text
-	Producer farm.Text
+	Producer farm.Tenant
 	Site     farm.Site
+	GTIN     string // "" where the producer holds none for the product
 }
 
-// Batch returns the label of a batch's packets.
-func (l Labels) Batch(lang string, f PacketFacts) press.Label {
+// item is what the codes on the packets of a batch are built of.
+func item(b trace.Batch, gtin string, producer farm.Tenant) label.Item {
+	return label.Item{Code: b.Code, Lot: b.Lot, GTIN: gtin, CreditCode: producer.CreditCode}
+}
+
+// A SchemeError says why labels have no code of a scheme.
+type SchemeError struct{ Reason string }
+
+// Error tells it in English, for command lines.
+func (e *SchemeError) Error() string { return "scheme " + e.Reason }
+
+// Batch returns the label of a batch's packets, whose code is of a scheme; a
+// *SchemeError where it has none.
+func (l Labels) Batch(lang, scheme string, f PacketFacts) (press.Label, error) {
+	by, ok := l.Schemes[scheme]
+	if !ok {
+		return press.Label{}, &SchemeError{"is none of " + strings.Join(slices.Sorted(maps.Keys(l.Schemes)), ", ")}
+	}
+	address, ok := by.Address(item(f.Batch, f.GTIN, f.Producer))
+	if !ok {
+		return press.Label{}, &SchemeError{scheme + " has no code for this batch; a GTIN must be entered for the operator's product first"}
+	}
 	t := func(key string, args ...string) string { return l.Catalog.T(lang, key, args...) }
 	origin := f.Site.Town.In(lang)
 	if p, ok := farm.Prefecture(f.Site.Region); ok {
@@ -180,16 +211,16 @@ func (l Labels) Batch(lang string, f PacketFacts) press.Label {
 		origin = strings.TrimSpace(p.Name.In(lang) + between + origin)
 	}
 	return press.Label{
-		URL:   l.PublicURL + "/t/" + f.Batch.Code,
+		URL:   address,
 		Title: f.Product.In(lang),
 		Lines: []string{
-			f.Producer.In(lang),
+			f.Producer.Name.In(lang),
 			t("label.origin", "place", origin),
 			t("label.lot", "lot", f.Batch.Lot),
 			t("label.harvest", "date", f.Batch.Harvest.In(beijing()).Format(time.DateOnly)),
 		},
 		Code: label.Group(f.Batch.Code),
-	}
+	}, nil
 }
 
 // Device returns a device's label as a design of any file.

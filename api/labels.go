@@ -21,7 +21,8 @@ import (
 // Labels draws sheets of labels for devices; also for the shell.
 type Labels struct {
 	Catalog   *i18n.Catalog
-	PublicURL string // what the codes point at, without a slash at the end
+	Schemes   label.Schemes // of codes on packets
+	PublicURL string        // what the codes on devices point at, without a slash at the end
 }
 
 // DeviceURL is what the code on a device says.

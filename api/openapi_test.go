@@ -233,6 +233,7 @@ var wholes = map[string]string{
 	"/photos/{id}/facts":      "one a tenant",
 	"/tenants/{id}/markets":   "a setting",
 	"/batches/{id}/genealogy": "one picture",
+	"/batches/{id}/addresses": "one a scheme",
 	"/operators":              "what matches, a few at most; who searches goes on by typing",
 	"/packages/preview":       "a count",
 	"/labels/stocks":          "what is known of paper, and it is short",

@@ -211,7 +211,8 @@ func (s *server) printRoll(c *gin.Context) error {
 		return err
 	}
 	if c.Query("specimen") == "true" {
-		l := unit.Label{Number: 1, Code: specimen, Text: label.Group(specimen), URL: s.PublicURL + "/t/" + specimen}
+		address, _ := s.Schemes.Packets().Address(label.Item{Code: specimen, Packet: true, GTIN: r.GTIN})
+		l := unit.Label{Number: 1, Code: specimen, Text: label.Group(specimen), URL: address}
 		if r.Covered {
 			l.Cover = label.Group(specimen[:label.CoverLength])
 		}

@@ -33,6 +33,7 @@ import (
 	"tianhai/trace/chain"
 	"tianhai/trace/epcis/lineage"
 	"tianhai/trace/gate"
+	"tianhai/trace/label"
 	"tianhai/trace/label/press"
 	"tianhai/trace/photo"
 	"tianhai/trace/recall"
@@ -566,6 +567,7 @@ func config(t testing.TB, w *world, hub *api.Hub) api.Config {
 		Units: roller{w}, Rolls: roller{w},
 		Stocks:      w,
 		Press:       pressOf(t),
+		Schemes:     label.NewSchemes("http://trace.example.cn"),
 		Aliases:     w,
 		Once:        &once.Desk{Store: &memory{}, Now: func() time.Time { return noon }},
 		Reports:     office{w},

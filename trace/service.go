@@ -47,9 +47,12 @@ type Service struct {
 	OwnBans func(ctx context.Context) (input.List, error)
 	Stock   Stock                  // nil: nothing is bought here
 	NewCode func() (string, error) // a trace code that nobody can guess
-	Now     func() time.Time       // nil means time.Now
-	Random  io.Reader              // for salts and IDs; nil means crypto/rand
-	Added   func()                 // told of every new record, to wake the Sealer; may be nil
+	// GTIN returns what GS1 gave an operator for a product, "" for nothing; nil: nobody
+	// holds any.
+	GTIN   func(ctx context.Context, tenant, product string) (string, error)
+	Now    func() time.Time // nil means time.Now
+	Random io.Reader        // for salts and IDs; nil means crypto/rand
+	Added  func()           // told of every new record, to wake the Sealer; may be nil
 
 	Overrides Overrides                                  // nil: there are none
 	Harvests  Harvests                                   // nil: nobody asks what comes late
@@ -439,9 +442,9 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 	if site.Tenant != b.Tenant { // whoever it was bought from may be a person
 		site.Name = farm.Text{}
 	}
-	product, err := s.Store.Product(ctx, b.Product)
+	product, err := s.product(ctx, b)
 	if err != nil {
-		return PublicRecord{}, fmt.Errorf("product %s: %w", b.Product, err)
+		return PublicRecord{}, err
 	}
 	// All of the site, because a correction may have moved an operation's time.
 	end := b.Closed.Add(clockAhead)
@@ -503,6 +506,20 @@ func (s *Service) publicRecord(ctx context.Context, b Batch) (PublicRecord, erro
 		Began: b.Began.UTC(), Harvest: b.Harvest.UTC(), Closed: b.Closed,
 		Operations: done, Words: words, Overrides: overrides, Evidence: seen, Kin: grown.kin, Blend: grown.blend,
 	}, nil
+}
+
+// product returns what a batch is of, with the GTIN of its operator.
+func (s *Service) product(ctx context.Context, b Batch) (Product, error) {
+	p, err := s.Store.Product(ctx, b.Product)
+	if err != nil {
+		return Product{}, fmt.Errorf("product %s: %w", b.Product, err)
+	}
+	if s.GTIN != nil {
+		if p.GTIN, err = s.GTIN(ctx, b.Tenant, b.Product); err != nil {
+			return Product{}, fmt.Errorf("GTIN of product %s: %w", b.Product, err)
+		}
+	}
+	return p, nil
 }
 
 // site refuses a site of another tenant as if there were none.

@@ -34,7 +34,7 @@ type Product struct {
 	Kind    ProductKind `json:"kind"`
 	Species string      `json:"species,omitempty"` // the catalog's product: a crop or a kind of animal
 	Name    farm.Text   `json:"name"`
-	GTIN    string      `json:"gtin,omitempty"` // only a number the holder was given by GS1
+	GTIN    string      `json:"gtin,omitempty"` // in a sealed record: what GS1 gave the batch's operator for it
 }
 
 // An Operation is one thing done on a site, such as spraying or a harvest. It is

@@ -45,7 +45,7 @@ func (f *sheetFlags) prepare(cfg config) (label.Sheet, api.Labels, error) {
 	if !slices.Contains(texts.Languages(), f.Lang) {
 		return label.Sheet{}, api.Labels{}, fmt.Errorf("--lang: %q is none of %s", f.Lang, strings.Join(texts.Languages(), ", "))
 	}
-	labels := api.Labels{Catalog: texts, PublicURL: public}
+	labels := api.Labels{Catalog: texts, Schemes: label.NewSchemes(public), PublicURL: public}
 	sheet := labels.Sheet(f.Lang)
 	if sheet.Stock, err = label.ParseStock(f.Stock); err != nil {
 		return sheet, labels, fmt.Errorf("--stock: %w", err)

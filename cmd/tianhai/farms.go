@@ -14,6 +14,8 @@ import (
 	"tianhai/farm"
 	"tianhai/ingest/device"
 	"tianhai/trace"
+	"tianhai/trace/label"
+	"tianhai/trace/resolver"
 )
 
 // farms is the file that `tianhai import` reads.
@@ -23,6 +25,7 @@ type farms struct {
 	Models   []farmModel   `yaml:"models"`
 	Devices  []farmDevice  `yaml:"devices"`
 	Products []farmProduct `yaml:"products"`
+	GTINs    []farmGTIN    `yaml:"gtins"`
 	Accounts []farmAccount `yaml:"accounts"`
 }
 
@@ -86,7 +89,14 @@ type farmProduct struct {
 	Kind    trace.ProductKind `yaml:"kind"`
 	Species string            `yaml:"species"` // the catalog's product
 	Name    farm.Text         `yaml:"name"`
-	GTIN    string            `yaml:"gtin"`
+	GTIN    string            `yaml:"gtin"` // of older files; refused
+}
+
+// farmGTIN says which operator GS1 gave a number for which product.
+type farmGTIN struct {
+	GTIN    string `yaml:"gtin"`
+	Tenant  string `yaml:"tenant"`
+	Product string `yaml:"product"`
 }
 
 type farmAccount struct {
@@ -137,8 +147,14 @@ func (im *importer) run(ctx context.Context, f farms) error {
 	}
 	for _, p := range f.Products {
 		add("product", p.ID, func() error {
-			return im.store.PutProduct(ctx, trace.Product{ID: p.ID, Kind: p.Kind, Species: p.Species, Name: p.Name, GTIN: p.GTIN})
+			if p.GTIN != "" {
+				return fmt.Errorf("gtin: it does not say whose it is; write it under gtins instead: {gtin: %q, tenant: …, product: %s}", p.GTIN, p.ID)
+			}
+			return im.store.PutProduct(ctx, trace.Product{ID: p.ID, Kind: p.Kind, Species: p.Species, Name: p.Name})
 		})
+	}
+	for _, g := range f.GTINs {
+		add("gtin", g.GTIN, func() error { return im.gtin(ctx, g) })
 	}
 	for _, a := range f.Accounts {
 		add("account", a.Login, func() error { return im.account(ctx, a) })
@@ -151,6 +167,34 @@ func (im *importer) run(ctx context.Context, f farms) error {
 		}
 	}
 	return nil
+}
+
+// gtin enters a number for its holder. One that another holds is refused: nobody could
+// tell which of them is right.
+func (im *importer) gtin(ctx context.Context, g farmGTIN) error {
+	link, err := label.MakeLink("", []label.Element{{AI: "01", Value: g.GTIN}})
+	if err != nil {
+		return err
+	}
+	if _, err := im.store.Tenant(ctx, g.Tenant); errors.Is(err, farm.ErrNotFound) {
+		return fmt.Errorf("tenant: there is no %q", g.Tenant)
+	} else if err != nil {
+		return err
+	}
+	if _, err := im.store.Product(ctx, g.Product); errors.Is(err, farm.ErrNotFound) {
+		return fmt.Errorf("product: there is no %q", g.Product)
+	} else if err != nil {
+		return err
+	}
+	h := resolver.Holding{GTIN: link.Elements()[0].Value, Tenant: g.Tenant, Product: g.Product, Account: "farms file", Set: im.now}
+	if err := im.store.AddHolding(ctx, h); !errors.Is(err, farm.ErrConflict) {
+		return err
+	}
+	held, err := im.store.Holding(ctx, h.GTIN)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("it is held by tenant %s for product %s", held.Tenant, held.Product)
 }
 
 func (im *importer) tenant(ctx context.Context, t farmTenant) error {

@@ -22,6 +22,7 @@ type labelPrintCommand struct {
 	sheetFlags
 	Batch   string `help:"Trace code of a batch." xor:"of" required:"" placeholder:"CODE"`
 	List    string `help:"CSV file (UTF-8) with a line for each label. Columns: url, which is needed, title, code, note, line1 to line9." xor:"of" required:"" placeholder:"FILE"`
+	Scheme  string `default:"own" help:"Of the code of a batch: own, or gtin for a GS1 Digital Link." placeholder:"NAME"`
 	Copies  int    `default:"1" help:"Of each label."`
 	DPI     int    `name:"dpi" help:"Of ZPL and PNG: 203, 300 or 600. Default: 203 for ZPL, 300 else."`
 	Picture string `enum:"svg,png" default:"svg" help:"In a ZIP: svg or png."`
@@ -82,7 +83,11 @@ func (c *labelPrintCommand) ofBatch(ctx context.Context, job *press.Job) error {
 		if err != nil {
 			return fmt.Errorf("batch %s: %w", code, err)
 		}
-		job.Count, job.Labels = press.Of(labels.Batch(c.Lang, facts))
+		l, err := labels.Batch(c.Lang, c.Scheme, facts)
+		if err != nil {
+			return fmt.Errorf("batch %s: %w", code, err)
+		}
+		job.Count, job.Labels = press.Of(l)
 		return nil
 	})
 }
@@ -99,11 +104,13 @@ func packetFacts(ctx context.Context, db *store.Store, code string) (f api.Packe
 	if err != nil {
 		return f, err
 	}
-	tenant, err := db.Tenant(ctx, f.Batch.Tenant)
-	if err != nil {
+	f.Product = product.Name
+	if f.Producer, err = db.Tenant(ctx, f.Batch.Tenant); err != nil {
 		return f, err
 	}
-	f.Product, f.Producer = product.Name, tenant.Name
+	if f.GTIN, err = db.HeldGTIN(ctx, f.Batch.Tenant, f.Batch.Product); err != nil {
+		return f, err
+	}
 	f.Site, err = db.Site(ctx, f.Batch.Site)
 	return f, err
 }

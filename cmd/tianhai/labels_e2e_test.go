@@ -8,13 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tianhai/trace/label"
 )
 
 // A manager looks at the labels of a batch, takes them as files, and a scan of what
 // was printed leads to the batch's page; what does not fit is said on the page.
 func TestPrintLabels(t *testing.T) {
 	data, file := t.TempDir(), filepath.Join(t.TempDir(), "farm.yaml")
-	if err := os.WriteFile(file, []byte(managedFarm+"products: [{id: oyster, kind: aquatic, species: oyster, name: {zh: 大蚝（吊养）, en: Oysters}}]\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(managedFarm+"products: [{id: oyster, kind: aquatic, species: oyster, name: {zh: 大蚝（吊养）, en: Oysters}}]\ngtins: [{gtin: \"9506000134352\", tenant: oysters, product: oyster}]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := runTianhai(t, "import", file, "--data", data, "--credentials", filepath.Join(t.TempDir(), "creds.csv"))
@@ -43,6 +45,10 @@ func TestPrintLabels(t *testing.T) {
 	}
 	scanLabels(t, b, labels+"?stock=63.5x33.9&skip=22", code)
 	scanLabels(t, b, labels+"?stock=roll-40x30&copies=2", code)
+	scanLabels(t, b, labels+"?stock=roll-60x40&scheme=gtin", "01/09506000134352/10/2026-07/3")
+	if _, page := b.send("GET", "/01/09506000134352/10/2026-07%2F3", nil); !strings.Contains(string(page), label.Group(code)) || !strings.Contains(string(page), s.HTTP+"/01/09506000134352/10/2026-07%2F3") {
+		t.Errorf("the Digital Link leads elsewhere, or the page does not name it:\n%.600s", page)
+	}
 	scanLabels(t, b, "/api/v1/devices/labels?format=pdf&id=sonde&stock=roll-60x40", "sonde")
 
 	c := newChrome(t, 1280, 900)
@@ -53,6 +59,13 @@ func TestPrintLabels(t *testing.T) {
 	if *screenshotDir != "" {
 		c.picture("manage-labels-zh", 1280, 900)
 	}
+	c.choose(`form.labels .panel > .field select`, "gtin")
+	c.says("/01/09506000134352/10/2026-07%2F3")
+	c.waitJS("the preview of a Digital Link", `document.querySelector('figure img')?.naturalWidth > 300`)
+	if *screenshotDir != "" {
+		c.picture("manage-labels-gtin-zh", 390, 1900)
+	}
+	c.choose(`form.labels .panel > .field select`, "")
 	c.click(`.sheet button:nth-child(5)`)
 	c.says("1 页")
 	c.choose(`form.labels select`, "roll-40x30")
@@ -108,7 +121,7 @@ func scanLabels(t *testing.T, b *browser, path, want string) {
 	if err != nil || !strings.HasSuffix(at.Path, "/"+want) {
 		t.Fatalf("%s: read %q, %v", path, codes[0], err)
 	}
-	if status, _ := b.send("GET", at.Path, nil); status >= http.StatusBadRequest {
+	if status, _ := b.send("GET", at.EscapedPath(), nil); status >= http.StatusBadRequest {
 		t.Errorf("%s leads to %d", codes[0], status)
 	}
 }

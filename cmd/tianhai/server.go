@@ -316,7 +316,7 @@ func (s *server) openTrace(ctx context.Context) (err error) {
 		Store: s.store, Journal: s.store, Evidence: series{s.series}, Catalogs: s.catalogs, HasPhoto: s.hasPhoto, Added: s.added,
 		Sensors: records{s.store}, Series: kept, Shipments: s.store,
 		Water: series{s.series}, Licences: s.store, Inputs: s.store, Bans: input.Banned(), OwnBans: s.store.OwnBans, Stock: s.store, Chain: s.store,
-		Overrides: s.store, Harvests: s.store, Late: func(context.Context, []trace.LateUse) { s.late.Wake() },
+		GTIN: s.store.HeldGTIN, Overrides: s.store, Harvests: s.store, Late: func(context.Context, []trace.LateUse) { s.late.Wake() },
 	}
 	if err := s.openUnits(ctx); err != nil {
 		return err

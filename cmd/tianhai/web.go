@@ -25,6 +25,7 @@ import (
 	"tianhai/ingest/device"
 	"tianhai/ingest/mapping"
 	"tianhai/trace/epcis/lineage"
+	"tianhai/trace/label"
 	"tianhai/trace/label/press"
 	"tianhai/trace/parcel"
 	"tianhai/trace/resolver"
@@ -73,7 +74,9 @@ func (s *server) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.units.PublicURL, s.told.PublicURL = s.publicURL(), s.publicURL() // known since the server listens
+	schemes := label.NewSchemes(s.publicURL()) // known since the server listens
+	s.units.Scheme = schemes.Packets()
+	s.units.PublicURL, s.told.PublicURL = s.publicURL(), s.publicURL()
 	digital := resolver.New(resolver.Options{Registry: s.store, Packets: packets{s.units, s.store}, PublicURL: s.publicURL(), Catalog: s.texts, Logger: s.log})
 	machines := api.New(api.Config{
 		Sessions: &auth.Sessions{Store: s.store, Invited: s.store}, Accounts: records{s.store}, Door: s.door, Farms: records{s.store}, Operators: s.store, Directory: records{s.store}, GTINs: s.store, Programs: s.store, Companies: s.store, Inputs: s.store, Overrides: overrides{s.store, s.tracer}, Stocks: stocks{s.store, s.tracer}, Devices: records{s.store}, Upkeep: upkeep{s.store, s.registry},
@@ -87,7 +90,7 @@ func (s *server) handler() (http.Handler, error) {
 		Once:    &once.Desk{Store: s.store},
 		Reports: s.certs, Certifier: s.certs, Samples: records{s.store}, Statements: records{s.store}, ReportFiles: s.papers,
 		Mappings: &mapping.Desk{Store: s.store, Changed: s.library.Wake}, Aliases: upkeep{s.store, s.registry},
-		Hub: s.hub, Catalog: s.texts, Press: printer, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
+		Hub: s.hub, Catalog: s.texts, Press: printer, Schemes: schemes, PublicURL: s.publicURL(), Secure: strings.HasPrefix(s.cfg.HTTP.PublicURL, "https://"), Logger: s.log,
 	})
 	return s.routes(machines, scan, digital, faces), nil
 }

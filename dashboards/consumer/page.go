@@ -124,6 +124,7 @@ type page struct {
 	Script        string
 	Assurance     shownAssurance
 	Looks         string // how often the code was looked at
+	Link          string // GS1 Digital Link; "" where the producer holds no GTIN
 	Complain      bool
 }
 
@@ -179,6 +180,7 @@ func newPage(s *server, b base, rec trace.Record, v view) page {
 	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.personal(r, "producer.name", r.Producer.Name)
 	p.Origin, p.Index, p.Size = v.proof.Origin, v.proof.Index, v.proof.Size
 	p.Asked, p.Witnesses, p.WitnessKeys, p.Quorum = s.Policy.Quorum > 0, v.witnesses, s.Policy.Witnesses, s.Policy.Quorum
+	p.Link, _ = label.DigitalLinks{Base: s.PublicURL}.Address(label.Item{Code: rec.Code, Lot: r.Lot, GTIN: r.Product.GTIN})
 	p.Closed = at(r.Closed)
 	p.Facts, p.Maker = b.facts(r), b.maker(r)
 	p.Made, p.Blend = b.made(r), r.Blend

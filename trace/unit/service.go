@@ -51,7 +51,8 @@ type Service struct {
 	Covers    Covers
 	Bindings  Bindings
 	Key       *Key
-	PublicURL string                                   // what a code's address begins with
+	Scheme    label.Scheme                             // what is printed
+	PublicURL string                                   // what our own codes are named under, without a slash at the end
 	NewRecord func(trace.Record) (trace.Record, error) // gives a record its ID and salt
 	Added     func()                                   // told of every new record; may be nil
 	Now       func() time.Time                         // nil means time.Now
@@ -367,16 +368,10 @@ func (s *Service) Labels(r Roll, first, last int) iter.Seq[Label] {
 	}
 }
 
-// URL returns the address behind a code of a roll: a GS1 Digital Link where the roll
-// has a GTIN.
+// URL returns the address behind a code of a roll; "" where the scheme has none.
 func (s *Service) URL(r Roll, code string) string {
-	if r.GTIN != "" {
-		l, err := label.MakeLink(s.PublicURL, []label.Element{{AI: "01", Value: r.GTIN}, {AI: "21", Value: code}})
-		if err == nil { // it was checked when it was entered
-			return l.String()
-		}
-	}
-	return s.PublicURL + "/t/" + code
+	address, _ := s.Scheme.Address(label.Item{Code: code, Packet: true, GTIN: r.GTIN})
+	return address
 }
 
 // Prove shows that a code is one of its roll, and that the roll is sealed once Receipt

@@ -28,7 +28,7 @@ func (s *Store) AddCatalog(ctx context.Context, v catalog.Version, products []ca
 			return err
 		}
 		for _, p := range products {
-			product := productRow{Product: trace.Product{ID: p.ID, Kind: trace.ProductKind(p.Group), Species: p.ID, Name: p.Name}}
+			product := productRow{ID: p.ID, Kind: trace.ProductKind(p.Group), Species: p.ID, Name: p.Name}
 			_, err := tx.NewInsert().Model(&product).On("CONFLICT (id) DO UPDATE").
 				Set("kind = EXCLUDED.kind, name = EXCLUDED.name").Where("p.species = p.id").Exec(ctx)
 			if err != nil {

@@ -47,13 +47,7 @@ func (s *Store) EventBatch(ctx context.Context, id string) (told.Batch, error) {
 	}
 	made, _ := chain.Round(b.Quantity, b.Unit)
 	out := told.Batch{ID: b.ID, Tenant: b.Tenant, Site: b.Site, Lot: b.Lot, Made: made}
-	held, err := s.Holdings(ctx, b.Tenant)
-	for _, h := range held {
-		if h.Product == b.Product {
-			out.GTIN = h.GTIN
-			break
-		}
-	}
+	out.GTIN, err = s.HeldGTIN(ctx, b.Tenant, b.Product)
 	return out, err
 }
 

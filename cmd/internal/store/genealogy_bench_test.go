@@ -78,7 +78,7 @@ func fillGraph(b *testing.B, s *store.Store, rnd *rand.Rand) {
 	}
 	exec("INSERT INTO tenants (id, name, credit_code, phone, region) VALUES ('tea', '{}', '', '', '450400')")
 	exec("INSERT INTO sites (id, tenant, region, kind, name, town, latitude, longitude, area) VALUES ('g', 'tea', '450400', 'garden', '{}', '{}', 0, 0, 0)")
-	exec("INSERT INTO products (id, kind, name, gtin) VALUES ('leaf', 'tea', '{}', '')")
+	exec("INSERT INTO products (id, kind, name) VALUES ('leaf', 'tea', '{}')")
 	insert := func(table string, rows []string) {
 		for some := range slices.Chunk(rows, 2000) {
 			exec("INSERT INTO " + table + " VALUES " + strings.Join(some, ","))

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -71,6 +72,14 @@ func (s *Store) Holdings(ctx context.Context, tenant string) ([]resolver.Holding
 	var rows []gtinRow
 	err := s.read.NewSelect().Model(&rows).Where("g.tenant = ?", tenant).OrderExpr("g.gtin").Scan(ctx)
 	return each(rows, gtinRow.holding), fail("read GTINs", err)
+}
+
+// HeldGTIN returns the GTIN that a tenant holds for a product, the lowest of several;
+// "" for none.
+func (s *Store) HeldGTIN(ctx context.Context, tenant, product string) (string, error) {
+	var gtins []string
+	err := s.read.NewSelect().Model((*gtinRow)(nil)).Column("g.gtin").Where("g.tenant = ? AND g.product = ?", tenant, product).OrderExpr("g.gtin").Limit(1).Scan(ctx, &gtins)
+	return strings.Join(gtins, ""), fail("read GTIN", err)
 }
 
 // AddHolding enters who holds a GTIN. The same again is nothing new; farm.ErrConflict

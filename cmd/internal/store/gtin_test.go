@@ -22,6 +22,8 @@ func testGTINs(t *testing.T, s *store.Store) {
 	other.GTIN, other.Tenant = "04012345111118", "nobody"
 	wantErr(t, "unknown holder", s.AddHolding(ctx, other), farm.ErrNotFound)
 	equal(t, "holder", own)(s.Holding(ctx, own.GTIN))
+	equal(t, "of the product", own.GTIN)(s.HeldGTIN(ctx, "tea", "liubao"))
+	equal(t, "of another operator", "")(s.HeldGTIN(ctx, "nobody", "liubao"))
 	equal(t, "of the holder", []resolver.Holding{own})(s.Holdings(ctx, "tea"))
 	equal(t, "of another", []resolver.Holding{})(s.Holdings(ctx, "oysters"))
 	_, err := s.Item(ctx, other.GTIN, "L1")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,7 +22,7 @@ import (
 func TestLooksMoveApart(t *testing.T) {
 	dir := t.TempDir()
 	records := filepath.Join(dir, "tianhai.db")
-	age(t, records)
+	ageLooks(t, records)
 	old, err := os.ReadFile(records)
 	check(t, err)
 	want := scan.Total{Code: "CODE1", Count: 7, First: noon, Last: noon.Add(time.Minute)}
@@ -76,18 +75,12 @@ func (c *counted) RecordByCode(ctx context.Context, code string) (trace.Record, 
 	return c.Store.RecordByCode(ctx, code)
 }
 
-// age makes a file of the version before looks stood apart.
-func age(t *testing.T, records string) {
+// ageLooks makes a file of the version before looks stood apart.
+func ageLooks(t *testing.T, records string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", records)
 	check(t, err)
-	files := os.DirFS("migrations")
-	foreign, err := fs.Glob(files, "*.postgres.sql")
-	check(t, err)
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithExcludeNames(foreign), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	check(t, err)
-	_, err = provider.UpTo(t.Context(), 70)
-	check(t, err)
+	upTo(t, db, goose.DialectSQLite3, 70)
 	last := noon.Add(time.Minute).UnixMicro()
 	for _, add := range []string{
 		`INSERT INTO scan_codes VALUES ('CODE1', 7, ?, ?)`,

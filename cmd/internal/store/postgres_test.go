@@ -19,6 +19,7 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 
 	"tianhai/cmd/internal/store"
 )
@@ -35,6 +36,12 @@ func TestPostgres(t *testing.T) {
 		t.Helper()
 		databases++
 		return createDatabase(t, dir, fmt.Sprintf("test%d", databases), "empty")
+	})
+	t.Run("GTINs move", func(t *testing.T) {
+		opt := createDatabase(t, dir, "older", "template1")
+		db, err := sql.Open("pgx", opt.DSN)
+		check(t, err)
+		testGTINsMove(t, db, goose.DialectPostgres, opt)
 	})
 	t.Run("opened at once", func(t *testing.T) {
 		opt := createDatabase(t, dir, "unmade", "template1")

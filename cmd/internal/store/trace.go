@@ -20,7 +20,15 @@ const (
 
 type productRow struct {
 	bun.BaseModel `bun:"table:products,alias:p"`
-	trace.Product
+
+	ID      string
+	Kind    trace.ProductKind
+	Species string
+	Name    farm.Text
+}
+
+func (r productRow) product() trace.Product {
+	return trace.Product{ID: r.ID, Kind: r.Kind, Species: r.Species, Name: r.Name}
 }
 
 type operationRow struct {
@@ -90,10 +98,10 @@ type BatchFilter struct {
 }
 
 // PutProduct adds a product or replaces the one with its ID. What was sealed
-// about batches of it stays as it was.
+// about batches of it stays as it was. GTINs are their holders': see AddHolding.
 func (s *Store) PutProduct(ctx context.Context, p trace.Product) error {
-	_, err := s.write.NewInsert().Model(&productRow{Product: p}).On("CONFLICT (id) DO UPDATE").
-		Set("kind = EXCLUDED.kind, species = EXCLUDED.species, name = EXCLUDED.name, gtin = EXCLUDED.gtin").Exec(ctx)
+	_, err := s.write.NewInsert().Model(&productRow{ID: p.ID, Kind: p.Kind, Species: p.Species, Name: p.Name}).On("CONFLICT (id) DO UPDATE").
+		Set("kind = EXCLUDED.kind, species = EXCLUDED.species, name = EXCLUDED.name").Exec(ctx)
 	return fail("put product", err)
 }
 
@@ -101,14 +109,14 @@ func (s *Store) PutProduct(ctx context.Context, p trace.Product) error {
 func (s *Store) Product(ctx context.Context, id string) (trace.Product, error) {
 	var row productRow
 	err := s.read.NewSelect().Model(&row).Where("p.id = ?", id).Scan(ctx)
-	return row.Product, fail("read product", err)
+	return row.product(), fail("read product", err)
 }
 
 // Products returns every product, by ID.
 func (s *Store) Products(ctx context.Context) ([]trace.Product, error) {
 	var rows []productRow
 	err := s.read.NewSelect().Model(&rows).Order("p.id").Scan(ctx)
-	return each(rows, func(r productRow) trace.Product { return r.Product }), fail("read products", err)
+	return each(rows, productRow.product), fail("read products", err)
 }
 
 // AddOperation stores an operation and its record. The same operation again,

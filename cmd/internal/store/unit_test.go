@@ -35,7 +35,7 @@ func newUnitWorld(t testing.TB, s *store.Store) *unitWorld {
 	}
 	w := &unitWorld{now: noon}
 	w.Service = &unit.Service{
-		Store: s, Trees: s, Batches: s, Covers: s, Key: key, PublicURL: "https://trace.example.cn",
+		Store: s, Trees: s, Batches: s, Covers: s, Key: key, Scheme: label.NewSchemes("https://trace.example.cn").Packets(), PublicURL: "https://trace.example.cn",
 		NewRecord: (&trace.Service{}).NewRecord, Now: func() time.Time { return w.now },
 	}
 	return w

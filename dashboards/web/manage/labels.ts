@@ -39,6 +39,13 @@ export interface Choice {
   dpi: number
   picture: 'svg' | 'png'
   lang: string
+  scheme: string // what the code is built by; '' where there is no choice
+}
+
+/** What a code on a batch's packets may say. */
+export interface Address {
+  scheme: string
+  address: string
 }
 
 /** The description of a stock that the server reads. */
@@ -53,6 +60,7 @@ export function describe(own: Own): string {
 /** The address of a file; what the format does not ask is left out. */
 export function address(from: string, c: Choice): string {
   const query = new URLSearchParams({ format: c.format, stock: c.stock, lang: c.lang })
+  if (c.scheme) query.set('scheme', c.scheme)
   if (c.format === 'pdf' && c.skip > 0) query.set('skip', String(c.skip))
   if (c.copies > 1 && (c.format === 'pdf' || c.format === 'zpl' || c.format === 'zip')) query.set('copies', String(c.copies))
   if (c.format === 'zip') query.set('picture', c.picture)
