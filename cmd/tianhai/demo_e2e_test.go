@@ -386,23 +386,44 @@ func checkEvents(t *testing.T, d *demo) {
 	}
 }
 
+// batch returns the ID of the batch with a trace code.
+func (d *demo) batch(t *testing.T, code string) string {
+	t.Helper()
+	b := newBrowser(t, d.HTTP)
+	b.login("admin", d.passwords["admin"])
+	var all struct{ Batches []struct{ ID, Code string } }
+	b.getJSON("/api/v1/batches?limit=1000", &all)
+	for _, one := range all.Batches {
+		if one.Code == code {
+			return one.ID
+		}
+	}
+	t.Fatalf("no batch has code %s", code)
+	return ""
+}
+
 // checkPartner lets another farm capture what it made of the tea grower's batch: who calls
-// the batch by the code on its label is heard, who guesses its name is not.
+// the batch by the code on its label is heard, who calls it by GTIN and lot, which anybody
+// can guess, is not.
 func checkPartner(t *testing.T, d *demo, all []map[string]any) {
-	var code, batch string
+	var code, name string
 	for _, e := range all {
 		if where, _ := e["bizLocation"].(map[string]any); e["tianhai:traceCode"] != nil && strings.HasSuffix(fmt.Sprint(where["id"]), "/site/yunling-garden-1") {
 			code = fmt.Sprint(e["tianhai:traceCode"])
 			goods, _ := e["quantityList"].([]any)
 			named, _ := goods[0].(map[string]any)
-			batch = path.Base(fmt.Sprint(named["epcClass"]))
+			name = fmt.Sprint(named["epcClass"])
 		}
 	}
+	if !strings.HasPrefix(name, "https://id.gs1.org/01/09521234543213/10/") {
+		t.Errorf("a batch of tea, for which there is a GTIN, is called %s", name)
+	}
+	batch := d.batch(t, path.Base(code))
 	blend := func(id, of string) string {
 		return fmt.Sprintf(`{"@context": "https://ref.gs1.org/standards/epcis/epcis-context.jsonld", "type": "TransformationEvent", "eventID": "urn:uuid:%s", "eventTime": "2026-11-20T08:00:00+08:00", "eventTimeZoneOffset": "+08:00", "inputQuantityList": [{"epcClass": %q}], "outputQuantityList": [{"epcClass": "https://citrus.example/jelly"}]}`, id, of)
 	}
 	citrus := newPartner(t, d.HTTP, "citrus", d.passwords["citrus"])
-	for _, event := range []string{blend("jelly", code), blend("guess", "https://id.gs1.org/01/06901234567892/10/"+batch)} {
+	for _, event := range []string{blend("jelly", code), blend("guess", name)} {
 		if resp, body := citrus.do("POST", "/events", event); resp.StatusCode != http.StatusCreated {
 			t.Fatalf("%d %s", resp.StatusCode, body)
 		}
