@@ -211,11 +211,19 @@ func (s *server) printCertificate(c *gin.Context) error {
 		return err
 	}
 	paper := label.Paper(c.DefaultQuery("paper", string(label.Roll)))
-	if paper != label.Roll && paper != label.A4 {
+	stock, ok := paper.Stock()
+	if !ok {
 		return &invalidError{"paper", "is neither label nor a4"}
 	}
-	doc := s.form(out.Certificate, s.lang(c))
-	doc.Paper, doc.Copies = paper, copies
+	form, lang := s.form(out.Certificate), s.lang(c)
+	drawing, err := s.Press.Inline(stock, press.Certificate(form))
+	if err != nil {
+		return err
+	}
+	doc := label.Certificate{
+		Title: form.Title, Drawing: drawing, Paper: paper, Copies: copies,
+		Lang: lang, How: s.Catalog.T(lang, "certificate.how"), Gloss: s.gloss(out.Certificate, lang),
+	}
 	var page bytes.Buffer
 	if err := doc.Write(&page); err != nil {
 		return err
@@ -233,34 +241,39 @@ func (s *server) printForm(c *gin.Context, in cert.Certificate) error {
 	if err != nil {
 		return err
 	}
-	job.Count, job.Labels = press.Of(press.Certificate(s.form(in, s.lang(c)).Form))
+	job.Count, job.Labels = press.Of(press.Certificate(s.form(in)))
 	job.Title = s.Catalog.T("zh-CN", "certificate.title") + " " + in.Number
 	return s.sendLabels(c, "certificate-"+in.Number, format, job)
 }
 
-// form fills in the form that the law prescribes, in Chinese, with a gloss in the
-// reader's language where that is another.
-func (s *server) form(in cert.Certificate, lang string) label.Certificate {
+// form fills in the form that the law prescribes, in Chinese.
+func (s *server) form(in cert.Certificate) label.Form {
 	const law = "zh-CN"
-	doc := label.Certificate{Lang: lang, How: s.Catalog.T(lang, "certificate.how"), Form: label.Form{
-		Title: s.Catalog.T(law, "certificate.title"), Lines: s.lines(in, law), Sign: s.Catalog.T(law, "certificate.sign"), Scan: s.Catalog.T(law, "certificate.scan"),
-		Promise: label.Line{Name: s.Catalog.T(law, "certificate.promise"), Value: in.Promise},
-		Basis:   label.Line{Name: s.Catalog.T(law, "certificate.basis")},
+	t := func(key string) string { return s.Catalog.T(law, key) }
+	form := label.Form{
+		Title: t("certificate.title"), Lines: s.lines(in, law), Sign: t("certificate.sign"), Scan: t("certificate.scan"),
+		Promise: label.Line{Name: t("certificate.promise"), Value: in.Promise},
+		Basis:   label.Line{Name: t("certificate.basis")},
 		URL:     s.PublicURL + "/t/" + in.Code + "?c=" + url.QueryEscape(in.Number),
-	}}
+	}
 	for _, b := range cert.Bases() {
-		doc.Choices = append(doc.Choices, label.Choice{Text: b.Words(), Chosen: slices.Contains(in.Basis, b)})
+		form.Choices = append(form.Choices, label.Choice{Text: b.Words(), Chosen: slices.Contains(in.Basis, b)})
 	}
-	if lang != law {
-		var basis []string
-		for _, b := range in.Basis {
-			basis = append(basis, s.Catalog.T(lang, "certificate.basis."+string(b)))
-		}
-		doc.Gloss = append(s.lines(in, lang),
-			label.Line{Name: s.Catalog.T(lang, "certificate.promise"), Value: s.Catalog.T(lang, "certificate.promise."+string(in.Style))},
-			label.Line{Name: s.Catalog.T(lang, "certificate.basis"), Value: strings.Join(basis, "; ")})
+	return form
+}
+
+// gloss is the form in the reader's language where that is not the law's.
+func (s *server) gloss(in cert.Certificate, lang string) []label.Line {
+	if lang == "zh-CN" {
+		return nil
 	}
-	return doc
+	var basis []string
+	for _, b := range in.Basis {
+		basis = append(basis, s.Catalog.T(lang, "certificate.basis."+string(b)))
+	}
+	return append(s.lines(in, lang),
+		label.Line{Name: s.Catalog.T(lang, "certificate.promise"), Value: s.Catalog.T(lang, "certificate.promise."+string(in.Style))},
+		label.Line{Name: s.Catalog.T(lang, "certificate.basis"), Value: strings.Join(basis, "; ")})
 }
 
 func (s *server) lines(in cert.Certificate, lang string) []label.Line {

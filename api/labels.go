@@ -16,6 +16,7 @@ import (
 	"tianhai/i18n"
 	"tianhai/ingest/device"
 	"tianhai/trace/label"
+	"tianhai/trace/label/press"
 )
 
 // Labels draws sheets of labels for devices; also for the shell.
@@ -32,6 +33,21 @@ func (l Labels) DeviceURL(id string) string { return l.PublicURL + "/d/" + url.P
 func (l Labels) Sheet(lang string) label.Sheet {
 	return label.Sheet{Lang: lang, T: func(key string, args ...string) string { return l.Catalog.T(lang, key, args...) }}
 }
+
+// Draw returns what draws the labels of a sheet: as they are in files.
+func (l Labels) Draw(p *press.Press, sheet label.Sheet) func(label.Tag) ([]byte, error) {
+	return func(t label.Tag) ([]byte, error) { return p.Inline(sheet.Stock, l.Device(sheet.Lang, t)) }
+}
+
+// Widest returns the label of a device that is yet to be issued which takes the most
+// room: where it fits, all of the model do.
+func (l Labels) Widest(lang string, m device.Model) label.Tag {
+	tags, _ := l.Issued(lang, m, []device.Label{{ID: device.WidestID(m.ID), Code: widestCode}})
+	return tags[0]
+}
+
+// widestCode is of the widest character that codes have.
+var widestCode = strings.Repeat("W", label.CodeLength)
 
 // Issued returns the labels of new devices, with their claim codes, and apart from
 // them a CSV file of what belongs into the devices.
@@ -88,6 +104,7 @@ func sheetNames() string {
 
 func (s *server) showSheet(c *gin.Context, status int, sheet label.Sheet) error {
 	var page bytes.Buffer
+	sheet.Draw = s.Labels.Draw(s.Press, sheet)
 	if err := sheet.Write(&page); err != nil {
 		return err
 	}

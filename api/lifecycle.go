@@ -168,6 +168,9 @@ func (s *server) issueDevices(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := s.Labels.Draw(s.Press, sheet)(s.Labels.Widest(sheet.Lang, m)); err != nil && wantsHTML(c) {
+		return err
+	}
 	labels, err := s.Claims.Issue(c.Request.Context(), who(c).Login, m, in.Count)
 	if err != nil {
 		return err
@@ -231,15 +234,21 @@ func (s *server) reissueClaim(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	tag := label.Tag{URL: s.Labels.DeviceURL(id), ID: id, Code: widestCode}
+	if wantsHTML(c) {
+		if o, err := s.Claims.Offer(c.Request.Context(), id); err == nil {
+			tag.Name = o.Name.In(sheet.Lang) // who claims it at this moment goes without
+		}
+		if _, err := s.Labels.Draw(s.Press, sheet)(tag); err != nil {
+			return err // before the code on the old label is worth nothing
+		}
+	}
 	code, err := s.Claims.Reissue(c.Request.Context(), device.Order{Device: id, Account: who(c).Login, Reason: in.Reason})
 	if err != nil {
 		return err
 	}
 	if wantsHTML(c) {
-		tag := label.Tag{URL: s.Labels.DeviceURL(id), ID: id, Code: code}
-		if o, err := s.Claims.Offer(c.Request.Context(), id); err == nil {
-			tag.Name = o.Name.In(sheet.Lang) // who claims it at this moment goes without
-		}
+		tag.Code = code
 		sheet.Tags = []label.Tag{tag}
 		return s.showSheet(c, http.StatusCreated, sheet)
 	}

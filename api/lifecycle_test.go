@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -65,7 +66,7 @@ func (w *world) Offer(_ context.Context, id string) (device.Offer, error) {
 		return device.Offer{}, farm.ErrNotFound
 	}
 	defer w.mu.Unlock()
-	return device.Offer{Device: id, Model: "pond", Name: farm.Text{Zh: "塘"}, Left: 7}, w.enter()
+	return device.Offer{Device: id, Model: "pond", Name: cmp.Or(w.models[0].Name, farm.Text{Zh: "塘"}), Left: 7}, w.enter()
 }
 
 func (w *world) Reissue(_ context.Context, o device.Order) (string, error) {

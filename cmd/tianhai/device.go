@@ -115,7 +115,7 @@ func (c *deviceIssueCommand) Run(ctx context.Context) error {
 		}
 		if c.Sheet != "" {
 			// What would not fit is found before there are devices.
-			sheet.Tags, _ = labels.Issued(c.Lang, m, []device.Label{{ID: m.ID + "-00000000", Code: "0000000000000"}})
+			sheet.Tags = []label.Tag{labels.Widest(c.Lang, m)}
 			if err := printTags(ctx, io.Discard, c.Sheet, labels, sheet); err != nil {
 				return err
 			}

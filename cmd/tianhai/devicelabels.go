@@ -118,17 +118,18 @@ func fillTags(ctx context.Context, out *os.File, labels api.Labels, sheet label.
 }
 
 func printTags(ctx context.Context, w io.Writer, name string, labels api.Labels, sheet label.Sheet) error {
+	p, err := press.New()
+	if err != nil {
+		return err
+	}
 	format, ok := formatByName(name)
 	if !ok {
+		sheet.Draw = labels.Draw(p, sheet)
 		return sheet.Write(w)
 	}
 	designs := make([]press.Design, len(sheet.Tags))
 	for i, tag := range sheet.Tags {
 		designs[i] = labels.Device(sheet.Lang, tag)
-	}
-	p, err := press.New()
-	if err != nil {
-		return err
 	}
 	job := press.Job{Stock: sheet.Stock, Skip: sheet.Skip, Readme: labels.Readme()}
 	job.Count, job.Labels = press.Of(designs...)

@@ -132,8 +132,8 @@ func TestManage(t *testing.T) {
 		// The sheet opens in a window of its own; here it takes this one.
 		c.waitJS("the form", `document.querySelector('form.panel').target = '_self'`)
 		c.click("form.panel button[type=submit]")
-		c.waitJS("two labels", `document.querySelectorAll('.new .qr svg').length === 2`)
-		id, code = c.eval(`document.querySelector('.new .id').textContent`), c.eval(`document.querySelector('.new .code').textContent`)
+		c.waitJS("two labels", `document.querySelectorAll('article svg').length === 2`)
+		id, code = c.eval(`document.querySelector('article').textContent.match(/station-[a-z2-7]{8}/)[0]`), c.eval(`document.querySelector('article').textContent.match(/[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{5}/)[0]`)
 		row := c.eval(`decodeURIComponent(document.querySelector('a[download]').href)`)
 		if strings.Contains(row, ";base64,") {
 			row = c.eval(`atob(document.querySelector('a[download]').href.split('base64,')[1])`)

@@ -156,5 +156,13 @@ func claimHash(device, code string) []byte {
 func newID(model string) string {
 	raw := make([]byte, 5)
 	rand.Read(raw) //nolint:errcheck // it never fails
-	return model[:min(len(model), farm.MaxIDLength-9)] + "-" + strings.ToLower(base32.StdEncoding.EncodeToString(raw))
+	return nameOf(model, strings.ToLower(base32.StdEncoding.EncodeToString(raw)))
+}
+
+// WidestID returns a name such as devices of a model are issued with, of the letters
+// that take the most room in print.
+func WidestID(model string) string { return nameOf(model, "mmmmmmmm") }
+
+func nameOf(model, random string) string {
+	return model[:min(len(model), farm.MaxIDLength-len(random)-1)] + "-" + random
 }

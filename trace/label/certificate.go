@@ -18,11 +18,16 @@ const (
 	A4   Paper = "a4"    // plain A4, to be cut: eight labels of 80 × 60 mm
 )
 
-// The size of a printed certificate and how many stand on A4, in columns and rows.
-const (
-	certificateWidth, certificateHeight = 80, 60 // mm
-	certificateColumns, certificateRows = 2, 4
-)
+// Stock returns what the paper is as a stock; false where there is no such paper.
+func (p Paper) Stock() (Stock, bool) {
+	switch p {
+	case Roll:
+		return LookupStock("roll-80x60")
+	case A4:
+		return LookupStock("plain-80x60")
+	}
+	return Stock{}, false
+}
 
 // MaxCopies is how often one document holds a certificate.
 const MaxCopies = 400
@@ -52,13 +57,14 @@ type Form struct {
 // browser. The form is printed, the rest is shown on the screen only. It needs
 // nothing from the network and runs no script.
 type Certificate struct {
-	Form
-	Paper  Paper
-	Copies int
+	Title   string
+	Drawing []byte // the form as an SVG element, of the size of the paper's labels
+	Paper   Paper
+	Copies  int
 
 	Lang  string
 	How   string // how to print
-	Gloss []Line // the same in the reader's language, on the screen; may be empty
+	Gloss []Line // the form in the reader's language, on the screen; may be empty
 }
 
 var (
@@ -73,17 +79,12 @@ func (c Certificate) Write(w io.Writer) error {
 	if c.Copies < 1 || c.Copies > MaxCopies {
 		return fmt.Errorf("write certificates: %d copies are not from 1 to %d", c.Copies, MaxCopies)
 	}
-	perPage := 1
-	switch c.Paper {
-	case Roll:
-	case A4:
-		perPage = certificateColumns * certificateRows
-	default:
+	stock, ok := c.Paper.Stock()
+	if !ok {
 		return fmt.Errorf("write certificates: paper %q is neither label nor a4", c.Paper)
 	}
-	svg, err := SVG(c.URL)
-	if err != nil {
-		return errors.Join(errors.New("write certificates"), err)
+	if len(c.Drawing) == 0 {
+		return errors.New("write certificates: there is no drawing")
 	}
 	page, err := template.New("certificate").Parse(certificateHTML)
 	if err != nil {
@@ -91,20 +92,11 @@ func (c Certificate) Write(w io.Writer) error {
 	}
 	copies := make([]int, c.Copies)
 	err = page.Execute(w, map[string]any{
-		"C": c, "Style": template.CSS(certificateCSS), "QR": template.HTML(svg), //nolint:gosec // our own
-		"Pages": slices.Collect(slices.Chunk(copies, perPage)), "Across": cuts(pageWidth, certificateWidth, certificateColumns), "Down": cuts(pageHeight, certificateHeight, certificateRows),
+		"C": c, "Stock": stock, "Style": template.CSS(certificateCSS), "Drawing": template.HTML(c.Drawing), //nolint:gosec // our own
+		"Pages": slices.Collect(slices.Chunk(copies, stock.PerSheet())),
 	})
 	if err != nil {
 		return fmt.Errorf("write certificates: %w", err)
 	}
 	return nil
-}
-
-// cuts returns where labels in the middle of a sheet begin and end, in mm.
-func cuts(page, size float64, n int) []float64 {
-	var at []float64
-	for i := range n + 1 {
-		at = append(at, (page-float64(n)*size)/2+float64(i)*size)
-	}
-	return at
 }

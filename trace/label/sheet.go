@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"io"
 	"slices"
-	"strings"
 )
 
 // A Tag is one label that is stuck on a device, for all to see: it holds no secret
@@ -32,6 +31,7 @@ type Sheet struct {
 	Lang  string
 	T     func(key string, args ...string) string // texts for people, in Lang
 	Tags  []Tag
+	Draw  func(Tag) ([]byte, error) // as an SVG element, of the size of the stock's labels
 
 	// Secrets is offered beside the labels on the screen, as a file to be kept, and
 	// is never printed; empty: nothing is offered.
@@ -48,12 +48,6 @@ var (
 // SheetPolicy is the Content-Security-Policy that a Sheet works under.
 const SheetPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-type drawnTag struct {
-	Tag
-	QR     template.HTML
-	Groups []string // of the claim code
-}
-
 // Write writes the document.
 func (s Sheet) Write(w io.Writer) error {
 	if s.Skip < 0 || s.Skip >= s.Stock.PerSheet() {
@@ -69,17 +63,13 @@ func (s Sheet) Write(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("write labels: %w", err)
 	}
-	cells := make([]*drawnTag, s.Skip, s.Skip+len(s.Tags)) // nil: used already
+	cells := make([]template.HTML, s.Skip, s.Skip+len(s.Tags)) // empty: used already
 	for _, tag := range s.Tags {
-		svg, err := SVG(tag.URL)
+		svg, err := s.Draw(tag)
 		if err != nil {
-			return errors.Join(fmt.Errorf("write label of %s", tag.ID), err)
+			return fmt.Errorf("write label of %s: %w", tag.ID, err)
 		}
-		d := &drawnTag{Tag: tag, QR: template.HTML(svg)} //nolint:gosec // our own drawing, of numbers
-		if tag.Code != "" {
-			d.Groups = strings.Split(Group(tag.Code), "-")
-		}
-		cells = append(cells, d)
+		cells = append(cells, template.HTML(svg)) //nolint:gosec // our own drawing
 	}
 	err = page.Execute(w, map[string]any{
 		"Lang": s.Lang, "Stock": s.Stock, "Style": template.CSS(sheetCSS), "Count": fmt.Sprint(len(s.Tags)),

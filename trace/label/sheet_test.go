@@ -12,7 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"tianhai/farm"
 	"tianhai/trace/label"
+	"tianhai/trace/label/press"
 )
 
 func newSheet(t *testing.T, stock string, tags int) label.Sheet {
@@ -21,12 +23,29 @@ func newSheet(t *testing.T, stock string, tags int) label.Sheet {
 	if !ok {
 		t.Fatalf("no stock %s", stock)
 	}
+	p := newPress(t)
 	sheet := label.Sheet{Stock: s, Lang: "zh-CN", T: func(key string, _ ...string) string { return key }}
+	sheet.Draw = func(tag label.Tag) ([]byte, error) {
+		design := press.Label{URL: tag.URL, Title: tag.Name, Lines: []string{tag.Place, tag.ID}}
+		if tag.Code != "" {
+			design.Note, design.Code = "领取码", label.Group(tag.Code)
+		}
+		return p.Inline(s, design)
+	}
 	for i := range tags {
 		id := fmt.Sprintf("station-%04d", i)
 		sheet.Tags = append(sheet.Tags, label.Tag{URL: "https://tianhai.example.cn/d/" + id, ID: id, Name: "六参数水质监测站", Code: newCode(t)})
 	}
 	return sheet
+}
+
+func newPress(t *testing.T) *press.Press {
+	t.Helper()
+	p, err := press.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 func write(t *testing.T, sheet label.Sheet) string {
@@ -60,15 +79,14 @@ func TestSheet(t *testing.T) {
 	if strings.Contains(labels, "data:") || !strings.Contains(page, "aWQsc2VjcmV0CnN0YXRpb24tMDAwMCxodXNoaHVzaAo=") {
 		t.Error("the secrets are not where they belong")
 	}
-	groups := strings.Split(label.Group(sheet.Tags[0].Code), "-")
-	if !strings.Contains(labels, "<b>"+strings.Join(groups, "</b>-<b>")+"</b>") {
+	if !strings.Contains(labels, ">"+label.Group(sheet.Tags[0].Code)+"<") {
 		t.Error("the claim code is missing")
 	}
-	if n := strings.Count(labels, `class="code"`); n != 22 {
+	if n := strings.Count(labels, "领取码"); n != 22 {
 		t.Errorf("%d claim codes, want 22", n)
 	}
 	for _, bad := range []label.Sheet{{Stock: sheet.Stock, Skip: 24}, {Stock: sheet.Stock, Skip: -1}, {Stock: sheet.Stock, Tags: make([]label.Tag, label.MaxTags+1)}, {Stock: sheet.Stock, Tags: make([]label.Tag, 1)}} {
-		bad.T = sheet.T
+		bad.T, bad.Draw = sheet.T, sheet.Draw
 		if err := bad.Write(&bytes.Buffer{}); err == nil {
 			t.Errorf("wrote %d labels, skipping %d", len(bad.Tags), bad.Skip)
 		}
@@ -86,6 +104,9 @@ func TestSheetPrinted(t *testing.T) {
 		t.Run(stock, func(t *testing.T) {
 			sheet := newSheet(t, stock, 30)
 			sheet.Skip = 1
+			long := &sheet.Tags[0] // of which not a letter may be cut off
+			long.ID = strings.Repeat("station-of-the-second-raft-", 3)[:farm.MaxIDLength]
+			long.URL, long.Place = "https://tianhai.example.cn/d/"+long.ID, "钦州市龙门港蚝业专业合作社一号排"
 			dir := t.TempDir()
 			html, pdf := filepath.Join(dir, "labels.html"), filepath.Join(dir, "labels.pdf")
 			if err := os.WriteFile(html, []byte(write(t, sheet)), 0o600); err != nil {
@@ -96,6 +117,12 @@ func TestSheetPrinted(t *testing.T) {
 			pages, err := filepath.Glob(filepath.Join(dir, "page*.png"))
 			if err != nil || len(pages) != 2 {
 				t.Fatalf("%d pages, %v; want 2", len(pages), err)
+			}
+			text := strings.Join(strings.Fields(run(t, "pdftotext", "-raw", pdf, "-")), "")
+			for _, tag := range sheet.Tags {
+				if !strings.Contains(text, tag.ID) || !strings.Contains(text, label.Group(tag.Code)) || !strings.Contains(text, tag.Place) {
+					t.Errorf("not all of the label of %s is printed", tag.ID)
+				}
 			}
 			var cells []string
 			for _, p := range pages {

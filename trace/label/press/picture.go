@@ -145,9 +145,7 @@ func (f *face) svg(w io.Writer, d drawing) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]smm" height="%[2]smm" viewBox="0 0 %[1]s %[2]s"><path fill="#fff" d="M0 0h%[1]sv%[2]sH0z"/>`, short(d.width), short(d.height))
 	for _, c := range d.codes {
-		fmt.Fprintf(out, `<g transform="translate(%s %s) scale(%s)" shape-rendering="crispEdges"><path d="`, short(c.x), short(c.y), strconv.FormatFloat(c.side/float64(len(c.modules)), 'f', 5, 64))
-		c.runs(func(x, y, n int) { fmt.Fprintf(out, "M%d %dh%dv1h-%dz", x, y, n, n) })
-		_, _ = out.WriteString(`"/></g>`)
+		c.svg(out)
 	}
 	fmt.Fprintf(out, `<path transform="scale(%v)" d="`, 1.0/grid)
 	var buf sfnt.Buffer

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"image"
+	"regexp"
+	"strconv"
 	"testing"
 
 	"tianhai/trace/label"
@@ -36,6 +38,12 @@ func TestModules(t *testing.T) {
 			t.Parallel()
 			p, printed := newPress(t), 0
 			for _, s := range stocks {
+				if inline, err := p.Inline(s, of.design); err == nil {
+					m := regexp.MustCompile(`scale\((\S+)\)`).FindSubmatch(inline)
+					if scale, err := strconv.ParseFloat(string(m[1]), 64); err != nil || scale < least {
+						t.Errorf("%s on a page: a module of %s mm", s.Name, m[1])
+					}
+				}
 				for _, dpi := range []int{203, 300, 600} {
 					job := press.Job{Stock: s, DPI: dpi}
 					job.Count, job.Labels = press.Of(of.design)
