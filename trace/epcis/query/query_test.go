@@ -57,11 +57,64 @@ func TestRefusedParameters(t *testing.T) {
 	}
 }
 
+// Every parameter that the OpenAPI document of EPCIS 2.0 declares is taken in the URL,
+// and every family of its query schema, each with a value of its kind.
+func TestDeclaredParameters(t *testing.T) {
+	values := map[string]string{
+		"time": "2026-01-01T00:00:00%2B08:00", "number": "2.5", "count": "10", "uri": "urn:a:b%7Chttps://x.example/y", "text": "a%7Cb", "boolean": "true", "nothing": "",
+		"type": "ObjectEvent%7CAggregationEvent", "action": "ADD%7COBSERVE", "step": "shipping%7Chttps://ref.gs1.org/cbv/BizStep-receiving", "disposition": "in_transit",
+		"epc": "urn:epc:id:sgtin:4012345.011111.1%7Curn:epc:idpat:sgtin:4012345.*.*", "measurement": "Temperature", "reason": "incorrect_data", "order": "eventTime", "direction": "ASC", "token": "x",
+	}
+	for kind, names := range map[string]string{
+		"time": `GE_eventTime LT_eventTime GE_recordTime LT_recordTime GE_errorDeclarationTime LT_errorDeclarationTime GE_startTime LT_startTime GE_endTime LT_endTime
+			GE_time LT_time GE_ex:a LT_ex:a GE_ILMD_ex:a GE_INNER_ex:a GE_SENSORMETADATA_ex:a`,
+		"number": `EQ_quantity GT_quantity GE_quantity LT_quantity LE_quantity EQ_quantity_KGM GE_quantity_KGM EQ_value_CEL GT_value_CEL GE_value_CEL LT_value_CEL LE_value_CEL
+			EQ_minValue_CEL GE_maxValue_CEL LT_meanValue_CEL LE_sDev_CEL GT_percValue_CEL EQ_percRank GE_percRank
+			GT_ex:a GE_ILMD_ex:a LT_INNER_ILMD_ex:a LE_INNER_ex:a EQ_SENSORREPORT_ex:a GT_INNER_SENSORELEMENT_ex:a GE_readPoint_ex:a LT_INNER_bizLocation_ex:a GE_ERROR_DECLARATION_ex:a`,
+		"uri": `EQ_readPoint EQ_bizLocation WD_readPoint WD_bizLocation EQ_transformationID EQ_eventID EQ_correctiveEventID EQ_deviceID EQ_dataProcessingMethod EQ_microorganism
+			EQ_chemicalSubstance EQ_bizRules EQ_uriValue EQ_bizTransaction_po EQ_bizTransaction_urn:x:y EQ_source_owning_party EQ_destination_location`,
+		"text":        `EQ_stringValue EQ_ex:a EQ_ILMD_ex:a EQ_INNER_ex:a EQ_INNER_ILMD_ex:a EQ_ERROR_DECLARATION_ex:a EQ_SENSORELEMENT_ex:a EQ_SENSORMETADATA_ex:a EQATTR_readPoint_cbvmda:site EQ_ATTR_bizLocation_cbvmda:site HASATTR_readPoint`,
+		"boolean":     "EQ_booleanValue",
+		"nothing":     `EXISTS_errorDeclaration EXISTS_ex:a EXISTS_ILMD_ex:a EXISTS_INNER_ex:a EXISTS_INNER_ILMD_ex:a EXISTS_ERROR_DECLARATION_ex:a EXISTS_SENSORREPORT_ex:a EXISTS_readPoint_ex:a EXISTS_bizLocation_ex:a EXISTS_sensorElementList`,
+		"type":        "eventType",
+		"action":      "EQ_action",
+		"step":        "EQ_bizStep",
+		"disposition": "EQ_disposition EQ_persistentDisposition_set EQ_persistentDisposition_unset",
+		"epc":         "MATCH_epc MATCH_parentID MATCH_inputEPC MATCH_outputEPC MATCH_anyEPC MATCH_epcClass MATCH_inputEPCClass MATCH_outputEPCClass MATCH_anyEPCClass",
+		"measurement": "EQ_type",
+		"reason":      "EQ_errorReason",
+		"order":       "orderBy",
+		"direction":   "orderDirection",
+		"count":       "maxEventCount perPage",
+		"token":       "nextPageToken",
+	} {
+		for name := range strings.FieldsSeq(names) {
+			params, err := url.ParseQuery(name + "=" + values[kind])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := query.Parse(params, epcis.Names{"ex": "https://ns.example.com/"}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	for _, both := range []string{"eventCountLimit=10&orderBy=recordTime", "EQ_hexBinaryValue=f0f0", "orderBy=ex:a"} {
+		params, err := url.ParseQuery(both)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := query.Parse(params, epcis.Names{"ex": "https://ns.example.com/"}); err != nil {
+			t.Errorf("%s: %v", both, err)
+		}
+	}
+}
+
 func TestQueryInJSON(t *testing.T) {
 	for name, test := range map[string]struct{ raw, want string }{
 		"lists and values":      {`{"eventType": ["ObjectEvent"], "EQ_bizStep": ["shipping", "receiving"], "GE_eventTime": "2026-01-01T00:00:00Z", "EQ_quantity": [1, 2.5], "GT_quantity": 3, "EXISTS_errorDeclaration": null, "orderBy": "eventTime", "eventCountLimit": 5, "EQ_booleanValue": true}`, ""},
 		"extensions":            {`{"@context": [{"ex": "https://ns.example.com/"}], "EQ_ex:a": ["x"], "GE_ILMD_ex:b": 4, "LT_ex:c": "2026-01-01T00:00:00Z", "EQ_ex:d": 5}`, ""},
 		"nothing":               {`{}`, ""},
+		"words of GS1 as URIs":  {`{"@context": "https://ref.gs1.org/standards/epcis/2.0.0/query-schema.json", "EQ_bizStep": ["https://ref.gs1.org/cbv/BizStep-shipping"], "EQ_disposition": ["cbv:Disp-in_transit"], "GE_quantity": 1, "LT_quantity": 500, "orderBy": "eventTime", "orderDirection": "DESC", "eventCountLimit": 100}`, ""},
 		"no object":             {`[]`, "query is not a JSON object"},
 		"null":                  {`null`, "query is not a JSON object"},
 		"a value for a list":    {`{"EQ_bizStep": "shipping"}`, `"shipping"; want a list`},
