@@ -312,11 +312,13 @@ type genealogyView struct {
 	// there are more than are told.
 	Captured []lineage.Link `json:"captured"`
 	More     bool           `json:"more,omitempty"`
+	Events   string         `json:"events"` // path of the query that finds the batch's EPCIS events
 }
 
 // Partners finds what operators' captured events say of batches; *lineage.Finder.
 type Partners interface {
 	Follow(ctx context.Context, batches []string, dir chain.Direction, tenant string) (links []lineage.Link, more bool, err error)
+	EventsAbout(ctx context.Context, batch string) (path string, err error)
 }
 
 // captured returns what partners say of the batches of a genealogy: to an operator of its
@@ -355,7 +357,11 @@ func (s *server) genealogy(c *gin.Context, draw bool) error {
 		if err != nil {
 			return err
 		}
-		c.JSON(http.StatusOK, genealogyView{b.ID, list(g.Batches), dir, list(g.Steps), list(links), more})
+		events, err := s.Partners.EventsAbout(ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		c.JSON(http.StatusOK, genealogyView{b.ID, list(g.Batches), dir, list(g.Steps), list(links), more, events})
 		return nil
 	}
 	words, err := s.chainWords(c, b, p.Tenant)

@@ -19,6 +19,7 @@ type recalledView struct {
 	Event    string    `json:"event"`
 	Operator string    `json:"operator"`
 	Name     farm.Text `json:"operator_name,omitzero"`
+	Phone    string    `json:"operator_phone,omitempty"`
 	Type     string    `json:"type"`
 	BizStep  string    `json:"biz_step,omitempty"`
 	At       time.Time `json:"at"`
@@ -75,7 +76,7 @@ func (l *looker) recalled(links []lineage.Link, lots map[string]string) ([]recal
 		if err != nil {
 			return nil, err
 		}
-		v := recalledView{k.Event, k.Tenant, t.Name, k.Type, k.BizStep, k.At, k.Of, k.Into, []string{}, k.Depth}
+		v := recalledView{k.Event, k.Tenant, t.Name, t.Phone, k.Type, k.BizStep, k.At, k.Of, k.Into, []string{}, k.Depth}
 		for _, batch := range k.Batches {
 			if lot := lots[batch]; lot != "" && !slices.Contains(v.Lots, lot) {
 				v.Lots = append(v.Lots, lot)

@@ -683,6 +683,10 @@ func pressOf(t testing.TB) *press.Press {
 	return p
 }
 
+func (w *world) EventsAbout(_ context.Context, batch string) (string, error) {
+	return "/epcis/events?MATCH_anyEPCClass=" + batch, nil
+}
+
 // Follow tells of one captured event of every batch that it is asked about.
 func (w *world) Follow(_ context.Context, batches []string, _ chain.Direction, tenant string) ([]lineage.Link, bool, error) {
 	var links []lineage.Link

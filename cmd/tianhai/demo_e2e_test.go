@@ -436,10 +436,14 @@ func checkPartner(t *testing.T, d *demo, all []map[string]any) {
 				Event, Operator string
 				Into            []string
 			}
+			Events string
 		}
 		b.getJSON("/api/v1/batches/"+batch+"/genealogy", &kin)
 		if len(kin.Captured) != want || kin.Captured[0].Event != "urn:uuid:jelly" || !slices.Equal(kin.Captured[0].Into, []string{"https://citrus.example/jelly"}) {
 			t.Errorf("%s is told of %s: %+v", login, batch, kin.Captured)
+		}
+		if status, raw := b.send("GET", kin.Events, nil); status != http.StatusOK || !strings.Contains(string(raw), `"tianhai:traceCode":"`+code+`"`) || strings.Contains(string(raw), "jelly") != (login == "bureau") {
+			t.Errorf("%s downloads %d %s", login, status, raw)
 		}
 	}
 	c := newChrome(t, 390, 844)

@@ -133,6 +133,18 @@ func (f *Finder) names(b Batch) map[string]bool {
 	return all
 }
 
+// EventsAbout returns the query of EPCIS that finds the events about a batch, as a URL's
+// path: those that whoever asks may see.
+func (f *Finder) EventsAbout(ctx context.Context, batch string) (string, error) {
+	known, err := f.Source.EventNames(ctx, []string{batch})
+	if err != nil || len(known) == 0 {
+		return "", err
+	}
+	names := slices.Sorted(maps.Keys(f.names(known[0])))
+	q := url.Values{"MATCH_anyEPCClass": {strings.Join(names, "|")}, "orderBy": {"eventTime"}, "orderDirection": {"ASC"}, "perPage": {"1000"}}
+	return "/epcis/events?" + q.Encode(), nil
+}
+
 // packets returns the names that events have of single packets of a batch, and whether
 // there are more.
 func (f *Finder) packets(ctx context.Context, batch string) (names []string, more bool, err error) {
