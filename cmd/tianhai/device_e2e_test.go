@@ -12,6 +12,8 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"tianhai/trace/label"
 )
 
 // meter connects as a device; nil where it is refused.
@@ -59,8 +61,13 @@ func TestDeviceLife(t *testing.T) {
 		}
 	}
 	importDevices(t, dir, data)
-	run("device", "issue", "--model", "station", "--count", "2", "--out", labels)
+	sheet := filepath.Join(dir, "labels.html")
+	run("device", "issue", "--model", "station", "--count", "2", "--out", labels, "--sheet", sheet, "--url", "https://farm.example.cn")
 	id, secret, code := firstLabel(t, labels)
+	page, err := os.ReadFile(sheet)
+	if err != nil || !strings.Contains(string(page), label.Group(code)) || strings.Contains(string(page), secret) {
+		t.Errorf("the sheet of labels, %v, should have the claim code and no secret:\n%s", err, page)
+	}
 
 	s := startServer(t, "serve", data)
 	if meter(t, s, id, secret) != nil {
