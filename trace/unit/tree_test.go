@@ -28,7 +28,9 @@ func TestProof(t *testing.T) {
 				"path":    func(p *unit.Proof) { p.Path = append(p.Path, p.Root) },
 				"root":    func(p *unit.Proof) { p.Root = strings.Repeat("0", len(p.Root)) },
 				"roll":    func(p *unit.Proof) { p.Roll += "x" },
-				"record":  func(p *unit.Proof) { p.Record = bytes.Replace(p.Record, []byte(`"t":"roll"`), []byte(`"t":"batch"`), 1) },
+				"record": func(p *unit.Proof) {
+					p.Record = bytes.Replace(p.Record, []byte(`"t":"roll"`), []byte(`"t":"batch"`), 1)
+				},
 			} {
 				bad := p
 				bad.Path = append([]string(nil), p.Path...)
