@@ -63,6 +63,7 @@ var composed = map[string]string{
 	"manage.labels.none.":        "what labels are printed of, as below",
 	"manage.labels.of.":          "the same",
 	"manage.labels.which.":       "the same",
+	"manage.link_type.":          "resolver.Types, with _ before what was a capital",
 	"manage.part.":               "parts of /readyz, and their states",
 	"manage.part_state.":         "the same in a word",
 	"manage.payload.":            "how a frame's bytes are shown",

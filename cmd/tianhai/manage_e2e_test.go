@@ -103,7 +103,7 @@ func (c *chrome) eval(expression string) string {
 // and a manager do, in a browser.
 func TestManage(t *testing.T) {
 	data, file := t.TempDir(), filepath.Join(t.TempDir(), "farm.yaml")
-	if err := os.WriteFile(file, []byte(managedFarm), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(managedFarm+"products: [{id: oyster, kind: aquatic, species: oyster, name: {zh: 大蚝, en: Oysters}}]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := runTianhai(t, "import", file, "--data", data, "--credentials", filepath.Join(t.TempDir(), "creds.csv"))
@@ -203,6 +203,7 @@ func TestManage(t *testing.T) {
 	var token string
 	t.Run("programs", func(t *testing.T) { token = addsProgram(t, s, enter) })
 	t.Run("packages", func(t *testing.T) { makesPackage(t, s, passwords["wang"], enter) })
+	t.Run("links of a GTIN", func(t *testing.T) { linksOfGTIN(t, s, enter) })
 	t.Run("every page", func(t *testing.T) {
 		c := enter(t, "admin", "/manage/#/devices", 390)
 		c.says("老探头")
@@ -288,6 +289,102 @@ func addsProgram(t *testing.T, s *server, enter func(*testing.T, string, string,
 		t.Errorf("the deleted program: %d", resp.StatusCode)
 	}
 	return token
+}
+
+// linksOfGTIN lets an administrator enter a GTIN and its holder's manager add, change,
+// take away and put back a link; what the page foretells is what a scan gets.
+func linksOfGTIN(t *testing.T, s *server, enter func(*testing.T, string, string, int) *chrome) {
+	const gtin = "09506000134352"
+	scan := func() (status int, to string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.HTTP+"/01/"+gtin+"?linkType=gs1:recipeInfo", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req) // follows nothing
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode, resp.Header.Get("Location")
+	}
+	admin := enter(t, "admin", "/manage/#/links", 1280)
+	admin.choose("select[name=tenant]", "oysters")
+	admin.says("还没有登记 GTIN")
+	admin.retype("input[name=gtin]", "9506000134353")
+	admin.choose("select[name=product]", "oyster")
+	admin.click("form.card button.primary")
+	admin.says("check digit")
+	admin.retype("input[name=gtin]", "9506000134352")
+	admin.click("form.card button.primary")
+	admin.waitJS("the GTIN", `document.querySelector('tbody a')?.textContent === '`+gtin+`'`)
+	admin.axe("GTINs")
+
+	c := enter(t, "wang", "/manage/#/links", 390)
+	c.click("tbody a")
+	c.says("还没有链接")
+	c.waitJS("where a scan leads", `document.querySelector('.preview li')?.innerText.includes('/t/')`)
+	c.choose("form.link select[name=type]", "recipeInfo")
+	c.retype("form.link input[name=title]", "清蒸大蚝")
+	c.retype("form.link input[name=href]", "http://shop.example/")
+	c.click("form.link button.primary")
+	c.says("请填以 https:// 开头的完整网址")
+	c.waitJS("the field at fault", `document.querySelector('input[name=href][aria-invalid=true]')?.getAttribute('aria-describedby') === 'wrong-href'`)
+	c.axe("an address that is none")
+	c.retype("form.link input[name=href]", "shop.example/做法")
+	c.click("form.link button.primary")
+	c.waitJS("the link", `document.querySelector('tr[data-type=recipeInfo]')?.innerText.includes('清蒸大蚝')`)
+	c.choose("select[name=asked]", "recipeInfo")
+	c.waitJS("where it leads", `document.querySelector('.preview li')?.innerText.includes('https://shop.example/%E5%81%9A%E6%B3%95')`)
+	if status, to := scan(); status != http.StatusTemporaryRedirect || !strings.HasPrefix(to, "https://shop.example/%E5%81%9A%E6%B3%95?") {
+		t.Errorf("a scan: %d to %s", status, to)
+	}
+	c.retype("input[name=scanned]", "批次\t")
+	c.says("有一项内容填写有误")
+	c.retype("input[name=scanned]", "L7\t")
+	c.says("/10/L7")
+	c.axe("links of a GTIN")
+	if *screenshotDir != "" {
+		c.picture("manage-links-zh", 390, 1900)
+		c.picture("manage-links-wide-zh", 1280, 1100)
+	}
+
+	c.click("tr[data-type=recipeInfo] button")
+	c.says("修改链接")
+	c.retype("form.link input[name=title]", "蒜蓉大蚝")
+	c.click("form.link button.primary")
+	c.waitJS("the change", `document.querySelector('tr[data-type=recipeInfo]')?.innerText.includes('蒜蓉大蚝')`)
+	c.choose("form.link select[name=type]", "recipeInfo")
+	c.retype("form.link input[name=title]", "又一个")
+	c.retype("form.link input[name=href]", "https://shop.example/2")
+	c.click("form.link button.primary")
+	c.says("都相同的链接")
+	c.click("tr[data-type=recipeInfo] button:last-child")
+	c.says("已删除“蒜蓉大蚝”")
+	if status, _ := scan(); status != http.StatusNotFound {
+		t.Errorf("once it is deleted: %d", status)
+	}
+	c.click(".note.good button")
+	c.waitJS("the link again", `document.querySelector('tr[data-type=recipeInfo]')?.innerText.includes('蒜蓉大蚝')`)
+	if status, _ := scan(); status != http.StatusTemporaryRedirect {
+		t.Errorf("once it is put back: %d", status)
+	}
+
+	if *screenshotDir != "" {
+		c.open(s.HTTP + "/manage/?lang=en#/links/" + gtin)
+		c.click(`.segments button[lang="en"]`)
+		c.says("What a scan opens")
+		c.click("tr[data-type=recipeInfo] button")
+		c.click("form.link summary")
+		c.picture("manage-links-en", 390, 2100)
+		c.picture("manage-links-wide-en", 1280, 1200)
+	}
+
+	stranger := enter(t, "cha", "/manage/#/links/"+gtin, 390)
+	stranger.says("这里供场站负责人和系统管理员使用")
+	if text := stranger.text(); strings.Contains(text, "大蚝") || strings.Contains(text, "shop.example") {
+		t.Errorf("a stranger is told: %s", text)
+	}
 }
 
 // claimInField does as a farmer with wet hands does: mistypes, guesses, claims at the

@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -383,4 +386,27 @@ func FuzzResolve(f *testing.F) {
 			t.Errorf("%d", w.Code)
 		}
 	})
+}
+
+// Whoever manages links chooses a type by its name, on a page that offers each.
+func TestTypesAreOffered(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "dashboards", "web", "manage", "links.ts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range resolver.Types() {
+		if n := strings.Count(string(page), "'"+name+"',"); n != 1 && !strings.HasPrefix(name, "defaultLink") {
+			t.Errorf("links.ts offers %s %d times", name, n)
+		}
+		key := "manage.link_type." + strings.ToLower(regexp.MustCompile("[A-Z]").ReplaceAllString(name, "_$0"))
+		for _, lang := range texts.Languages() {
+			if !slices.Contains(texts.Keys(lang), key) {
+				t.Errorf("%s.json lacks %s", lang, key)
+			}
+		}
+	}
 }

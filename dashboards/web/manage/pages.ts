@@ -25,6 +25,7 @@ export const pages: Page[] = [
   { path: 'certificates', title: 'manage.certificates', group: 'farm', administrator: false, list: lazy(() => import('./CertificateList.vue')), one: lazy(() => import('./CertificatePage.vue')) },
   { path: 'labels', title: 'manage.labels.title', group: 'farm', administrator: false, list: lazy(() => import('./LabelsPage.vue')) },
   { path: 'rolls', title: 'manage.rolls', group: 'farm', administrator: false, list: lazy(() => import('./RollList.vue')), one: lazy(() => import('./RollPage.vue')) },
+  { path: 'links', title: 'manage.links', group: 'farm', administrator: false, list: lazy(() => import('./LinkList.vue')), one: lazy(() => import('./LinkPage.vue')) },
   { path: 'stock', title: 'manage.inputs.stock', group: 'farm', administrator: false, list: lazy(() => import('./StockPage.vue')), one: lazy(() => import('./LotPage.vue')) },
   { path: 'inputs', title: 'manage.inputs', group: 'farm', administrator: false, list: lazy(() => import('./InputsPage.vue')) },
   { path: 'overrides', title: 'manage.overrides', group: 'farm', administrator: false, list: lazy(() => import('./OverridesPage.vue')) },
