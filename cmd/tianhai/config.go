@@ -15,7 +15,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"tianhai/trace/photo"
 	"tianhai/trace/scan"
@@ -207,11 +209,12 @@ func loadConfig(file string, environ []string) (config, error) {
 	return c, c.check()
 }
 
-// parseStrict refuses what it does not know and says where it stands.
+// parseStrict refuses what it does not know and says where it stands. What stands below
+// a line of --- would be another document, and is refused too: it would not be read.
 func parseStrict(raw []byte, into any) error {
 	err := yaml.UnmarshalWithOptions(raw, into, yaml.Strict())
 	if err == nil {
-		return nil
+		return checkOneDocument(raw)
 	}
 	var at yaml.Error
 	if !errors.As(err, &at) || at.GetToken() == nil {
@@ -219,6 +222,17 @@ func parseStrict(raw []byte, into any) error {
 	}
 	pos := at.GetToken().Position
 	return fmt.Errorf("line %d: %s: %s", pos.Line, keyAt(raw, pos.Line, pos.Column), at.GetMessage())
+}
+
+func checkOneDocument(raw []byte) error {
+	begun := false
+	for _, t := range lexer.Tokenize(string(raw)) {
+		if begun && t.Type == token.DocumentHeaderType {
+			return fmt.Errorf("line %d: a second document begins; only one is read", t.Position.Line)
+		}
+		begun = begun || t.Type != token.CommentType
+	}
+	return nil
 }
 
 // keyAt returns the path of the key that stands at, or holds what stands at, a

@@ -32,6 +32,7 @@ func TestConfigFaults(t *testing.T) {
 		"bad duration":          {yaml: "journal:\n  sync: 5 parsecs\n", want: []string{"line 2", "journal.sync", "5 parsecs"}},
 		"wrong type":            {yaml: "journal:\n  partitions: many\n", want: []string{"line 2", "journal.partitions"}},
 		"not YAML":              {yaml: "a: [\n", want: []string{"line 1"}},
+		"second document":       {yaml: "---\nhttp: {addr: ':1'}\n---\nhtpp: {}\n", want: []string{"line 3", "second document"}},
 		"no port":               {yaml: "http: {addr: localhost}\n", want: []string{"http.addr", "localhost"}},
 		"unknown variable":      {env: []string{"TIANHAI_HTPP_ADDR=:1"}, want: []string{"TIANHAI_HTPP_ADDR"}},
 		"bad variable":          {env: []string{"TIANHAI_JOURNAL_SYNC=soon"}, want: []string{"TIANHAI_JOURNAL_SYNC", "soon", "duration"}},
@@ -124,4 +125,58 @@ func TestConfigBrokers(t *testing.T) {
 	if printed := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(printed, "sesame") {
 		t.Errorf("the password is printed: %s", printed)
 	}
+}
+
+// Whatever stands in a file or a variable, it is taken or refused in one line that
+// names a key and never shows a password.
+func FuzzConfig(f *testing.F) {
+	f.Add("http: {addr: ':1'}\njournal: {sync: 1s}\n", "TIANHAI_JOURNAL_PARTITIONS=2")
+	f.Add("brokers:\n  - {name: a, url: 'tcp://h', topics: [{topic: 'a/{device}', format: json}]}\n", "TIANHAI_BROKERS=[{name: a")
+	f.Add("a: &a [*a]\n", "TIANHAI_HTTP_ADDR=\x00")
+	f.Add("? [a]\n: !!binary x\n", "TIANHAI_")
+	f.Add("---\n---\n", "=")
+	f.Add("http: !!s:\n", "TIANHAI_HTTP_ADDR=!!s:")
+	f.Add("database: {url: 5}\nhttp:\n", "TIANHAI_DATABASE={}")
+	f.Fuzz(func(t *testing.T, text, variable string) {
+		const secret = "hunter2-of-the-file"
+		var c config
+		err := parseStrict([]byte(text+"\ndatabase: {url: 'mysql://u:"+secret+"@h/d'}\n"), &c)
+		if err == nil {
+			err = applyEnviron(&c, []string{variable})
+		}
+		if err == nil {
+			c.setDefaults()
+			err = c.check()
+			if err == nil {
+				t.Errorf("%q: a database of MySQL is taken", text)
+				return
+			}
+		}
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("%q, %q: the password is told: %v", text, variable, err)
+		}
+		if _, err := parseFarms([]byte(text)); err != nil && err.Error() == "" {
+			t.Errorf("%q: an error without words", text)
+		}
+	})
+}
+
+// A time in a table is one that is written in one way only.
+func FuzzAnyTime(f *testing.F) {
+	for _, s := range []string{"2021-07-01T00:00:00Z", "2021-07-01 00:00", "2021/7/1", "1625097600.5", "-1", "NaN", "1e11", "0x1p-2", "9999-12-31T23:59:59-23:59", ""} {
+		f.Add(s)
+	}
+	zone := time.FixedZone("UTC+8", 8*3600)
+	f.Fuzz(func(t *testing.T, cell string) {
+		at, err := parseAnyTime(cell, zone)
+		if err != nil {
+			if len(cell) < 100 && !strings.Contains(err.Error(), "is not a time") {
+				t.Errorf("%q: %v", cell, err)
+			}
+			return
+		}
+		if again, err := parseAnyTime(at.Format(time.RFC3339Nano), zone); at.Year() >= 0 && at.Year() <= 9999 && (err != nil || !again.Equal(at)) {
+			t.Errorf("%q is %v, which is %v, %v", cell, at, again, err)
+		}
+	})
 }

@@ -1,6 +1,9 @@
 package mqtt
 
-import "net"
+import (
+	"context"
+	"net"
+)
 
 // The pauses between reads of a busy connection.
 const (
@@ -22,4 +25,12 @@ func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.calmConn.Read(p)
 	c.messages = c.each
 	return n, err
+}
+
+// Take does with a message what the session does, to whatever is there to take it.
+func (o Options) Take(ctx context.Context, topic string, payload []byte) error {
+	if f, ok := o.reading(topic, payload); ok {
+		return o.Intake.Keep(ctx, f)
+	}
+	return o.accept(ctx, topic, payload)
 }

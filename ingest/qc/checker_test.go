@@ -373,3 +373,50 @@ func BenchmarkFlag(b *testing.B) {
 		c.Flag(*s)
 	}
 }
+
+// A saved state that is taken is saved again as it was, and flags as it did; any other
+// is ErrState.
+func FuzzLoad(f *testing.F) {
+	config := parse(f, streamed)
+	at := func(tb testing.TB, minute int) ingest.Sample {
+		return sample(tb, begin.Add(time.Duration(minute)*time.Minute), 20)
+	}
+	c := checker(f, config)
+	f.Add([]byte("{\"version\":1}\n{\"version\":1,\"series\":0}\n"))
+	f.Add([]byte("{\"version\":1}\n{\"device\":\"a\",\"taken\":-1,\"steps\":[1],\"tests\":{\"spike_test\":[1e308]}}\n{\"series\":1}\n"))
+	for i := range 5 {
+		c.Flag(at(f, i))
+		var saved bytes.Buffer
+		if err := c.Save(&saved, begin); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(saved.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		c := checker(t, config)
+		if err := c.Load(bytes.NewReader(raw)); err != nil {
+			if !errors.Is(err, qc.ErrState) {
+				t.Error(err)
+			}
+			return
+		}
+		var first, second bytes.Buffer
+		if err := c.Save(&first, time.Unix(0, 0)); err != nil {
+			t.Fatal(err)
+		}
+		again := checker(t, config)
+		if err := again.Load(bytes.NewReader(first.Bytes())); err != nil {
+			t.Fatalf("what it saved of %q is not usable: %v", raw, err)
+		}
+		if err := again.Save(&second, time.Unix(0, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if first.Len() != second.Len() {
+			t.Errorf("%q\nthen %q", first.String(), second.String())
+		}
+		s := at(t, 9)
+		if a, b := c.Flag(s), again.Flag(s); a != b {
+			t.Errorf("flags %d and %d after %q", a, b, raw)
+		}
+	})
+}

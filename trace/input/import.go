@@ -84,6 +84,10 @@ func readYAML[T any](raw []byte, key string, f *faults) (all []T, lines []int) {
 			f.add(1, other, "is not %s", key)
 		}
 	}
+	if file, err := parser.ParseBytes(raw, 0); err == nil && len(file.Docs) > 1 {
+		f.add(file.Docs[1].Start.Position.Line, key, "are followed by a second document; only one is read")
+		return nil, nil
+	}
 	lines = yamlLines(raw, key)
 	for len(lines) < len(doc[key]) { // of an alias, which has no lines of its own
 		lines = append(lines, 1)

@@ -118,6 +118,7 @@ func TestParseFaults(t *testing.T) {
 		"two labels for one":       {head + "\n" + strings.Replace(rest, ",fruit,", ",tea,", 1), 2, "labels[1].species"},
 		"YAML with a typo":         {"products:\n  - {id: p1, kin: feed}\n", 2, "products"},
 		"YAML product with faults": {"products:\n  - {id: f1, kind: feed, name: {zh: 料}, maker: 厂}\n  - {id: f2, kind: feed, name: {zh: 料}}\n", 3, "maker"},
+		"a second document":        {"products:\n  - {id: f1, kind: feed, name: {zh: 料}, maker: 厂}\n---\nproducts: []\n", 3, "products"},
 		"not text":                 {"\x00\x01\x02", 1, "file"},
 		"an open quotation mark":   {head + "\n\"p1,pest\n", 2, "line"},
 		"a workbook that is none":  {"PK\x03\x04 nonsense", 0, "file"},

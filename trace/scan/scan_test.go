@@ -284,3 +284,28 @@ func FuzzParseMarkets(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a stranger sends, only what a trusted proxy adds is believed, and a place is
+// never finer than a cell of half a degree and the digits of a county.
+func FuzzVisitor(f *testing.F) {
+	f.Add("10.1.1.1:5", "198.51.100.7, 192.0.2.9", "CN-GX", "21.48", "109.12")
+	f.Add("10.1.1.1:5", "", "400050", "19", "NaN")
+	f.Add("192.0.2.9:5", "10.1.1.1", "450000", "91", "NaN")
+	f.Add("[fe80::1%eth0]:5", "::ffff:10.1.1.1,,2001:db8::1", "000000", "-90", "-180")
+	f.Add("@", "x", "CN-", "1e-320", "+0")
+	doors := scan.Doors{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Region: "X-Region", Latitude: "X-Lat", Longitude: "X-Lon"}
+	f.Fuzz(func(t *testing.T, from, forwarded, region, lat, lon string) {
+		r := &http.Request{RemoteAddr: from, Header: http.Header{"X-Forwarded-For": {forwarded}, "X-Region": {region}, "X-Lat": {lat}, "X-Lon": {lon}}}
+		got := doors.Visitor(r)
+		direct := doors.Visitor(&http.Request{RemoteAddr: from})
+		if !strings.HasPrefix(direct.Address, "10.") && got != direct {
+			t.Errorf("%q says of itself %+v, and it is %+v", from, got, direct)
+		}
+		if p := got.Place; len(p.Region) > 6 || p.Located && (p.Cell.Latitude < -180 || p.Cell.Latitude > 180 || p.Cell.Longitude < -360 || p.Cell.Longitude > 360) {
+			t.Errorf("%q, %q, %q is %+v", region, lat, lon, p)
+		}
+		if addr, err := netip.ParseAddr(got.Address); err == nil && addr.Is6() && !addr.Is4In6() {
+			t.Errorf("%q of %q is a single phone", got.Address, from)
+		}
+	})
+}
