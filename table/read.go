@@ -57,7 +57,7 @@ func IsWorkbook(raw []byte) bool { return bytes.HasPrefix(raw, []byte("PK\x03\x0
 func Text(raw []byte) (string, error) {
 	if bytes.IndexByte(raw, 0) >= 0 || bytes.HasPrefix(raw, []byte{0xff, 0xfe}) || bytes.HasPrefix(raw, []byte{0xfe, 0xff}) {
 		out, err := unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder().Bytes(raw)
-		if err != nil {
+		if err != nil || bytes.IndexByte(out, 0) >= 0 {
 			return "", ErrNoTable
 		}
 		raw = out

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -102,11 +103,17 @@ func TestReadRefuses(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("a,b\n1,2\n"))
 	f.Add([]byte("PK\x03\x04"))
+	f.Add([]byte("\xff\xfea\x00\x00\x00,\x00"))
 	f.Add([]byte("\xff\xfea\x00,\x00b\x00"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		rows, err := table.Read(raw, 100)
 		if err == nil && len(rows) > 101 {
 			t.Errorf("%d rows", len(rows))
+		}
+		for _, row := range rows {
+			if text := strings.Join(row.Cells, ""); row.Line < 1 || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				t.Errorf("line %d: %q is no text", row.Line, row.Cells)
+			}
 		}
 	})
 }
