@@ -181,6 +181,7 @@ func TestBodies(t *testing.T) {
 		"not JSON":       {`login=a`, "bad_json", ""},
 		"cut off":        {`{"login":"a"`, "bad_json", ""},
 		"two values":     {`{"login":"a","password":"b"}{}`, "bad_json", ""},
+		"U+0000":         {`{"login":"a\u0000","password":"b"}`, "invalid", ""},
 		"too large":      {`{"login":"` + strings.Repeat("a", 1<<20) + `"}`, "too_large", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -95,9 +95,9 @@ func TestOutbox(t *testing.T) {
 	}
 	ops := []string{
 		op(1, "raft-1", "feed"), op(2, "raft-1", ""), op(1, "raft-1", "feed"), op(1, "raft-1", "spray"),
-		op(3, "garden-1", "feed"), op(4, "nowhere", "feed"), `{"site":"raft-1","dosage":1}`, `7`, op(5, "raft-1", "feed"),
+		op(3, "garden-1", "feed"), op(4, "nowhere", "feed"), `{"site":"raft-1","dosage":1}`, `7`, `{"site":"raft-1","kind":"feed\u0000"}`, op(5, "raft-1", "feed"),
 	}
-	wanted := "created; refused invalid kind; exists; refused conflict; refused not_found; refused not_found; refused invalid dosage; refused bad_json; created"
+	wanted := "created; refused invalid kind; exists; refused conflict; refused not_found; refused not_found; refused invalid dosage; refused bad_json; refused invalid; created"
 	want(t, "outcomes", wanted, strings.Join(send(ops...), "; "))
 	want(t, "sent again", strings.ReplaceAll(wanted, "created", "exists"), strings.Join(send(ops...), "; "))
 	want(t, "kept", 2, w.writes())

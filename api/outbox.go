@@ -1,11 +1,8 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -53,7 +50,11 @@ type outcomesView struct {
 // times. Once the records do not answer, or the time is up, the rest has failed.
 func (s *server) addOperations(c *gin.Context) error {
 	var in addOperationsRequest
-	if err := body(c, &in); err != nil {
+	raw, err := rawBody(c)
+	if err == nil {
+		err = unmarshal(raw, &in) // each operation is read by itself
+	}
+	if err != nil {
 		return err
 	}
 	if len(in.Operations) == 0 || len(in.Operations) > MaxOutbox {
@@ -101,13 +102,8 @@ type sentRequest struct {
 // sent reads one operation and asks whether its site is the principal's to write.
 func (s *server) sent(ctx context.Context, p auth.Principal, raw json.RawMessage, sites map[string]farm.Site) (id string, op trace.Operation, err error) {
 	var in sentRequest
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil {
-		return in.ID, op, bodyError(err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return in.ID, op, errJSON
+	if err := strict(raw, &in); err != nil {
+		return in.ID, op, err
 	}
 	if farm.CheckID(in.Site) != nil {
 		return in.ID, op, &invalidError{"site", "is not an identifier"}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -19,10 +20,36 @@ import (
 // body reads the request's JSON into a struct, strictly: a member that the
 // struct lacks, a second value, or another content type is an error.
 func body(c *gin.Context, into any) error {
-	if t, _, err := mime.ParseMediaType(c.GetHeader("Content-Type")); err != nil || t != "application/json" {
-		return errMediaType
+	raw, err := rawBody(c)
+	if err != nil {
+		return err
 	}
-	dec := json.NewDecoder(c.Request.Body)
+	return strict(raw, into)
+}
+
+// rawBody reads what is said to be JSON.
+func rawBody(c *gin.Context) ([]byte, error) {
+	if t, _, err := mime.ParseMediaType(c.GetHeader("Content-Type")); err != nil || t != "application/json" {
+		return nil, errMediaType
+	}
+	raw, err := io.ReadAll(c.Request.Body)
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	return raw, nil
+}
+
+// strict reads one JSON value as body does. A text with U+0000, which PostgreSQL does
+// not keep, would else be a failure of the server, and be sent again for ever.
+func strict(raw []byte, into any) error {
+	if escapesNUL(raw) {
+		return &invalidError{"", "has a text with the character U+0000"}
+	}
+	return unmarshal(raw, into)
+}
+
+func unmarshal(raw []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		return bodyError(err)
@@ -31,6 +58,19 @@ func body(c *gin.Context, into any) error {
 		return errJSON
 	}
 	return nil
+}
+
+// escapesNUL reports whether JSON writes U+0000, as it only can by an escape.
+func escapesNUL(raw []byte) bool {
+	for i := 0; i < len(raw)-1; i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		if i++; bytes.HasPrefix(raw[i:], []byte("u0000")) {
+			return true
+		}
+	}
+	return false
 }
 
 // isForm reports whether a page's form is posted. Where the answer is a document
