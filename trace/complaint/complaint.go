@@ -109,8 +109,8 @@ func (c Complaint) Check() error {
 	if err := checkWords(c.Words); err != nil {
 		return err
 	}
-	if utf8.RuneCountInString(c.Place) > MaxPlace || !utf8.ValidString(c.Place) {
-		return &FieldError{"place", fmt.Sprintf("is longer than %d characters", MaxPlace)}
+	if utf8.RuneCountInString(c.Place) > MaxPlace || !utf8.ValidString(c.Place) || strings.ContainsFunc(c.Place, unicode.IsControl) {
+		return &FieldError{"place", fmt.Sprintf("is not a line of text of at most %d characters", MaxPlace)}
 	}
 	odd := func(r rune) bool { return !strings.ContainsRune("0123456789+- ", r) }
 	if len(c.Phone) > MaxPhone || strings.ContainsFunc(c.Phone, odd) {

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -112,8 +113,8 @@ func (s *Service) turn(ctx context.Context, sub Subscription, last int64) error 
 	now := s.cfg.Now().UTC()
 	if failed, ok := errors.AsType[*postError](err); ok {
 		sub.Attempts++
-		sub.Reason = failed.Error()
-		sub.Reason = sub.Reason[:min(len(sub.Reason), reasonLimit)]
+		reason := failed.Error()
+		sub.Reason = strings.ToValidUTF8(reason[:min(len(reason), reasonLimit)], "") // PostgreSQL refuses half a character
 		sub.Next = now.Add(pause(sub.Attempts))
 		return s.cfg.Store.SetSubscription(ctx, sub)
 	}
