@@ -329,6 +329,15 @@ func testActivation(t *testing.T, s *store.Store) {
 			t.Errorf("activated by %q: %v, %v", device, mine, err)
 		}
 	}
+	w.now = noon.Add(22 * time.Hour)
+	guess := show
+	guess.Device, guess.Cover = "guesser", label.Encode(label.Decode(strings.ReplaceAll(l.Cover, "-", ""))+1, label.CoverLength)
+	for range unit.TriesPerCode {
+		if _, _, err := w.Reveal(ctx, guess); !errors.Is(err, unit.ErrCover) {
+			t.Errorf("a guess: %v", err)
+		}
+	}
+	outcome("the same phone, while others are locked out", show, unit.Same, 0)
 	w.now = noon.Add(23 * time.Hour)
 	for range 2 * unit.TriesPerCode { // a page that is loaded again costs no try
 		outcome("the same phone", show, unit.Same, 0)
