@@ -9,7 +9,9 @@ import (
 
 	"tianhai/cmd/internal/store"
 	"tianhai/trace/chain"
+	"tianhai/trace/epcis"
 	"tianhai/trace/epcis/lineage"
+	"tianhai/trace/label"
 	"tianhai/trace/resolver"
 	"tianhai/trace/unit"
 )
@@ -105,7 +107,7 @@ func testLineage(t *testing.T, s *store.Store) {
 func testLineagePackets(t *testing.T, s *store.Store) {
 	seed(t, s)
 	w := newUnitWorld(t, s)
-	w.Bindings, w.PublicURL = s, "https://farm.example.com"
+	w.Bindings, w.PublicURL, w.Scheme = s, "https://farm.example.com", label.NewSchemes("https://farm.example.com").Packets()
 	check(t, s.AddHolding(t.Context(), resolver.Holding{GTIN: "06901234567892", Tenant: "tea", Product: "liubao", Account: "admin", Set: noon}))
 	moveTold(t, s, chain.Movement{ID: "m1", Kind: chain.Harvest, Outputs: []chain.Output{out("a", kg(100)), out("b", kg(100))}}, "garden-1")
 	plain := w.issued(t, 6)
@@ -136,7 +138,10 @@ func testLineagePackets(t *testing.T, s *store.Store) {
 	bind(linked, "a", 1, 2)
 	w.step(t, newStep(plain, unit.Void, 3, 3))
 	f := &lineage.Finder{Source: s, Packets: w.Service, PublicURL: w.PublicURL}
-	for batch, want := range map[string]string{"a": "link on shop voided", "b": "other"} {
+	// As deep as a capture may be; nobody makes the lines of others unreadable by it.
+	deep := strings.Repeat(`[`, epcis.MaxDepth-4) + strings.Repeat(`]`, epcis.MaxDepth-4)
+	capture(t, s, "oysters", strings.Replace(made("deep", []string{at[5].URL}, []string{"https://oysters.example/9"}), `"eventTime"`, `"https://oysters.example/deep": `+deep+`, "eventTime"`, 1))
+	for batch, want := range map[string]string{"a": "link on shop voided", "b": "deep other"} {
 		found, more, err := f.Follow(t.Context(), []string{batch}, chain.Down, "")
 		check(t, err)
 		var ids []string

@@ -254,7 +254,7 @@ func (w *walk) take(found []repository.Stored, names []string, depth int) (next 
 	wrong := map[string]bool{}
 	events := make([]*epcis.Event, len(found))
 	for i, s := range found {
-		if events[i], err = parsed(s); err != nil {
+		if events[i], err = s.Event(); err != nil {
 			return nil, err
 		}
 		if events[i].Declared {
@@ -302,14 +302,6 @@ func (w *walk) ours(l Link) []string {
 		}
 	}
 	return batches
-}
-
-func parsed(s repository.Stored) (*epcis.Event, error) {
-	doc, err := epcis.Parse(repository.AppendDocument(nil, repository.Head{Created: s.Recorded}, []repository.Stored{s}))
-	if err != nil {
-		return nil, err
-	}
-	return doc.Event(0)
 }
 
 // link reads what an event is of and into what, by its terms, in which one thing has

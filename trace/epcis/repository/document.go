@@ -2,6 +2,7 @@ package repository
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -50,6 +51,17 @@ func AppendDocument(out []byte, h Head, events []Stored) []byte {
 		out = append(out, e.JSON...)
 	}
 	return append(out, `]}}}}`...)
+}
+
+// Event reads the event, by itself: it may be as deep as what is captured, and within a
+// document it would be deeper.
+func (s Stored) Event() (*epcis.Event, error) {
+	raw := append([]byte(`{"@context":`), cmp.Or(s.Context, "[]")...)
+	doc, err := epcis.Parse(append(append(raw, ','), bytes.TrimPrefix(s.JSON, []byte("{"))...))
+	if err != nil {
+		return nil, err
+	}
+	return doc.Event(0)
 }
 
 // Prefixes returns what the prefixes of events stand for, as AppendDocument declares
