@@ -3,6 +3,7 @@ package main_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -184,6 +185,34 @@ func checkNoScript(t *testing.T, d *demo) {
 	c.fill("#code", strings.ToLower(d.codes[0]))
 	c.click("form button")
 	c.waitJS("the record", "location.pathname === '/t/"+d.codes[0]+"' && document.querySelector('#proof')")
+}
+
+// checkPaper looks at the page as it is printed: what can only be tapped is gone, what is
+// folded away on a screen is open, and where the page is to be found again is said.
+func checkPaper(t *testing.T, d *demo) {
+	c := newChrome(t, 794, 1123) // A4
+	code := d.codes[slices.IndexFunc(d.codes, func(code string) bool {
+		_, page := newBrowser(t, d.HTTP).send("GET", "/t/"+code, nil)
+		return strings.Contains(string(page), `id="tests"`) && strings.Contains(string(page), `class="chart"`)
+	})]
+	c.open(d.HTTP + "/t/" + code + "?lang=en")
+	c.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		return err
+	}))
+	for selector, shown := range map[string]bool{
+		".langs": false, ".tongues": false, "#verify": false, ".downloads": false, ".verdict a": false, "a.button": false,
+		"h1": true, "#certificate": true, "#tests tbody tr": true, "#operations li": true, "#sensors svg": true,
+		"#proof details pre": true, "#producer img": true, "#producer .code": true, "#producer .paper": true,
+	} {
+		c.waitJS(fmt.Sprintf("%s printed: %t", selector, shown), fmt.Sprintf(`(() => {
+			const all = [...document.querySelectorAll(%q)]
+			return all.length > 0 && all.every(e => e.checkVisibility() === %t)
+		})()`, selector, shown))
+	}
+	if paper := c.text(); !strings.Contains(paper, d.HTTP+"/t/"+code) || !strings.Contains(paper, d.HTTP+"/log/key") {
+		t.Errorf("no address of the page and of the key on paper: %.200s", paper)
+	}
 }
 
 // checkLighthouse has Google's own measure of accessibility find nothing.

@@ -150,6 +150,7 @@ func TestDemo(t *testing.T) {
 	t.Run("consumer page in a browser", func(t *testing.T) { checkConsumer(t, d) })
 	t.Run("consumer page in every language", func(t *testing.T) { checkLanguages(t, d) })
 	t.Run("consumer page without script", func(t *testing.T) { checkNoScript(t, d) })
+	t.Run("consumer page on paper", func(t *testing.T) { checkPaper(t, d) })
 	t.Run("consumer page on slow 3G", func(t *testing.T) { checkBudget(t, d) })
 	t.Run("consumer page by lighthouse", func(t *testing.T) { checkLighthouse(t, d) })
 	t.Run("bureau page in a browser", func(t *testing.T) { checkBureau(t, d) })

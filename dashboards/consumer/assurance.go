@@ -226,7 +226,11 @@ func (p *page) certificate(c cert.Issued, a assurance) shownCertificate {
 	facts = slices.DeleteFunc(facts, func(f fact) bool { return f.Parts[0].Text == "" })
 	out := shownCertificate{ID: c.ID, Facts: facts, Pending: a.pending[c.ID]}
 	if v := c.Void; v != nil {
-		out.Void = p.T("consumer.certificate.void."+string(v.Cause), "time", at(v.At).Text, "reason", v.Reason)
+		reason := v.Reason
+		if v.Cause == cert.ByRecall {
+			reason = unbroken(strings.TrimPrefix(reason, "召回 ")) // its number
+		}
+		out.Void = p.T("consumer.certificate.void."+string(v.Cause), "time", at(v.At).Unbroken(), "reason", reason)
 	}
 	return out
 }
@@ -253,7 +257,7 @@ func (p *page) report(t cert.Tested, a assurance) shownReport {
 	out.Verdict, out.Class = p.verdict(t.Verdict, t.Stated)
 	switch {
 	case t.Void != nil:
-		out.Gone = p.T("consumer.tests.void", "time", at(t.Void.At).Text, "reason", t.Void.Reason)
+		out.Gone = p.T("consumer.tests.void", "time", at(t.Void.At).Unbroken(), "reason", t.Void.Reason)
 	case t.CorrectedBy != "":
 		out.Gone = p.T("consumer.tests.corrected")
 	case t.File != nil:

@@ -648,3 +648,39 @@ func TestPersonalData(t *testing.T) {
 	s.put(rec)
 	says(t, s.get(t, "/t/"+rec.Code).Body.String(), "verdict broken")
 }
+
+// A medicine says that its interval was over, in days as the gates count them: from the
+// day of the last use, which is not before that of the operation.
+func TestIntervalMet(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before time.Duration // the harvest
+		item   trace.Item
+		stop   string
+		met    string // days; "" where the page says nothing
+	}{
+		"over":              {8 * 24 * time.Hour, trace.Item{Key: "interval", Value: "7", Unit: "d"}, "", "8"},
+		"over on the day":   {7 * 24 * time.Hour, trace.Item{Key: "withdrawal", Value: "7", Unit: "d"}, "", "7"},
+		"not over":          {6 * 24 * time.Hour, trace.Item{Key: "interval", Value: "7", Unit: "d"}, "", ""},
+		"used for longer":   {9 * 24 * time.Hour, trace.Item{Key: "withdrawal", Value: "7", Unit: "d"}, "2026-11-13", ""},
+		"none":              {9 * 24 * time.Hour, trace.Item{Key: "amount", Value: "7", Unit: "d"}, "", ""},
+		"in degree-days":    {90 * 24 * time.Hour, trace.Item{Key: "withdrawal", Value: "7", Unit: "Cel.d"}, "", ""},
+		"after the harvest": {-24 * time.Hour, trace.Item{Key: "interval", Value: "0", Unit: "d"}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, "")
+			r := oysters(newCode(t))
+			items := []trace.Item{tt.item}
+			if tt.stop != "" {
+				items = append(items, trace.Item{Key: "stop", Value: tt.stop})
+			}
+			at := r.Harvest.Add(-tt.before)
+			r.Operations = []trace.PublicOperation{{ID: "01JD8Z0000000000000000000M", Kind: "medicate", At: at, Recorded: at, Items: items}}
+			page := s.get(t, "/t/"+s.seal(t, record(t, r)).Code).Body.String()
+			if tt.met == "" {
+				saysNot(t, page, "间隔期已满")
+			} else {
+				says(t, page, "间隔期已满，"+tt.met+" 天后收获")
+			}
+		})
+	}
+}

@@ -35,6 +35,7 @@ type base struct {
 	catalog *i18n.Catalog
 	names   trace.Words // sealed with the record
 	code    string
+	harvest time.Time // of the record
 }
 
 type langLink struct {
@@ -95,6 +96,7 @@ type page struct {
 	Recalled      bool           // one of them is open
 	Packet        *shownPacket   // nil where the code is the batch's
 	Code, Grouped string
+	Site          string // address of this server, for paper
 	Kind          trace.ProductKind
 	Icon          string // of the species, where one is drawn, else of the kind
 	Cover         *photo // of the harvest; nil where there is none
@@ -156,6 +158,7 @@ type operation struct {
 	At          moment
 	Items       []item
 	Photos      []photo
+	Met         string // its interval, until the harvest
 	Late        string
 	Corrected   []operation // what this one replaces, oldest mistake last
 }
@@ -166,7 +169,7 @@ type photo struct{ Href, Alt string }
 
 // newPage lays out a record.
 func newPage(s *server, b base, rec trace.Record, v view) page {
-	p := page{base: b, State: v.state, Code: rec.Code, Grouped: label.Group(rec.Code), Key: v.key, Script: s.VerifyScript()}
+	p := page{base: b, State: v.state, Code: rec.Code, Grouped: label.Group(rec.Code), Site: s.PublicURL, Key: v.key, Script: s.VerifyScript()}
 	for _, r := range v.recalls {
 		p.Recalls = append(p.Recalls, b.recall(r))
 		p.Recalled = p.Recalled || r.open()
@@ -175,7 +178,7 @@ func newPage(s *server, b base, rec trace.Record, v view) page {
 		return p
 	}
 	r := v.public
-	b.names, b.code = s.words(r), rec.Code
+	b.names, b.code, b.harvest = s.words(r), rec.Code, r.Harvest
 	p.base, p.Kind, p.Icon = b, r.Product.Kind, icon(r.Product)
 	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.personal(r, "producer.name", r.Producer.Name)
 	p.Origin, p.Index, p.Size = v.proof.Origin, v.proof.Index, v.proof.Size
@@ -382,10 +385,38 @@ func (b base) operation(o trace.PublicOperation) operation {
 			out.Items = append(out.Items, b.item(i))
 		}
 	}
+	out.Met = b.met(o)
 	if o.Recorded.Sub(o.At) > lateAfter {
 		out.Late = b.T("consumer.late", "time", at(o.Recorded).Text)
 	}
 	return out
+}
+
+// met says that the interval of a medicine was over at the harvest, its days counted as
+// the gates do (docs/decisions/0046); "" where it has none in days, or was not over: a
+// note says then who allowed it.
+func (b base) met(o trace.PublicOperation) string {
+	last, wait := day(o.At), -1.0
+	for _, i := range o.Items {
+		switch {
+		case (i.Key == "interval" || i.Key == "withdrawal") && i.Unit == "d":
+			if days, err := strconv.ParseFloat(i.Value, 64); err == nil {
+				wait = days
+			}
+		case i.Key == "stop":
+			last = max(last, i.Value)
+		}
+	}
+	used, err := time.Parse(time.DateOnly, last)
+	if err != nil || wait < 0 || o.CorrectedBy != "" {
+		return ""
+	}
+	harvest, err := time.Parse(time.DateOnly, day(b.harvest))
+	days := int(harvest.Sub(used).Hours() / 24)
+	if err != nil || harvest.Before(used) || float64(days) < wait {
+		return ""
+	}
+	return b.T("consumer.interval.met", "n", strconv.Itoa(days))
 }
 
 // identifies reports whether a value is the ID of a lot or batch, also in a record from
@@ -400,7 +431,7 @@ func (b base) item(i trace.Item) item {
 		value = choice.In(b.Lang)
 	}
 	if i.Unit != "" {
-		value += " " + b.unit(i.Unit)
+		value = b.local(value) + " " + b.unit(i.Unit)
 	}
 	return item{cmp.Or(b.names.Items[i.Key].Name.In(b.Lang), i.Key), value}
 }

@@ -42,7 +42,7 @@ func (s *server) looks(ctx context.Context, b base, code string) string {
 	if total.Count == 0 {
 		return b.T("consumer.scans.first")
 	}
-	return b.T("consumer.scans", "n", strconv.FormatInt(total.Count, 10), "date", day(total.First))
+	return b.T("consumer.scans", "n", strconv.FormatInt(total.Count, 10), "date", unbroken(day(total.First)))
 }
 
 // subjectOf returns the batch, or the packet of it, that somebody looks at.
