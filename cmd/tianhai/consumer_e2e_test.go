@@ -1,9 +1,13 @@
 package main_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/jpeg"
+	"math"
 	"os"
 	"os/exec"
 	"slices"
@@ -16,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/oklog/ulid/v2"
 
 	"tianhai/i18n"
 )
@@ -93,12 +98,52 @@ func (c *chrome) vitals() (paint, shift float64) {
 	return seen[0], seen[1]
 }
 
-// checkBudget loads the longest page as a cheap phone on slow 3G does. Whatever else this
+// photographed returns the code of a batch whose page opens with a picture, as heavy as
+// those that phones take.
+func (d *demo) photographed(t *testing.T) string {
+	t.Helper()
+	scene := image.NewRGBA(image.Rect(0, 0, 1600, 1200))
+	seed := uint32(1)
+	for i := range scene.Pix { // waves, with the noise of a cheap sensor
+		x, y := float64(i/4%1600), float64(i/4/1600)
+		seed = seed*1664525 + 1013904223
+		scene.Pix[i] = byte(130 + 50*math.Sin(x/37+y/91)*math.Sin(y/23+float64(i%4)) + float64(seed>>27))
+	}
+	var raw bytes.Buffer
+	if err := jpeg.Encode(&raw, scene, &jpeg.Options{Quality: 90}); err != nil {
+		t.Fatal(err)
+	}
+	b := newBrowser(t, d.HTTP)
+	b.login("oyster", d.passwords["oyster"])
+	send := func(path string, body []byte, out any) {
+		t.Helper()
+		status, answer := b.send("POST", "/api/v1"+path, body)
+		if status >= 300 {
+			t.Fatalf("POST %s: %d %s", path, status, answer)
+		}
+		if err := json.Unmarshal(answer, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var picture struct{ Hash string }
+	send("/photos?site=maowei-raft-1", raw.Bytes(), &picture)
+	now, batch := time.Now().UTC(), ulid.Make()
+	send("/sites/maowei-raft-1/operations", fmt.Appendf(nil, `{"id":%q,"kind":"catch","at":%q,"items":[{"key":"quantity","value":"300","unit":"kg"},{"key":"spec","value":"11 cm"},{"key":"photo","value":%q}]}`,
+		ulid.Make(), now.Format(time.RFC3339), picture.Hash), &struct{}{})
+	send("/batches", fmt.Appendf(nil, `{"id":%q,"site":"maowei-raft-1","product":"qinzhou-oyster","lot":"PH-1","quantity":300,"unit":"kg","began":%q,"harvest":%q}`,
+		batch, now.AddDate(0, 0, -27).Format(time.RFC3339), now.Format(time.RFC3339)), &struct{}{})
+	var closed struct{ Code string }
+	send("/batches/"+batch.String()+"/close", []byte("{}"), &closed)
+	return closed.Code
+}
+
+// checkBudget loads the longest page, and one that opens with a picture, as a cheap phone on slow 3G does. Whatever else this
 // machine does only adds to the time, so that the budget holds where one of some loads
 // keeps it, and a page that is too slow is so each time.
 func checkBudget(t *testing.T, d *demo) {
-	code := d.longest(t)
-	for _, lang := range []string{"zh-CN", "my"} {
+	picture := d.photographed(t)
+	for page, code := range map[string]string{"zh-CN": d.longest(t), "my": d.longest(t), "zh-CN with a picture": picture, "my with a picture": picture} {
+		lang, _, pictured := strings.Cut(page, " ")
 		c := newChrome(t, 390, 844)
 		c.open("about:blank")
 		c.slow()
@@ -107,14 +152,17 @@ func checkBudget(t *testing.T, d *demo) {
 		for try := range consumerTries {
 			weight()
 			c.open(d.HTTP + "/t/" + code + "?lang=" + lang)
+			if pictured {
+				c.waitJS("the picture", `document.querySelector('.cover img')?.naturalWidth === 640`)
+			}
 			paint, shift := c.vitals()
 			bytes := weight()
-			t.Logf("%s: largest paint after %.0f ms, %.0f bytes, %.3f of the layout moved", lang, paint, bytes, shift)
+			t.Logf("%s: largest paint after %.0f ms, %.0f bytes, %.3f of the layout moved", page, paint, bytes, shift)
 			if bytes == 0 || bytes > consumerWeight {
-				t.Errorf("%s: %.0f bytes came over the wire, allowed are %d", lang, bytes, consumerWeight)
+				t.Errorf("%s: %.0f bytes came over the wire, allowed are %d", page, bytes, consumerWeight)
 			}
 			if shift > consumerShift {
-				t.Errorf("%s: %.3f of the layout moved", lang, shift)
+				t.Errorf("%s: %.3f of the layout moved", page, shift)
 			}
 			if try == 0 || paint < best {
 				best = paint
@@ -124,7 +172,7 @@ func checkBudget(t *testing.T, d *demo) {
 			}
 		}
 		if best > consumerPaint {
-			t.Errorf("%s: the largest paint takes %.0f ms at best of %d, allowed are %.0f", lang, best, consumerTries, consumerPaint)
+			t.Errorf("%s: the largest paint takes %.0f ms at best of %d, allowed are %.0f", page, best, consumerTries, consumerPaint)
 		}
 	}
 }

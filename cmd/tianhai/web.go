@@ -62,7 +62,7 @@ func (s *server) handler() (http.Handler, error) {
 		return nil, err
 	}
 	scan, err := consumer.New(consumer.Options{
-		Records: s.store, Recalls: s.recalls, Key: s.logKey, Policy: s.ledger.Policy(), PublicURL: s.publicURL(), Catalog: s.texts, Photo: s.photos.Public, Cover: s.photos.Cover, Statements: s.store, Notes: s.store, Shipments: s.store, ReportFile: s.papers.Get, Revision: s.store.Revision, Logger: s.log,
+		Records: s.store, Recalls: s.recalls, Key: s.logKey, Policy: s.ledger.Policy(), PublicURL: s.publicURL(), Catalog: s.texts, Photo: s.photos.Public, Cover: s.photos.Cover, Thumb: s.photos.Thumb, Statements: s.store, Notes: s.store, Shipments: s.store, ReportFile: s.papers.Get, Revision: s.store.Revision, Logger: s.log,
 		Scans: s.looks, Doors: s.cfg.HTTP.doors(), Complaints: s.complaints,
 		Units:        packets{s.units, s.store},
 		VerifyScript: func() string { path, _ := faces.Asset("verify/main.ts"); return path },

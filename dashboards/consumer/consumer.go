@@ -92,6 +92,9 @@ type Options struct {
 	// Cover returns the JPEG of one that stands first on the page, photo.CoverWidth by
 	// CoverHeight; nil: none does.
 	Cover func(hash string) ([]byte, error)
+	// Thumb returns the JPEG of one that stands small in the timeline; nil: Photo's stands
+	// there.
+	Thumb func(hash string) ([]byte, error)
 	// Revision returns a word that is another after anything was committed, by whomever,
 	// that a page may show; while it is the same, a page may be answered again as it was.
 	// nil: every page is made anew.
@@ -150,6 +153,7 @@ func New(opts Options) (http.Handler, error) {
 	mux.HandleFunc("POST /c/{reference}/forget", s.forget)
 	mux.HandleFunc("GET /t/{code}/photo/{hash}", func(w http.ResponseWriter, r *http.Request) { s.photo(w, r, s.Photo) })
 	mux.HandleFunc("GET /t/{code}/cover/{hash}", func(w http.ResponseWriter, r *http.Request) { s.photo(w, r, s.Cover) })
+	mux.HandleFunc("GET /t/{code}/thumb/{hash}", func(w http.ResponseWriter, r *http.Request) { s.photo(w, r, s.Thumb) })
 	mux.HandleFunc("GET /t/{code}/report/{hash}", s.reportFile)
 	return mux, nil
 }

@@ -184,7 +184,7 @@ func TestWordsAndPhotos(t *testing.T) {
 	w := s.get(t, "/t/"+rec.Code)
 	sound(t, w)
 	page := w.Body.String()
-	says(t, page, "祈福", "心情", "很好", "记错了", "2 毫升/亩", `class="medicine"`, `src="/t/`+rec.Code+`/photo/`+hash+`"`)
+	says(t, page, "祈福", "心情", "很好", "记错了", "2 毫升/亩", `class="medicine"`, `<a class="photo" href="/t/`+rec.Code+`/photo/`+hash+`"><img src="/t/`+rec.Code+`/thumb/`+hash+`"`)
 	if !regexp.MustCompile(`<b>作废</b>[\s\S]*?<del>[\s\S]*?心情[\s\S]*?</del>`).MatchString(page) {
 		t.Error("what was taken back is not struck through below its reason")
 	}
@@ -194,9 +194,14 @@ func TestWordsAndPhotos(t *testing.T) {
 	if got.Code != http.StatusOK || got.Header().Get("Content-Type") != "image/jpeg" || got.Body.String() != "picture "+hash {
 		t.Errorf("the picture: %d %s", got.Code, got.Body)
 	}
+	if got := s.get(t, "/t/"+rec.Code+"/thumb/"+hash).Body.String(); got != "thumb "+hash {
+		t.Errorf("the picture, small: %q", got)
+	}
 	for _, path := range []string{other, strings.Repeat("0c", 32), "..%2f..%2fkey", "x"} {
-		if w := s.get(t, "/t/"+rec.Code+"/photo/"+path); w.Code != http.StatusNotFound {
-			t.Errorf("a picture that the record does not name, %s: %d", path, w.Code)
+		for _, copy := range []string{"/photo/", "/thumb/"} {
+			if w := s.get(t, "/t/"+rec.Code+copy+path); w.Code != http.StatusNotFound {
+				t.Errorf("a picture that the record does not name, %s%s: %d", copy, path, w.Code)
+			}
 		}
 	}
 }

@@ -179,6 +179,7 @@ func newShop(t testing.TB, script string) *shop {
 		Units: units{s.shelf}, Records: s.shelf, Recalls: s.shelf, Statements: s.shelf, Shipments: s.shelf, Revision: s.Revision, Key: func(string) string { return log.VerifierKey() }, PublicURL: "https://trace.example.cn/", Catalog: catalog,
 		Doors:        scan.Doors{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}},
 		Cover:        func(hash string) ([]byte, error) { return []byte("cover " + hash), nil },
+		Thumb:        func(hash string) ([]byte, error) { return []byte("thumb " + hash), nil },
 		Photo:        func(hash string) ([]byte, error) { return []byte("picture " + hash), nil },
 		ReportFile:   func(hash string) ([]byte, string, error) { return []byte("%PDF " + hash), "application/pdf", nil },
 		VerifyScript: func() string { return script }, Logger: slog.New(slog.DiscardHandler),

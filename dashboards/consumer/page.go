@@ -36,6 +36,7 @@ type base struct {
 	names   trace.Words // sealed with the record
 	code    string
 	harvest time.Time // of the record
+	thumbs  bool      // pictures have small copies
 }
 
 type langLink struct {
@@ -165,7 +166,7 @@ type operation struct {
 
 type item struct{ Name, Value string }
 
-type photo struct{ Href, Alt string }
+type photo struct{ Href, Small, Alt string }
 
 // newPage lays out a record.
 func newPage(s *server, b base, rec trace.Record, v view) page {
@@ -178,7 +179,7 @@ func newPage(s *server, b base, rec trace.Record, v view) page {
 		return p
 	}
 	r := v.public
-	b.names, b.code, b.harvest = s.words(r), rec.Code, r.Harvest
+	b.names, b.code, b.harvest, b.thumbs = s.words(r), rec.Code, r.Harvest, s.Thumb != nil
 	p.base, p.Kind, p.Icon = b, r.Product.Kind, icon(r.Product)
 	p.Product, p.Producer = b.text("product.name", r.Product.Name), b.personal(r, "producer.name", r.Producer.Name)
 	p.Origin, p.Index, p.Size = v.proof.Origin, v.proof.Index, v.proof.Size
@@ -337,9 +338,19 @@ func (b base) cover(done []trace.PublicOperation) *photo {
 			continue
 		}
 		p := shown.Photos[0]
-		return &photo{strings.Replace(p.Href, "/photo/", "/cover/", 1), p.Alt + " · " + shown.Kind + " · " + day(o.At)}
+		return &photo{Href: strings.Replace(p.Href, "/photo/", "/cover/", 1), Alt: p.Alt + " · " + shown.Kind + " · " + day(o.At)}
 	}
 	return nil
+}
+
+// photo is a picture that the record names, as it stands in the timeline.
+func (b base) photo(hash string) photo {
+	p := photo{Href: "/t/" + b.code + "/photo/" + hash, Alt: b.T("consumer.photo")}
+	p.Small = p.Href
+	if b.thumbs {
+		p.Small = "/t/" + b.code + "/thumb/" + hash
+	}
+	return p
 }
 
 // timeline is some operations with the words that go with them.
@@ -377,7 +388,7 @@ func (b base) operation(o trace.PublicOperation) operation {
 	for _, i := range o.Items {
 		switch kind := b.names.Items[i.Key].Type; {
 		case isPhoto(b.names, i):
-			out.Photos = append(out.Photos, photo{"/t/" + b.code + "/photo/" + i.Value, b.T("consumer.photo")})
+			out.Photos = append(out.Photos, b.photo(i.Value))
 		case i.Value == catalog.Dash || kind == catalog.Lot || kind == catalog.Batch || identifies(i.Value):
 			// What does not apply, or an identifier of ours, tells a consumer nothing; it stands
 			// in the record.

@@ -276,8 +276,8 @@ func FuzzPut(f *testing.F) {
 	})
 }
 
-// A cover is small and of one shape, whatever the picture is.
-func TestCover(t *testing.T) {
+// A cover and a thumbnail are small and of one shape, whatever the picture is.
+func TestSmallCopies(t *testing.T) {
 	noisy := image.NewRGBA(image.Rect(0, 0, 900, 1400))
 	for i := range noisy.Pix {
 		noisy.Pix[i] = byte(i * i >> 3 * 31)
@@ -293,13 +293,18 @@ func TestCover(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			cover, err := s.Cover(hash)
-			if err != nil {
-				t.Fatal(err)
-			}
-			size, err := jpeg.DecodeConfig(bytes.NewReader(cover))
-			if err != nil || size.Width != photo.CoverWidth || size.Height != photo.CoverHeight || len(cover) > photo.MaxCover {
-				t.Errorf("%s: %d x %d in %d bytes, %v", name, size.Width, size.Height, len(cover), err)
+			for copy, want := range map[string]struct {
+				make                func(hash string) ([]byte, error)
+				width, height, most int
+			}{"cover": {s.Cover, photo.CoverWidth, photo.CoverHeight, photo.MaxCover}, "thumb": {s.Thumb, photo.ThumbSide, photo.ThumbSide, photo.MaxThumb}} {
+				raw, err := want.make(hash)
+				if err != nil {
+					t.Fatal(err)
+				}
+				size, err := jpeg.DecodeConfig(bytes.NewReader(raw))
+				if err != nil || size.Width != want.width || size.Height != want.height || len(raw) > want.most {
+					t.Errorf("%s of %s: %d x %d in %d bytes, %v", copy, name, size.Width, size.Height, len(raw), err)
+				}
 			}
 		}
 	}
