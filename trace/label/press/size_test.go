@@ -32,12 +32,13 @@ func TestModules(t *testing.T) {
 		"batch": {packet(1), packet(1).URL}, "certificate": {promise(), promise().URL},
 		"device": {device("sonde-1"), device("sonde-1").URL}, "device of a long name": {long, long.URL},
 	}
-	stocks := append(label.Stocks(), stock(t, "roll,width=38,height=26"), stock(t, "roll,width=26,height=56"), stock(t, "roll,width=56,height=32"), stock(t, "roll,width=80,height=50"))
+	stocks := []string{"roll-40x30", "roll,width=38,height=26", "roll,width=26,height=56", "roll,width=56,height=32", "63.5x33.9", "roll,width=80,height=50", "plain-80x60"}
 	for name, of := range designs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, printed := newPress(t), 0
-			for _, s := range stocks {
+			for _, name := range stocks {
+				s := stock(t, name)
 				if inline, err := p.Inline(s, of.design); err == nil {
 					m := regexp.MustCompile(`scale\((\S+)\)`).FindSubmatch(inline)
 					if scale, err := strconv.ParseFloat(string(m[1]), 64); err != nil || scale < least {
@@ -61,7 +62,7 @@ func TestModules(t *testing.T) {
 					}
 				}
 			}
-			if printed < 3*6 {
+			if printed < 2*3 {
 				t.Errorf("%d labels were printed", printed)
 			}
 		})
