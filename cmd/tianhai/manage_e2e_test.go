@@ -314,7 +314,7 @@ func linksOfGTIN(t *testing.T, s *server, enter func(*testing.T, string, string,
 	admin.retype("input[name=gtin]", "9506000134353")
 	admin.choose("select[name=product]", "oyster")
 	admin.click("form.card button.primary")
-	admin.says("check digit")
+	admin.says("最后一位是校验码")
 	admin.retype("input[name=gtin]", "9506000134352")
 	admin.click("form.card button.primary")
 	admin.waitJS("the GTIN", `document.querySelector('tbody a')?.textContent === '`+gtin+`'`)
@@ -335,7 +335,7 @@ func linksOfGTIN(t *testing.T, s *server, enter func(*testing.T, string, string,
 	c.click("form.link button.primary")
 	c.waitJS("the link", `document.querySelector('tr[data-type=recipeInfo]')?.innerText.includes('清蒸大蚝')`)
 	c.choose("select[name=asked]", "recipeInfo")
-	c.waitJS("where it leads", `document.querySelector('.preview li')?.innerText.includes('https://shop.example/%E5%81%9A%E6%B3%95')`)
+	c.waitJS("where it leads", `document.querySelector('.preview li')?.innerText.includes('https://shop.example/做法')`)
 	if status, to := scan(); status != http.StatusTemporaryRedirect || !strings.HasPrefix(to, "https://shop.example/%E5%81%9A%E6%B3%95?") {
 		t.Errorf("a scan: %d to %s", status, to)
 	}

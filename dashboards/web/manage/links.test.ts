@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { address, common, defaults, others, told, typeKey } from './links'
+import { address, common, defaults, others, readable, told, typeKey } from './links'
 
 test('an address is written as a URI', () => {
   for (const [typed, want] of [
@@ -20,6 +20,15 @@ test('an address is written as a URI', () => {
     if (typed.includes('茶.')) expect(got, typed).toMatch(/^https:\/\/xn--[a-z0-9]+\.example\/$/)
     else expect(got, typed).toBe(want)
   }
+})
+
+test('an address is shown as people read it, and leads where it led', () => {
+  for (const [href, want] of [
+    ['https://shop.example/%E5%85%AD%E5%A0%A1%E8%8C%B6?a=%26', 'https://shop.example/六堡茶?a=%26'],
+    ['https://shop.example/a%20b', 'https://shop.example/a%20b'],
+    ['https://shop.example/%ff', 'https://shop.example/%ff'],
+  ] as const)
+    expect(readable(href), href).toBe(want)
 })
 
 test('a default link has nothing that tells it from others', () => {

@@ -66,6 +66,17 @@ export function address(typed: string): string | undefined {
   }
 }
 
+/** An address as people read it, with Chinese in its path; the same where that would not
+ *  lead to the same place. */
+export function readable(href: string): string {
+  try {
+    const text = decodeURI(href)
+    return address(text) === href ? text : href
+  } catch {
+    return href
+  }
+}
+
 /** What the server is told of a link: a default link has nothing that tells it from
  *  others, and what the server has added itself is left out. */
 export function told(form: GTINLink): Omit<GTINLink, 'id'> {
