@@ -267,7 +267,7 @@ func people(t *testing.T, s *server, enter func(*testing.T, string, string, int)
 }
 
 // addsProgram lets a manager add a program, which asks for events until it is deleted. It
-// returns its token.
+// returns its token. A company prefix is stated and taken back beside it.
 func addsProgram(t *testing.T, s *server, enter func(*testing.T, string, string, int) *chrome) string {
 	c := enter(t, "wang", "/manage/#/programs", 390)
 	c.says("还没有程序")
@@ -281,6 +281,12 @@ func addsProgram(t *testing.T, s *server, enter func(*testing.T, string, string,
 	if resp, body := erp.do("GET", "/events", ""); resp.StatusCode != http.StatusOK {
 		t.Errorf("the program: %d %s", resp.StatusCode, body)
 	}
+	c.says("尚未填写")
+	c.retype("input[name=prefix]", "4012345")
+	c.click("form:has([name=prefix]) button[type=submit]")
+	c.waitJS("the prefix", `document.querySelector('form:has([name=prefix]) li .number')?.innerText === '4012345'`)
+	c.click("form:has([name=prefix]) li button")
+	c.says("尚未填写")
 	c.click("tbody button")
 	c.says("令牌立即失效")
 	c.click("dialog button.danger")
