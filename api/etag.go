@@ -94,6 +94,9 @@ func (s *server) guarded(c *gin.Context, r route) error {
 	path := c.Request.URL.Path
 	if r.guards != "" {
 		path = prefix + r.guards
+		for _, p := range c.Params {
+			path = strings.Replace(path, "/:"+p.Key, "/"+p.Value, 1)
+		}
 	}
 	ctx := c.Request.Context()
 	hold, err := s.Once.Hold(ctx, path)

@@ -152,6 +152,22 @@ func TestChangeLink(t *testing.T) {
 	}
 }
 
+// If-Match of one link is held against the list that it was read from.
+func TestLinksEditedTogether(t *testing.T) {
+	w := newWorld()
+	w.links = []resolver.Link{{ID: "01JZ00000000000000000000G1", GTIN: oysterGTIN, Type: "pip", Href: "https://a.cn/", Title: "a", Account: "chief", Added: noon}}
+	base, _ := serve(t, w)
+	manager := client{t, base, "manager"}
+	const list = "/gtins/" + oysterGTIN + "/links"
+	seen := manager.do(http.MethodGet, list, "").header.Get("ETag")
+	if got := manager.do(http.MethodPut, list+"/01JZ00000000000000000000G1", `{"type":"pip","href":"https://a.cn/b","title":"b"}`, "If-Match", seen); got.status != http.StatusOK {
+		t.Errorf("as it was seen: %d %s", got.status, got.body)
+	}
+	if got := manager.do(http.MethodDelete, list+"/01JZ00000000000000000000G1", "", "If-Match", seen); got.status != http.StatusPreconditionFailed || !strings.Contains(got.body, "https://a.cn/b") {
+		t.Errorf("once it was changed: %d %s", got.status, got.body)
+	}
+}
+
 func TestDigitalLink(t *testing.T) {
 	w := newWorld()
 	base, _ := serve(t, w)
