@@ -5,9 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"tianhai/table"
@@ -81,6 +83,58 @@ func TestRead(t *testing.T) {
 		if d := cmp.Diff(want, rows); d != "" {
 			t.Errorf("%s (-want +got)\n%s", name, d)
 		}
+	}
+}
+
+// A book that is to be looked at: its head stays in sight and on each page, days are
+// days, and digits that are a code stay as they are.
+func TestBookToBeLookedAt(t *testing.T) {
+	var out bytes.Buffer
+	b := table.NewBook(&out)
+	s, err := b.Sheet("批次 batch", []float64{16, 17, 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 3, 1, 8, 30, 0, 0, time.FixedZone("UTC+8", 8*3600))
+	for _, row := range [][]any{{"追溯码 codes", "时间 at", "到期 expires"}, {"1200000000000", table.Moment(at), table.Day(at)}} {
+		if err := s.Row(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := excelize.OpenReader(&out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := f.GetRows("批次 batch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([][]string{{"追溯码 codes", "时间 at", "到期 expires"}, {"1200000000000", "2026-03-01 08:30", "2026-03-01"}}, rows); d != "" {
+		t.Errorf("as it looks (-want +got)\n%s", d)
+	}
+	for cell, want := range map[string]excelize.CellType{"A2": excelize.CellTypeInlineString, "B2": excelize.CellTypeUnset, "C2": excelize.CellTypeUnset} { // a date is a number, which is no type
+		if got, err := f.GetCellType("批次 batch", cell); err != nil || got != want {
+			t.Errorf("%s is of type %v, want %v: %v", cell, got, want, err)
+		}
+	}
+	if raw, err := f.GetCellValue("批次 batch", "B2", excelize.Options{RawCellValue: true}); err != nil || !strings.HasPrefix(raw, "46082.354166") {
+		t.Errorf("the time is %q: %v", raw, err)
+	}
+	panes, err := f.GetPanes("批次 batch")
+	if err != nil || !panes.Freeze || panes.YSplit != 1 {
+		t.Errorf("the head is %+v: %v", panes, err)
+	}
+	layout, err := f.GetPageLayout("批次 batch")
+	props, err2 := f.GetSheetProps("批次 batch")
+	if err != nil || err2 != nil || *layout.Orientation != "landscape" || props.FitToPage == nil || !*props.FitToPage {
+		t.Errorf("on paper: %+v %+v", layout, props)
+	}
+	if width, err := f.GetColWidth("批次 batch", "B"); err != nil || width != 17 {
+		t.Errorf("a column is %v wide: %v", width, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tianhai/cmd/internal/store"
+	"tianhai/i18n"
 	"tianhai/trace/catalog"
 	"tianhai/trace/parcel"
 )
@@ -44,6 +45,10 @@ func (c *packageCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
+	texts, err := i18n.Load()
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
 	// It holds personal data: nobody but its owner reads the file.
 	file, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -55,7 +60,7 @@ func (c *packageCommand) Run(ctx context.Context) error {
 	} else {
 		book = file
 	}
-	composer := &parcel.Composer{Source: packed{db}, Catalogs: catalogs}
+	composer := &parcel.Composer{Source: packed{db}, Catalogs: catalogs, Word: chinese(texts)}
 	if cfg.HTTP.PublicURL != "" {
 		composer.Schema = strings.TrimSuffix(cfg.HTTP.PublicURL, "/") + parcel.SchemaPath
 	}

@@ -9,13 +9,14 @@ import (
 	"tianhai/api"
 	"tianhai/cmd/internal/store"
 	"tianhai/farm"
+	"tianhai/i18n"
 	"tianhai/trace/parcel"
 )
 
 // openPackages is called when the server listens: packages name its address.
 func (s *server) openPackages() {
 	s.packages = parcel.New(parcel.Config{
-		Composer: &parcel.Composer{Source: packed{s.store}, Catalogs: s.catalogs, Schema: s.publicURL() + parcel.SchemaPath},
+		Composer: &parcel.Composer{Source: packed{s.store}, Catalogs: s.catalogs, Word: chinese(s.texts), Schema: s.publicURL() + parcel.SchemaPath},
 		Book:     s.store, Dir: s.cfg.path("packages"), Logger: s.log,
 	})
 	courier := parcel.Courier{Outbox: s.store, Open: s.packages.OpenPackageFile, Logger: s.log}
@@ -40,6 +41,16 @@ func (r records) ListPackages(ctx context.Context, q api.PackageQuery) ([]parcel
 // PackageOperators returns those in scope.
 func (r records) PackageOperators(ctx context.Context, q api.PackageOperatorQuery) ([]farm.Tenant, error) {
 	return r.TenantsIn(ctx, store.TenantPage{Tenant: q.Tenant, Region: q.Region, Words: q.Words, After: q.After, Limit: q.Limit})
+}
+
+// chinese looks keys up that may have no words.
+func chinese(texts *i18n.Catalog) func(key string) string {
+	return func(key string) string {
+		if word := texts.T("zh-CN", key); word != key {
+			return word
+		}
+		return ""
+	}
 }
 
 // describePackage serves the schema of packages, which is the same for everybody.

@@ -20,8 +20,9 @@ import (
 type Composer struct {
 	Source   Source
 	Catalogs Catalogs
-	Schema   string           // where the schema is to be had; empty means SchemaID
-	Now      func() time.Time // nil means time.Now
+	Word     func(key string) string // the Chinese of a key of i18n, "" where there is none; nil has none
+	Schema   string                  // where the schema is to be had; empty means SchemaID
+	Now      func() time.Time        // nil means time.Now
 }
 
 // A Tally is what a package holds.
@@ -92,13 +93,13 @@ func (c *Composer) Compose(ctx context.Context, operator string, p Period, doc, 
 	if err != nil {
 		return n, err
 	}
-	read := &reader{source: c.Source, catalogs: c.Catalogs, codes: codes, names: facts.names()}
+	read := &reader{source: c.Source, catalogs: c.Catalogs, codes: codes, names: facts.names(), dict: c.Word}
 	var outs []output
 	if doc != nil {
 		outs = append(outs, &document{out: bufio.NewWriter(doc)})
 	}
 	if book != nil {
-		w := &workbook{book: table.NewBook(book), current: c.Catalogs.Current()}
+		w := &workbook{book: table.NewBook(book), current: c.Catalogs.Current(), dict: c.Word}
 		defer func() { _ = w.book.Discard() }() // what is closed already has nothing left
 		outs = append(outs, w)
 	}

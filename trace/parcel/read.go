@@ -13,6 +13,8 @@ import (
 
 	"tianhai/trace"
 	"tianhai/trace/catalog"
+	"tianhai/trace/recall"
+	"tianhai/trace/unit"
 )
 
 // An entry is a record as both files need it.
@@ -32,6 +34,7 @@ type reader struct {
 	catalogs Catalogs
 	codes    map[string][]string // of batches, by operation
 	names    map[string]string   // of sites
+	dict     dictionary
 }
 
 // entry reads a record's sealed body, whatever its kind: what it does not know is
@@ -42,9 +45,11 @@ func (r *reader) entry(ctx context.Context, rec trace.Record) (entry, error) {
 		return entry{}, err
 	}
 	e := entry{rec: rec, at: rec.At, cells: map[string]string{}}
-	if inner, ok := body["movement"].(map[string]any); ok {
-		delete(body, "movement")
-		maps.Copy(body, inner)
+	for _, key := range []string{"movement", "what"} {
+		if inner, ok := body[key].(map[string]any); ok {
+			delete(body, key)
+			maps.Copy(body, inner)
+		}
 	}
 	for _, key := range []string{"at", "issued", "decided", "recorded"} {
 		if s, ok := body[key].(string); ok {
@@ -67,14 +72,15 @@ func (r *reader) entry(ctx context.Context, rec trace.Record) (entry, error) {
 		return e, err
 	}
 	if rec.Kind == trace.BatchRecord {
-		shorten(body)
+		r.shorten(body)
 	}
 	for _, known := range []string{"v", "tenant", "site", "personal", "code", "at", "recorded"} {
 		delete(body, known)
 	}
-	measure(body)
+	r.measure(body)
+	r.name(rec.Kind, body)
 	for key, v := range body {
-		if text := words(v); text != "" {
+		if text := r.words(v); text != "" {
 			e.cells[key] = text
 		}
 	}
@@ -160,13 +166,13 @@ func (r *reader) operation(ctx context.Context, e *entry, body map[string]any) e
 	if far, _ := body["far"].(bool); far {
 		e.cells["far"] = "是"
 	}
-	if v := words(body["overrides"]); v != "" {
+	if v := r.words(body["overrides"]); v != "" {
 		e.cells["overrides"] = v
 	}
 	items, _ := body["items"].([]any)
 	for _, raw := range items {
 		item, _ := raw.(map[string]any)
-		key, text := itemWords(c, item)
+		key, text := r.itemWords(c, item)
 		if old := e.cells[key]; old != "" && key != "kind" {
 			text = old + "；" + text
 		}
@@ -176,7 +182,7 @@ func (r *reader) operation(ctx context.Context, e *entry, body map[string]any) e
 }
 
 // itemWords returns an item's key and what its value is in words.
-func itemWords(c *catalog.Catalog, item map[string]any) (key, text string) {
+func (r *reader) itemWords(c *catalog.Catalog, item map[string]any) (key, text string) {
 	key, _ = item["key"].(string)
 	text, _ = item["value"].(string)
 	if text == "" && item["commitment"] != nil {
@@ -189,7 +195,7 @@ func itemWords(c *catalog.Catalog, item map[string]any) (key, text string) {
 		}
 	}
 	if unit, _ := item["unit"].(string); unit != "" {
-		text += " " + unit
+		text += " " + r.dict.unit(unit)
 	}
 	return key, text
 }
@@ -230,7 +236,7 @@ func (r *reader) batches(ctx context.Context, e *entry, body map[string]any) err
 
 // shorten leaves of a batch's public record what a row has room for; the whole is in
 // the JSON document.
-func shorten(body map[string]any) {
+func (r *reader) shorten(body map[string]any) {
 	ops, _ := body["operations"].([]any)
 	if body["operations"] = nil; len(ops) > 0 {
 		body["operations"] = strconv.Itoa(len(ops))
@@ -240,7 +246,7 @@ func shorten(body map[string]any) {
 		var names []string
 		for _, s := range series {
 			if m, ok := s.(map[string]any); ok {
-				names = append(names, fmt.Sprintf("%v %v～%v %v", m["quantity"], m["min"], m["max"], m["unit"]))
+				names = append(names, fmt.Sprintf("%s %v～%v %s", r.dict.called("quantity.", m["quantity"]), m["min"], m["max"], r.dict.unit(m["unit"])))
 			}
 		}
 		body["evidence"] = strings.Join(names, "；")
@@ -251,18 +257,67 @@ func shorten(body map[string]any) {
 }
 
 // measure joins a quantity with its unit.
-func measure(body map[string]any) {
+func (r *reader) measure(body map[string]any) {
 	n, ok := body["quantity"].(json.Number)
 	unit, has := body["unit"].(string)
 	if ok && has {
-		body["quantity"] = n.String() + " " + unit
+		body["quantity"] = n.String() + " " + r.dict.unit(unit)
 		delete(body, "unit")
 	}
 }
 
+// name puts codes of a body into words: of which kind it is, and what it says by one.
+func (r *reader) name(kind string, body map[string]any) {
+	of := map[string]string{trace.MovementRecord: "chain.kind.", unit.StepRecord: "manage.roll.did.", recall.RecordKind: "recall.step_kind."}[kind]
+	if body["kind"] != nil && of != "" {
+		body["kind"] = r.dict.called(of, body["kind"])
+	}
+	if origin, ok := body["origin"].(map[string]any); ok && origin["kind"] != nil {
+		origin["kind"] = r.dict.called("site_kind.", origin["kind"])
+	}
+	if body["style"] != nil {
+		body["style"] = r.dict.called("manage.certificate.style_", body["style"])
+	}
+	all, _ := body["basis"].([]any)
+	for i := range all {
+		all[i] = r.dict.called("certificate.basis.", all[i])
+	}
+}
+
+// A dictionary has the Chinese of a key of i18n; "" where there is none. Nil has none.
+type dictionary func(key string) string
+
+// called returns the word for a code, or the code where there is none.
+func (d dictionary) called(of string, code any) string {
+	text, _ := code.(string)
+	if d != nil {
+		if word := d(of + text); word != "" {
+			return word
+		}
+	}
+	return text
+}
+
+// unit writes a UCUM unit as people do: mL/[mu_chn] is 毫升/亩.
+func (d dictionary) unit(ucum any) string {
+	text, _ := ucum.(string)
+	parts := strings.Split(text, "/")
+	for i, part := range parts {
+		word := part
+		if i > 0 {
+			word = d.called("unit.per.", part)
+		}
+		if word == part {
+			word = d.called("unit.", part)
+		}
+		parts[i] = strings.Trim(word, "{}")
+	}
+	return strings.Join(parts, "/")
+}
+
 // words writes a JSON value as people read it: times in Beijing, texts in Chinese,
 // lists with commas.
-func words(v any) string {
+func (r *reader) words(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
@@ -279,35 +334,38 @@ func words(v any) string {
 	case json.Number:
 		return v.String()
 	case []any:
-		return listWords(v)
+		return r.listWords(v)
 	case map[string]any:
-		return objectWords(v)
+		return r.objectWords(v)
 	}
 	return fmt.Sprint(v)
 }
 
-func listWords(all []any) string {
+func (r *reader) listWords(all []any) string {
 	parts := make([]string, 0, len(all))
 	between := "、"
 	for _, v := range all {
 		if _, ok := v.(map[string]any); ok {
 			between = "；"
 		}
-		parts = append(parts, words(v))
+		parts = append(parts, r.words(v))
 	}
 	return strings.Join(parts, between)
 }
 
-func objectWords(m map[string]any) string {
+func (r *reader) objectWords(m map[string]any) string {
 	if zh, ok := m["zh"].(string); ok {
 		return zh
 	}
 	if unit, ok := m["unit"].(string); ok && len(m) == 2 && m["quantity"] != nil {
-		return words(m["quantity"]) + " " + unit
+		return r.words(m["quantity"]) + " " + r.dict.unit(unit)
+	}
+	if name := r.words(m["name"]); name != "" && (m["id"] != nil || len(m) == 1) { // of what has one, the ID says no more
+		return name
 	}
 	var parts []string
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		if text := words(m[key]); text != "" {
+		if text := r.words(m[key]); text != "" {
 			parts = append(parts, heading(key)+" "+text)
 		}
 	}

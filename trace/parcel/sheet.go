@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"tianhai/table"
 	"tianhai/trace"
@@ -136,6 +137,7 @@ func headings() map[string]string {
 type workbook struct {
 	book    *table.Book
 	current *catalog.Catalog
+	dict    dictionary
 	sheets  map[string]*openSheet
 }
 
@@ -199,7 +201,7 @@ func (w *workbook) begin(h head) error {
 		heads := slices.Concat(leading(), names, trailing())
 		widths := make([]float64, len(heads))
 		for i, head := range heads {
-			widths[i] = float64(max(14, min(24, len(head))))
+			widths[i] = widthOf(head)
 		}
 		out, err := w.book.Sheet(s.name+" "+s.id, widths)
 		if err != nil {
@@ -213,6 +215,25 @@ func (w *workbook) begin(h head) error {
 	return nil
 }
 
+// widthOf is that of a column: wide enough for what is always as long, and for a
+// heading in two lines.
+func widthOf(head string) float64 {
+	_, key, _ := strings.Cut(head, " ")
+	switch key {
+	case "at", "recorded":
+		return 17
+	case "codes":
+		return 16
+	case "id":
+		return 29
+	case "leaf":
+		return 46
+	case "other", "evidence", "items", "promise", "inputs", "outputs":
+		return 40
+	}
+	return float64(max(12, min(20, len(head))))
+}
+
 // subjects writes who the operator is, what it may do and where. None of it is sealed.
 func (w *workbook) subjects(h head) error {
 	out, err := w.book.Sheet("主体 "+subjectSheet, []float64{14, 28, 28, 22, 22, 18, 18, 14, 14})
@@ -222,7 +243,7 @@ func (w *workbook) subjects(h head) error {
 	o := h.Operator
 	rows := [][]string{
 		{"类别 type", "编号 id", "名称 name", "种类 kind", "统一社会信用代码或证号 number", "行政区划 region", "电话或签发机关 contact", "签发 issued", "有效期至 expires"},
-		{"经营主体", o.ID, o.Name.Zh, string(o.Kind), o.CreditCode, o.Region, o.Phone, "", ""},
+		{"经营主体", o.ID, o.Name.Zh, w.dict.called("operator_kind.", string(o.Kind)), o.CreditCode, o.Region, o.Phone, "", ""},
 	}
 	for _, l := range h.Licences {
 		row := []string{"许可证件", l.ID, l.Site, string(l.Kind), l.Number, "", l.Issuer, l.Issued.In(beijing()).Format("2006-01-02"), ""}
@@ -232,10 +253,12 @@ func (w *workbook) subjects(h head) error {
 		rows = append(rows, row)
 	}
 	for _, s := range h.Sites {
-		rows = append(rows, []string{"基地", s.ID, s.Name.Zh, string(s.Kind), "", s.Region, s.Town.Zh, "", ""})
+		rows = append(rows, []string{"基地", s.ID, s.Name.Zh, w.dict.called("site_kind.", string(s.Kind)), "", s.Region, s.Town.Zh, "", ""})
 	}
 	for _, row := range rows {
-		if err := out.Row(cellsOf(row)); err != nil {
+		cells := cellsOf(row)
+		cells[7], cells[8] = dayOf(row[7]), dayOf(row[8])
+		if err := out.Row(cells); err != nil {
 			return err
 		}
 	}
@@ -253,10 +276,10 @@ func cellsOf(texts []string) []any {
 func (w *workbook) add(e entry) error {
 	s := w.sheets[e.stage]
 	s.rows++
-	row := []any{strings.Join(e.codes, "、"), clock(e.at), clock(e.rec.At), e.name, e.site}
+	row := []any{strings.Join(e.codes, "、"), table.Moment(e.at.In(beijing())), table.Moment(e.rec.At.In(beijing())), e.name, e.site}
 	left := maps.Clone(e.cells)
 	for _, key := range s.columns {
-		row = append(row, e.cells[key])
+		row = append(row, w.cellOf(key, e.cells[key]))
 		delete(left, key)
 	}
 	if e.rec.Kind == trace.OperationRecord {
@@ -282,6 +305,32 @@ func (w *workbook) add(e entry) error {
 	}
 	row = append(row, strings.Join(others, "；"), e.rec.ID, e.rec.Kind, log, index, leaf.Hash)
 	return s.Row(row)
+}
+
+// cellOf makes dates of what is one. Everything else stays a text, lots and numbers of
+// documents among it, however they look.
+func (w *workbook) cellOf(key, text string) any {
+	item, known := w.current.Item(key)
+	if !slices.Contains(dates(), key) && (!known || item.Type != catalog.Date) {
+		return text
+	}
+	if at, err := time.ParseInLocation("2006-01-02 15:04", text, beijing()); err == nil {
+		return table.Moment(at)
+	}
+	return dayOf(text)
+}
+
+// dayOf makes a date of a text that is one.
+func dayOf(text string) any {
+	if at, err := time.ParseInLocation(time.DateOnly, text, beijing()); err == nil {
+		return table.Day(at)
+	}
+	return text
+}
+
+// dates are the columns whose members are days or times.
+func dates() []string {
+	return []string{"began", "harvest", "closed", "made", "expires", "sampled", "reported", "departed", "arrived", "issued"}
 }
 
 func (w *workbook) end(h head, n Tally) error {
