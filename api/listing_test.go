@@ -229,6 +229,10 @@ func TestIfMatch(t *testing.T) {
 			continue
 		}
 		guarded++
+		read := row.path
+		if _, alone := access["GET "+path]; !alone { // it is read in its list
+			read = row.path[:strings.LastIndex(row.path, "/")]
+		}
 		t.Run(route, func(t *testing.T) {
 			w := newWorld()
 			base, _ := serve(t, w)
@@ -239,7 +243,7 @@ func TestIfMatch(t *testing.T) {
 			want(t, "nothing was written", 0, w.writes())
 			for _, p := range people {
 				other := client{t, base, p.login}
-				mayRead := other.do("GET", row.path, "").status == 200
+				mayRead := other.do("GET", read, "").status == 200
 				if b := other.do(method, row.path, row.body, "If-Match", `"before"`); !mayRead && strings.Contains(b.body, "current") {
 					t.Errorf("%s is told what is there: %s", p.login, b.body)
 				}
