@@ -168,6 +168,23 @@ func batchOf(b *browser, code string) string {
 	return ""
 }
 
+// filterComplaints finds a complaint that waits by its state and batch, as a farm's
+// manager does; the file holds what is shown.
+func filterComplaints(t *testing.T, base, password, id, batch string) {
+	t.Helper()
+	c := newChrome(t, 390, 844)
+	c.open(base + "/manage/?lang=en#/consumers")
+	c.login("wang", password)
+	shown := fmt.Sprintf(`document.querySelector('.consumers li[data-id=%q]')`, id)
+	c.waitJS("the complaint", shown)
+	c.choose(".filters [name=state]", "done")
+	c.says("No complaint matches the filter.")
+	c.axe("the filter")
+	c.click(".filters button")
+	c.choose(".filters [name=batch]", batch)
+	c.waitJS("the complaint of the batch, and its file", shown+` && document.querySelector('.exports a[href*="state=open&batch=`+batch+`"]')`)
+}
+
 // TestComplaint: a consumer complains on a phone, in Thai and with a picture that knows
 // where it was taken; producer and bureau read it and answer; the consumer reads the
 // answer and has the telephone number deleted.
@@ -206,6 +223,7 @@ func TestComplaint(t *testing.T) {
 	if m, _ := hook.told(id); m["type"] != "complaint.received" || strings.Contains(fmt.Sprint(m), "123 4567") {
 		t.Errorf("told %v", m)
 	}
+	filterComplaints(t, s.HTTP, passwordOf(t, printed, "wang"), id, batchOf(manager, code))
 	status, raw := manager.send("POST", "/api/v1/complaints/"+id+"/answers", fmt.Appendf(nil, `{"id":%q,"words":"抱歉，请联系我们换货。"}`, ulid.Make()))
 	if status != http.StatusCreated {
 		t.Errorf("answer: %d %s", status, raw)
