@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"tianhai/farm"
@@ -151,7 +152,7 @@ func (c *Courier) round(ctx context.Context) (time.Duration, error) {
 	h.Fault = ""
 	switch {
 	case err == nil:
-		h.State, h.Receipt, h.Ended = Delivered, receipt, now
+		h.State, h.Receipt, h.Ended = Delivered, text(receipt), now
 	case errors.As(err, new(*RefusedError)):
 		h.State, h.Fault, h.Ended = Refused, err.Error(), now
 	case errors.Is(err, farm.ErrNotFound):
@@ -164,7 +165,14 @@ func (c *Courier) round(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		c.Logger.WarnContext(ctx, "a package was not handed over", "package", h.Package, "platform", h.Platform, "state", h.State, "error", err)
 	}
+	h.Fault = text(h.Fault)
 	return 0, c.Outbox.SetHandover(ctx, h)
+}
+
+// text returns what a platform said as text that every database keeps: else it could
+// not be written down that a package was delivered.
+func text(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
 }
 
 // pauseAfter doubles from firstPause to lastPause.

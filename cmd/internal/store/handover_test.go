@@ -93,9 +93,9 @@ func testHandovers(t *testing.T, s *store.Store) {
 
 	try() // away
 	is(p, parcel.Handover{State: parcel.Sending, Asked: at(0), Attempts: 1, Due: at(time.Second), Fault: "the platform answers 503 Service Unavailable"})
-	now, status = now.Add(time.Second), http.StatusOK
+	now, status, answer = now.Add(time.Second), http.StatusOK, "R-7\x00\xff"
 	try()
-	is(p, parcel.Handover{State: parcel.Delivered, Asked: at(0), Attempts: 2, Due: at(time.Second), Ended: at(time.Second), Receipt: "R-7"})
+	is(p, parcel.Handover{State: parcel.Delivered, Asked: at(0), Attempts: 2, Due: at(time.Second), Ended: at(time.Second), Receipt: "R-7\ufffd\ufffd"})
 	wantErr(t, "one that was acknowledged", handOver(p), farm.ErrConflict)
 	if diff := cmp.Diff([]string{p.Files[0].SHA256, p.Files[0].SHA256}, keys); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
