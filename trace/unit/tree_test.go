@@ -19,6 +19,12 @@ func TestProof(t *testing.T) {
 			if _, err := p.Check(); err != nil {
 				t.Fatalf("code %d of %d: %v", number, codes, err)
 			}
+			forged := unit.ProofOf(t, newKey(t, 4), codes, number)
+			if forged.Record = p.Record; forged.Root != p.Root {
+				if _, err := forged.Check(); err == nil {
+					t.Errorf("code %d of %d of somebody else's tree is proved by the record of this one", number, codes)
+				}
+			}
 			for name, spoil := range map[string]func(*unit.Proof){
 				"version": func(p *unit.Proof) { p.Version = 2 },
 				"code":    func(p *unit.Proof) { p.Code = key.Code(8, number) },
