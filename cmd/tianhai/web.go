@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -52,7 +53,23 @@ func (s *server) routes(api, consumer, digital, faces http.Handler) http.Handler
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
 	mux.Handle("GET /readyz", s.checker)
 	mux.Handle("GET /metrics", localOnly(promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{})))
-	return mux
+	return textOnly(mux)
+}
+
+// textOnly refuses addresses that hold what is no text: PostgreSQL keeps neither U+0000
+// nor what is no UTF-8, and asking it for such a thing is an error of its own.
+func textOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		query, err := url.QueryUnescape(r.URL.RawQuery)
+		if err != nil {
+			query = "" // whoever reads the query says what is wrong with it
+		}
+		if said := r.URL.Path + query; strings.ContainsRune(said, 0) || !utf8.ValidString(said) {
+			http.Error(w, "the address holds bytes that are no text: U+0000, or no UTF-8", http.StatusBadRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // handler builds every face.
