@@ -55,7 +55,7 @@ func TestSparkplug(t *testing.T) {
 		{"NDEATH/raft", ndeath, ""},
 		{"NDATA/raft", ndata1, "rebirth: no birth"},
 	} {
-		values, err := s.Decode("spBv1.0/farm/"+step.verb, unhex(t, step.payload))
+		values, err := s.Decode("spBv1.0/bay/"+step.verb, unhex(t, step.payload))
 		got := full(values)
 		if lost := (*decode.RebirthError)(nil); errors.As(err, &lost) {
 			got = "rebirth: " + lost.Err.Error()
@@ -153,9 +153,9 @@ func TestSparkplugErrors(t *testing.T) {
 		"NBIRTH/x": {"device of a node message": {"", -1, ""}},
 		"DDATA":    {"no device": {"", -1, ""}},
 	} {
-		topic := "spBv1.0/farm/" + verb
+		topic := "spBv1.0/bay/" + verb
 		if node, device, ok := strings.Cut(verb, "/"); ok {
-			topic = "spBv1.0/farm/" + node + "/raft/" + device
+			topic = "spBv1.0/bay/" + node + "/raft/" + device
 		} else {
 			topic += "/raft"
 		}

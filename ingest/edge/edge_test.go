@@ -124,7 +124,7 @@ func (b *bench) want(f ingest.Frame, want string, told ...string) {
 	}
 }
 
-const base = "spBv1.0/farm/"
+const base = "spBv1.0/bay/"
 
 func (b *bench) keep() {
 	b.t.Helper()
@@ -137,27 +137,27 @@ func (b *bench) keep() {
 func TestChain(t *testing.T) {
 	b := newBench(t)
 	temp, do := metric{"t", 1, 20}, metric{"do", 2, 7}
-	b.want(b.frame(base+"NDATA/raft", payload(3, metric{"", 1, 1})), "no birth was seen", "rebirth farm/raft")
-	b.want(b.frame(base+"NBIRTH/raft", payload(0, temp)), "farm/raft t=20", "farm/raft true", "mended farm/raft")
-	b.want(b.frame(base+"DBIRTH/raft/probe", payload(1, do)), "farm/raft/probe do=7", "farm/raft/probe true", "mended farm/raft/probe")
-	b.want(b.frame(base+"DDATA/raft/probe", payload(2, metric{"", 2, 6})), "farm/raft/probe do=6")
+	b.want(b.frame(base+"NDATA/raft", payload(3, metric{"", 1, 1})), "no birth was seen", "rebirth bay/raft")
+	b.want(b.frame(base+"NBIRTH/raft", payload(0, temp)), "bay/raft t=20", "bay/raft true", "mended bay/raft")
+	b.want(b.frame(base+"DBIRTH/raft/probe", payload(1, do)), "bay/raft/probe do=7", "bay/raft/probe true", "mended bay/raft/probe")
+	b.want(b.frame(base+"DDATA/raft/probe", payload(2, metric{"", 2, 6})), "bay/raft/probe do=6")
 	lost := b.frame(base+"DDATA/raft/probe", payload(4, metric{"", 2, 5}))
-	b.want(lost, "sequence number 4 after 2", "rebirth farm/raft")
+	b.want(lost, "sequence number 4 after 2", "rebirth bay/raft")
 	late := b.frame(base+"NDATA/raft", payload(5, metric{"", 1, 21}))
-	b.want(late, "no birth was seen", "rebirth farm/raft")
+	b.want(late, "no birth was seen", "rebirth bay/raft")
 	if got := b.says(b.chain.Again(), lost); !strings.Contains(got, "no birth is known") {
 		t.Errorf("before the rebirth it is read again: %s", got)
 	}
-	b.want(b.frame(base+"NBIRTH/raft", payload(0, temp)), "farm/raft t=20", "farm/raft true", "mended farm/raft")
-	b.want(b.frame(base+"DBIRTH/raft/probe", payload(1, do)), "farm/raft/probe do=7", "farm/raft/probe true", "mended farm/raft/probe")
-	for f, want := range map[*ingest.Frame]string{&lost: "farm/raft/probe do=5", &late: "farm/raft t=21"} {
+	b.want(b.frame(base+"NBIRTH/raft", payload(0, temp)), "bay/raft t=20", "bay/raft true", "mended bay/raft")
+	b.want(b.frame(base+"DBIRTH/raft/probe", payload(1, do)), "bay/raft/probe do=7", "bay/raft/probe true", "mended bay/raft/probe")
+	for f, want := range map[*ingest.Frame]string{&lost: "bay/raft/probe do=5", &late: "bay/raft t=21"} {
 		if got := b.says(b.chain.Again(), *f); got != want {
 			t.Errorf("read again: %s, want %s", got, want)
 		}
 	}
-	b.want(b.frame(base+"DDEATH/raft/probe", payload(2)), "farm/raft/probe", "farm/raft/probe false")
-	b.want(b.frame(base+"NDEATH/raft", payload(-1)), "farm/raft", "farm/raft false", "farm/raft/probe false")
-	b.want(b.frame(base+"NDATA/raft", payload(3, metric{"", 1, 1})), "no birth was seen", "rebirth farm/raft")
+	b.want(b.frame(base+"DDEATH/raft/probe", payload(2)), "bay/raft/probe", "bay/raft/probe false")
+	b.want(b.frame(base+"NDEATH/raft", payload(-1)), "bay/raft", "bay/raft false", "bay/raft/probe false")
+	b.want(b.frame(base+"NDATA/raft", payload(3, metric{"", 1, 1})), "no birth was seen", "rebirth bay/raft")
 	old := b.frame(base+"NDATA/raft", payload(3, metric{"", 1, 1}))
 	old.Received = old.Received.Add(-time.Hour)
 	b.want(old, "no birth was seen")
@@ -167,22 +167,22 @@ func TestChain(t *testing.T) {
 // the node died in between.
 func TestAgainRefuses(t *testing.T) {
 	b := newBench(t)
-	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"t", 1, 20}, metric{"do", 2, 7})), "farm/raft t=20 do=7", "farm/raft true", "mended farm/raft")
+	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"t", 1, 20}, metric{"do", 2, 7})), "bay/raft t=20 do=7", "bay/raft true", "mended bay/raft")
 	same := b.frame(base+"NDATA/raft", payload(9, metric{"", 1, 1}))
 	other := b.frame(base+"NDATA/raft", payload(10, metric{"", 2, 2}))
-	b.want(same, "sequence number 9", "rebirth farm/raft")
-	b.want(other, "no birth was seen", "rebirth farm/raft")
-	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"t", 1, 20}, metric{"ph", 2, 8})), "farm/raft t=20 ph=8", "farm/raft true", "mended farm/raft")
-	if got := b.says(b.chain.Again(), same); got != "farm/raft t=1" {
+	b.want(same, "sequence number 9", "rebirth bay/raft")
+	b.want(other, "no birth was seen", "rebirth bay/raft")
+	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"t", 1, 20}, metric{"ph", 2, 8})), "bay/raft t=20 ph=8", "bay/raft true", "mended bay/raft")
+	if got := b.says(b.chain.Again(), same); got != "bay/raft t=1" {
 		t.Errorf("what both births call alike: %s", got)
 	}
 	if got := b.says(b.chain.Again(), other); !strings.Contains(got, `alias 2 is "ph" in one birth and "do" in another`) {
 		t.Errorf("what they call otherwise: %s", got)
 	}
 	last := b.frame(base+"NDATA/raft", payload(9, metric{"", 1, 1}))
-	b.want(last, "sequence number 9", "rebirth farm/raft")
-	b.want(b.frame(base+"NDEATH/raft", payload(-1)), "farm/raft", "farm/raft false")
-	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"t", 1, 20})), "farm/raft t=20", "farm/raft true", "mended farm/raft")
+	b.want(last, "sequence number 9", "rebirth bay/raft")
+	b.want(b.frame(base+"NDEATH/raft", payload(-1)), "bay/raft", "bay/raft false")
+	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"t", 1, 20})), "bay/raft t=20", "bay/raft true", "mended bay/raft")
 	if got := b.says(b.chain.Again(), last); !strings.Contains(got, "no birth is known") {
 		t.Errorf("what came before a death: %s", got)
 	}
@@ -269,12 +269,12 @@ func TestFile(t *testing.T) {
 func TestNewJournal(t *testing.T) {
 	b := newBench(t)
 	b.seq = 5000
-	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"t", 1, 20})), "farm/raft t=20", "farm/raft true", "mended farm/raft")
+	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"t", 1, 20})), "bay/raft t=20", "bay/raft true", "mended bay/raft")
 	old := b.frame(base+"NDATA/raft", payload(7, metric{"", 1, 1}))
-	b.want(old, "sequence number 7", "rebirth farm/raft")
+	b.want(old, "sequence number 7", "rebirth bay/raft")
 	b.seq = 0
-	b.want(b.frame(base+"NDATA/raft", payload(8, metric{"", 1, 1})), "no birth was seen", "rebirth farm/raft")
-	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"do", 1, 20})), "farm/raft do=20", "farm/raft true", "mended farm/raft")
+	b.want(b.frame(base+"NDATA/raft", payload(8, metric{"", 1, 1})), "no birth was seen", "rebirth bay/raft")
+	b.want(b.frame(base+"NBIRTH/raft", payload(0, metric{"do", 1, 20})), "bay/raft do=20", "bay/raft true", "mended bay/raft")
 	if got := b.says(b.chain.Again(), old); !strings.Contains(got, "no birth is known") {
 		t.Errorf("a frame of the old journal: %s", got)
 	}
@@ -284,13 +284,13 @@ func TestNewJournal(t *testing.T) {
 func TestOwner(t *testing.T) {
 	b := newBench(t)
 	f := b.frame(base+"DDATA/raft/probe", nil)
-	for device, want := range map[string]bool{"farm/raft": true, "farm/raft/probe": true, "sonde": false, "farm/other": false} {
+	for device, want := range map[string]bool{"bay/raft": true, "bay/raft/probe": true, "sonde": false, "bay/other": false} {
 		f.Device = device
 		if _, ok := b.chain.Owner(&f); ok != want {
 			t.Errorf("from %s: %v, want %v", device, ok, want)
 		}
 	}
-	for _, topic := range []string{"spBv1.0/farm/NCMD/raft", "spBv1.0/STATE/host", "th/sonde/up", "spBv1.0/farm/NDATA/raft/probe", "spBv1.0/farm/DDATA/raft"} {
+	for _, topic := range []string{"spBv1.0/bay/NCMD/raft", "spBv1.0/STATE/host", "th/sonde/up", "spBv1.0/bay/NDATA/raft/probe", "spBv1.0/bay/DDATA/raft"} {
 		if _, _, ok := edge.Locate(topic); ok {
 			t.Errorf("%s is taken for readings", topic)
 		}
@@ -324,19 +324,19 @@ func TestAsker(t *testing.T) {
 				t.Errorf("%s: asked %q, want %d", what, asked, n)
 			}
 		}
-		a.Ask("farm", "raft")
-		a.Ask("farm", "raft")
+		a.Ask("bay", "raft")
+		a.Ask("bay", "raft")
 		want("twice at once", 1)
-		a.Ask("farm", "pond")
+		a.Ask("bay", "pond")
 		want("another node", 2)
 		time.Sleep(edge.AskEvery)
 		fail = errors.New("away")
-		a.Ask("farm", "raft")
+		a.Ask("bay", "raft")
 		want("a minute later, in vain", 3)
 		fail = nil
-		a.Ask("farm", "raft")
+		a.Ask("bay", "raft")
 		want("at once after that", 4)
-		if asked[0] != "farm/raft spBv1.0/farm/NCMD/raft" {
+		if asked[0] != "bay/raft spBv1.0/bay/NCMD/raft" {
 			t.Errorf("asked %s", asked[0])
 		}
 		stop()
