@@ -199,7 +199,11 @@ func (l Labels) Batch(lang, scheme string, f PacketFacts) (press.Label, error) {
 	}
 	address, ok := by.Address(item(f.Batch, f.GTIN, f.Producer))
 	if !ok {
-		return press.Label{}, &SchemeError{scheme + " has no code for this batch; a GTIN must be entered for the operator's product first"}
+		reason := scheme + " has no code for this batch"
+		if scheme == label.GTINScheme {
+			reason += "; a GTIN must be entered for the operator's product first"
+		}
+		return press.Label{}, &SchemeError{reason}
 	}
 	t := func(key string, args ...string) string { return l.Catalog.T(lang, key, args...) }
 	origin := f.Site.Town.In(lang)
